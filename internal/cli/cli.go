@@ -1,0 +1,223 @@
+// Package cli is what the commands share: how they start, stop on a signal,
+// read flags, report errors and show progress.
+//
+// The rules of the terminal output:
+//
+//   - results go to standard output, everything else to standard error;
+//   - an error is one lower-case line without a full stop, "chesstrain: error: ...",
+//     what to do about it follows as "chesstrain: hint: ...";
+//   - a live line is drawn only on a terminal; in a pipe there are plain lines;
+//   - the first interrupt stops cleanly, the second stops at once.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+// Exit codes of all commands.
+const (
+	ExitOK          = 0
+	ExitFailure     = 1
+	ExitUsage       = 2   // the command line or a setting is wrong; nothing was started
+	ExitInterrupted = 130 // stopped by a signal after a clean stop
+)
+
+// Command is a whole program as a function, so that tests run it as users do.
+type Command func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int
+
+// Main runs cmd with the process's streams and arguments and exits. The
+// context is canceled by the first SIGINT or SIGTERM; after that the signals
+// have their default effect again, so a second one ends the process.
+func Main(cmd Command) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop()
+	}()
+	os.Exit(cmd(ctx, os.Stdin, os.Stdout, os.Stderr, os.Args[1:]))
+}
+
+type hintError struct {
+	err   error
+	hints []string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+// WithHint attaches to err what the user can do about it.
+func WithHint(err error, hints ...string) error {
+	if err == nil {
+		return nil
+	}
+	return &hintError{err, hints}
+}
+
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// Usagef makes an error that ends a command with ExitUsage.
+func Usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// Fail prints err with its hints and returns the exit code that it stands for.
+func Fail(stderr io.Writer, program string, err error) int {
+	if errors.Is(err, pflag.ErrHelp) {
+		return ExitOK
+	}
+	fmt.Fprintf(stderr, "%s: error: %v\n", program, err)
+	for _, h := range Hints(err) {
+		fmt.Fprintf(stderr, "%s: hint: %s\n", program, h)
+	}
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage):
+		return ExitUsage
+	case errors.Is(err, context.Canceled):
+		return ExitInterrupted
+	}
+	return ExitFailure
+}
+
+// Hinter is implemented by errors of other packages that know what the user
+// can do about them.
+type Hinter interface{ Hint() string }
+
+// Hints collects every hint in err's chain, outermost first.
+func Hints(err error) []string {
+	var hints []string
+	var walk func(error)
+	walk = func(err error) {
+		if err == nil {
+			return
+		}
+		if h, ok := err.(*hintError); ok {
+			hints = append(hints, h.hints...)
+		} else if h, ok := err.(Hinter); ok && h.Hint() != "" {
+			hints = append(hints, h.Hint())
+		}
+		switch u := err.(type) {
+		case interface{ Unwrap() error }:
+			walk(u.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, e := range u.Unwrap() {
+				walk(e)
+			}
+		}
+	}
+	walk(err)
+	return hints
+}
+
+// Parse parses args with fs. An unknown flag becomes a usage error that names
+// the nearest known one; --help prints help to stdout and returns
+// pflag.ErrHelp.
+func Parse(fs *pflag.FlagSet, args []string, stdout io.Writer, help func(io.Writer)) error {
+	fs.Usage = func() {}
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pflag.ErrHelp):
+		help(stdout)
+		return pflag.ErrHelp
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		name := unknown.GetSpecifiedName()
+		var names []string
+		fs.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		})
+		hint := fmt.Sprintf("%s --help lists the flags", fs.Name())
+		if near := Nearest(name, names); near != "" {
+			hint = fmt.Sprintf("did you mean --%s? %s", near, hint)
+		}
+		return WithHint(Usagef("unknown flag --%s", name), hint)
+	}
+	return WithHint(Usagef("%w", err), fmt.Sprintf("%s --help shows examples", fs.Name()))
+}
+
+// OneOf checks a flag's value against the values that it may have.
+func OneOf(flag, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	err := Usagef("--%s %s: must be one of %s", flag, value, strings.Join(allowed, ", "))
+	if near := Nearest(value, allowed); near != "" {
+		return WithHint(err, fmt.Sprintf("did you mean --%s %s?", flag, near))
+	}
+	return err
+}
+
+// Nearest returns the candidate with the smallest edit distance to word, or
+// "" when none is near enough to be a typing error.
+func Nearest(word string, candidates []string) string {
+	best, bestDistance := "", max(2, len(word)/3)+1
+	for _, c := range candidates {
+		if d := editDistance(word, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's distance over bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			next := min(row[j+1]+1, row[j]+1, diagonal+cost)
+			diagonal, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}
+
+// Version describes the program that runs: module version or commit, and the
+// toolchain that built it.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	if version == "" || version == "(devel)" {
+		version = "devel"
+	}
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && version == "devel":
+			version = "devel-" + s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			version += "+changes"
+		}
+	}
+	return version + " " + info.GoVersion
+}

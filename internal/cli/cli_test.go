@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+type hinting struct{}
+
+func (hinting) Error() string { return "it broke" }
+func (hinting) Hint() string  { return "mend it" }
+
+func TestFail(t *testing.T) {
+	tests := []struct {
+		err  error
+		code int
+		want string
+	}{
+		{errors.New("no room"), ExitFailure, "x: error: no room\n"},
+		{Usagef("bad flag"), ExitUsage, "x: error: bad flag\n"},
+		{fmt.Errorf("stopped: %w", context.Canceled), ExitInterrupted, "x: error: stopped: context canceled\n"},
+		{fmt.Errorf("outer: %w", WithHint(Usagef("inner"), "do this")), ExitUsage, "x: error: outer: inner\nx: hint: do this\n"},
+		{fmt.Errorf("playing: %w", hinting{}), ExitFailure, "x: error: playing: it broke\nx: hint: mend it\n"},
+		{errors.Join(errors.New("a"), WithHint(errors.New("b"), "c")), ExitFailure, "x: error: a\nb\nx: hint: c\n"},
+		{pflag.ErrHelp, ExitOK, ""},
+	}
+	for _, tt := range tests {
+		var b bytes.Buffer
+		if code := Fail(&b, "x", tt.err); code != tt.code {
+			t.Errorf("Fail(%v) = %d, want %d", tt.err, code, tt.code)
+		}
+		if b.String() != tt.want {
+			t.Errorf("Fail(%v) printed %q, want %q", tt.err, b.String(), tt.want)
+		}
+	}
+	if WithHint(nil, "h") != nil {
+		t.Error("a hint on no error is an error")
+	}
+}
+
+func TestParse(t *testing.T) {
+	newSet := func() *pflag.FlagSet {
+		fs := pflag.NewFlagSet("prog", pflag.ContinueOnError)
+		fs.Int("max-elo", 0, "")
+		fs.String("pgn", "", "")
+		return fs
+	}
+	help := func(w io.Writer) { io.WriteString(w, "the help") }
+	var out bytes.Buffer
+	err := Parse(newSet(), []string{"--max-elp", "3"}, &out, help)
+	if err == nil || err.Error() != "unknown flag --max-elp" {
+		t.Fatalf("error = %v", err)
+	}
+	if h := strings.Join(Hints(err), "|"); !strings.Contains(h, "--max-elo?") {
+		t.Errorf("hints = %q, want the nearest flag", h)
+	}
+	if err := Parse(newSet(), []string{"--zzzzzzzz"}, &out, help); strings.Contains(strings.Join(Hints(err), ""), "mean") {
+		t.Error("a flag that resembles none got a suggestion")
+	}
+	if err := Parse(newSet(), []string{"--max-elo", "many"}, &out, help); err == nil || Fail(io.Discard, "x", err) != ExitUsage {
+		t.Errorf("a bad value gave %v", err)
+	}
+	if out.Len() != 0 {
+		t.Errorf("errors printed %q to standard output", out.String())
+	}
+	if err := Parse(newSet(), []string{"--help"}, &out, help); !errors.Is(err, pflag.ErrHelp) || out.String() != "the help" {
+		t.Errorf("help: error %v, output %q", err, out.String())
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for _, tt := range []struct{ word, want string }{
+		{"tinny", "tiny"}, {"smal", "small"}, {"paper", "paper"}, {"enormous", ""},
+	} {
+		if got := Nearest(tt.word, []string{"tiny", "small", "paper"}); got != tt.want {
+			t.Errorf("Nearest(%q) = %q, want %q", tt.word, got, tt.want)
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for got, want := range map[string]string{
+		Count(1234567): "1,234,567", Count(-1234): "-1,234", Count(999): "999", Count(0): "0",
+		Percent(1, 8): "12.5%", Percent(1, 0): "-",
+		Duration(3*time.Minute + 4*time.Second): "3m04s", Duration(62 * time.Minute): "1h02m", Duration(-time.Hour): "0s",
+		SI(12345): "12.3k", SI(950): "950", SI(1.2e6): "1.20M",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestStatusInAPipeWritesPlainLinesOnly(t *testing.T) {
+	var b bytes.Buffer
+	s := NewStatus(&b)
+	s.Set(0.5, "never seen")
+	s.Printf("line %d", 1)
+	s.Close()
+	if b.String() != "line 1\n" {
+		t.Errorf("wrote %q", b.String())
+	}
+}
