@@ -4,10 +4,11 @@ package bitboard
 
 // Sliding attacks use kindergarten bitboards (Gerd Isenberg's name for them):
 // the occupancy of one line is multiplied into a six-bit index of a table that
-// all lines share. Two multiplications a piece instead of the one of magic
-// bitboards, but the tables take 8 KiB instead of 840 KiB: they stay in the
-// first-level cache beside whatever else the program reads, and they are small
-// enough to be constants of the program rather than work before main.
+// all lines share. That is two multiplications a piece where magic bitboards
+// take one, but the tables take 10 KiB instead of 840: they stay in the
+// first-level cache beside whatever else a program reads, and are small enough
+// to be constants of the program rather than work before main. Measured in
+// perft, where nothing else wants the cache, the two run equally fast.
 
 const (
 	fileA uint64 = 0x0101010101010101

@@ -91,7 +91,7 @@ func (p *Position) parsePlacement(field string) string {
 			}
 		default:
 			t := pieceTypeOf(c &^ 0x20)
-			if t == NoPieceType || c < 'A' {
+			if t == NoPieceType {
 				return "the placement has a letter that is no piece"
 			}
 			if file == 8 {

@@ -5,7 +5,7 @@
 // by walking rays on an 8x8 board; the only random numbers, the Zobrist keys,
 // come from a seeded PCG.
 //
-//	go run gentables.go
+//	go run gentables.go [FILE]
 package main
 
 import (
@@ -188,7 +188,11 @@ func main() {
 	if err != nil {
 		log.Fatalf("gentables: to format tables.go: %v", err)
 	}
-	if err := os.WriteFile("tables.go", source, 0o644); err != nil {
+	name := "tables.go"
+	if len(os.Args) > 1 {
+		name = os.Args[1]
+	}
+	if err := os.WriteFile(name, source, 0o644); err != nil {
 		log.Fatalf("gentables: %v", err)
 	}
 }

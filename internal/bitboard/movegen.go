@@ -11,7 +11,7 @@ const MaxMoves = 218
 type scan struct {
 	own, opp, occ uint64
 	king          Square
-	danger        uint64 // squares the opponent attacks, seen through our king
+	danger        uint64 // squares the opponent attacks, seen through our king; empty if he has no free square
 	checkers      uint64
 	target        uint64 // where a piece other than the king must go: all, or the answers to a check
 
@@ -56,19 +56,24 @@ func (p *Position) scan(v *scan) {
 		}
 	}
 
-	through := occ &^ (1 << king)
-	down := -upOf(us) // the way the opponent's pawns go
-	danger := bits.RotateLeft64(pawns&^fileA, down-1) | bits.RotateLeft64(pawns&^fileH, down+1)
-	for set := knights; set != 0; set &= set - 1 {
-		danger |= knightAttacks[lowest(set)&63]
+	// A king without a free square beside it needs no map of the attacks: he
+	// cannot castle either.
+	var danger uint64
+	if kingAttacks[king&63]&^own != 0 {
+		through := occ &^ (1 << king)
+		down := -upOf(us) // the way the opponent's pawns go
+		danger = kingAttacks[lowest(p.kings()&opp)&63] |
+			bits.RotateLeft64(pawns&^fileA, down-1) | bits.RotateLeft64(pawns&^fileH, down+1)
+		for set := knights; set != 0; set &= set - 1 {
+			danger |= knightAttacks[lowest(set)&63]
+		}
+		for set := diagonal; set != 0; set &= set - 1 {
+			danger |= bishopAttacks(lowest(set), through)
+		}
+		for set := straight; set != 0; set &= set - 1 {
+			danger |= rookAttacks(lowest(set), through)
+		}
 	}
-	for set := diagonal; set != 0; set &= set - 1 {
-		danger |= bishopAttacks(lowest(set), through)
-	}
-	for set := straight; set != 0; set &= set - 1 {
-		danger |= rookAttacks(lowest(set), through)
-	}
-	danger |= kingAttacks[lowest(p.kings()&opp)&63]
 
 	*v = scan{own: own, opp: opp, occ: occ, king: king, danger: danger, checkers: checkers,
 		target: target, straightPins: straightPins, diagonalPins: diagonalPins}
@@ -322,8 +327,9 @@ func Perft(p *Position, depth int) uint64 {
 	}
 	var buf [MaxMoves]Move
 	var nodes uint64
+	var next Position // outside the loop, or the recursion moves it to the heap
 	for _, m := range p.Legal(buf[:0]) {
-		next := *p
+		next = *p
 		next.Make(m)
 		nodes += Perft(&next, depth-1)
 	}

@@ -39,7 +39,6 @@ const (
 	sanNoOrigin
 	sanBadPromotion
 	sanPieceNeeded
-	sanNoPromotion
 	sanNotLastRank
 	sanOwnPiece
 	sanNoMover
@@ -56,7 +55,6 @@ var sanFaults = [...]struct {
 	sanNoOrigin:     {ErrNotation, "what stands before the target square is no piece, file or rank"},
 	sanBadPromotion: {ErrNotation, "a pawn becomes Q, R, B or N, and nothing else becomes anything"},
 	sanPieceNeeded:  {ErrNotation, "a pawn on the last rank must become a piece, as in e8=Q"},
-	sanNoPromotion:  {ErrIllegalMove, "only a pawn becomes another piece"},
 	sanNotLastRank:  {ErrIllegalMove, "a pawn becomes another piece on the last rank only"},
 	sanOwnPiece:     {ErrIllegalMove, "a piece of the same color stands on the target square"},
 	sanNoMover:      {ErrIllegalMove, "no such piece can go there"},
@@ -165,23 +163,17 @@ func splitSAN(s string) (t sanText, fault sanFault) {
 	}
 	if last := s[len(s)-1]; last-'1' > 7 {
 		// Not a rank: a promotion, or nothing.
-		if last == ')' {
-			if len(s) < 5 || s[len(s)-3] != '(' {
-				return t, sanBadPromotion
-			}
-			t.promo = pieceTypeOf(s[len(s)-2] &^ 0x20)
+		if last == ')' && len(s) > 3 && s[len(s)-3] == '(' {
+			last = s[len(s)-2]
 			s = s[:len(s)-3]
 		} else {
-			t.promo = pieceTypeOf(last &^ 0x20)
 			s = s[:len(s)-1]
 			if sign := s[len(s)-1]; sign == '=' || sign == '/' {
 				s = s[:len(s)-1]
 			}
 		}
-		if t.promo < Knight || t.promo > Queen {
-			return t, sanNoTarget
-		}
-		if len(s) < 2 {
+		t.promo = pieceTypeOf(last &^ 0x20)
+		if len(s) < 2 || t.promo == NoPieceType {
 			return t, sanNoTarget
 		}
 	}
@@ -194,10 +186,13 @@ func splitSAN(s string) (t sanText, fault sanFault) {
 
 	t.piece = Pawn
 	if len(s) > 0 && s[0]-'a' > 7 {
-		if piece := pieceTypeOf(s[0] &^ 0x20); piece != NoPieceType && s[0] >= 'A' {
+		if piece := pieceTypeOf(s[0] &^ 0x20); piece != NoPieceType {
 			t.piece = piece
 			s = s[1:]
 		}
+	}
+	if t.promo != NoPieceType && (t.piece != Pawn || t.promo < Knight || t.promo > Queen) {
+		return t, sanBadPromotion
 	}
 	if len(s) > 0 {
 		switch s[len(s)-1] {
@@ -234,9 +229,6 @@ func (p *Position) resolve(t *sanText) (Move, sanFault) {
 	}
 	if t.piece == Pawn {
 		return p.resolvePawn(t)
-	}
-	if t.promo != NoPieceType {
-		return NoMove, sanNoPromotion
 	}
 	candidates := attacksFrom(t.piece, t.to, occ) & p.ofType(t.piece) & own & t.origin
 	if candidates == 0 {
