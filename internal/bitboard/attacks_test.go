@@ -141,7 +141,7 @@ func TestTablesAreGenerated(t *testing.T) {
 		t.Skip("the go command is not in PATH")
 	}
 	file := filepath.Join(t.TempDir(), "tables.go")
-	if out, err := exec.Command(goCommand, "run", "gentables.go", file).CombinedOutput(); err != nil {
+	if out, err := exec.Command(goCommand, "run", "gentables.go", "-o", file).CombinedOutput(); err != nil {
 		t.Fatalf("go run gentables.go: %v\n%s", err, out)
 	}
 	got, err := os.ReadFile(file)

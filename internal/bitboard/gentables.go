@@ -5,11 +5,12 @@
 // by walking rays on an 8x8 board; the only random numbers, the Zobrist keys,
 // come from a seeded PCG.
 //
-//	go run gentables.go [FILE]
+//	go run gentables.go [-o FILE]
 package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"go/format"
 	"log"
@@ -74,6 +75,8 @@ func perSquare(f func(square int) uint64) [][]uint64 {
 
 func main() {
 	log.SetFlags(0)
+	name := flag.String("o", "tables.go", "the file to write")
+	flag.Parse()
 	tables := []table{
 		{"knightAttacks", "knightAttacks holds the squares a knight on a square attacks.", "[64]uint64",
 			perSquare(func(s int) uint64 { return leaps(s, knight) })},
@@ -188,11 +191,7 @@ func main() {
 	if err != nil {
 		log.Fatalf("gentables: to format tables.go: %v", err)
 	}
-	name := "tables.go"
-	if len(os.Args) > 1 {
-		name = os.Args[1]
-	}
-	if err := os.WriteFile(name, source, 0o644); err != nil {
+	if err := os.WriteFile(*name, source, 0o644); err != nil {
 		log.Fatalf("gentables: %v", err)
 	}
 }
