@@ -1,0 +1,42 @@
+// Command gen writes the assembly kernels of package blas, with their Go
+// declarations, by means of avo. It is a module of its own so that avo is no
+// dependency of the program. Run it through go generate in model/blas.
+package main
+
+import (
+	"github.com/mmcloughlin/avo/build"
+)
+
+func main() {
+	build.ConstraintExpr("!noasm")
+
+	for _, s := range []shape{{v: 2, r: 14}, {v: 4, r: 6}, {v: 8, r: 2}} {
+		gemm(avx512F32, s)
+	}
+	gemm(avx512BF16, shape{v: 2, r: 14})
+	for _, s := range []shape{{v: 2, r: 6}, {v: 4, r: 2}} {
+		gemm(avx2F32, s)
+	}
+
+	for _, k := range []kind{avx512F32, avx512BF16, avx2F32} {
+		packCopy(k, 1)
+		packCopy(k, 2)
+	}
+	packTranspose512(avx512F32, 16)
+	packTranspose512(avx512F32, 14)
+	packTranspose512(avx512BF16, 16)
+	packTranspose512(avx512BF16, 14)
+	packTranspose256(8)
+	packTranspose256(6)
+
+	dot(avx512F32, 1, 8)
+	dot(avx512F32, 4, 4)
+	dot(avx2F32, 1, 8)
+	dot(avx2F32, 2, 4)
+
+	for _, k := range []kind{avx512F32, avx512BF16, avx2F32} {
+		peak(k)
+	}
+
+	build.Generate()
+}

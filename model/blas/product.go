@@ -1,0 +1,311 @@
+package blas
+
+import "unsafe"
+
+// matrix is op(X) where it lies: element (i, j) is at p + i*row + j*col bytes.
+type matrix struct {
+	p        *float32
+	row, col uintptr
+}
+
+// at returns the address of element (i, j), which must exist.
+func (x matrix) at(i, j int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(x.p), uintptr(i)*x.row+uintptr(j)*x.col))
+}
+
+// product is C = alpha*A*B + beta*C and the way it is computed. A is m×k, B k×n
+// and C m×n, transpositions being in the strides.
+//
+// The scheme is that of BLIS (Van Zee and van de Geijn, BLIS: A Framework for
+// Rapidly Instantiating BLAS Functionality, ACM TOMS 41(3), 2015): k is cut into
+// blocks such that a panel of B stays in the first-level cache, C into tasks such
+// that a task's share of A stays in the second, and the tile of C that a kernel
+// works on in registers. Operands that are used often enough are copied into
+// panels first, in the order in which the kernel reads them.
+type product struct {
+	*kernels
+	m, n, k     int
+	a, b, c     matrix
+	alpha, beta float32
+	threads     int
+
+	packA bool
+	packB bool
+	tail  int  // columns of a last panel of B that must be packed in any case
+	dots  bool // multiply without packing along contiguous k
+
+	panelsA, panelsB *float32 // packed operands; nil where read as they lie
+	firstB           int      // first panel of B that is packed
+	taskRows         int      // rows of C in a task, a multiple of the tile's
+	taskColumns      int      // columns of C in a task, a multiple of the tile's
+}
+
+// ceil returns n/d rounded up.
+func ceil(n, d int) int { return (n + d - 1) / d }
+
+// plan chooses kernels, packing and number of threads. The choice of kernels
+// depends on the shape only.
+func (p *product) plan(e *engine) {
+	p.kernels = e.f32
+	p.threads = 1
+	m, n, k := p.m, p.n, p.k
+	if m*n*k >= parallelWork || (m < 32 && n*k >= parallelBytes) {
+		p.threads = e.maxThreads()
+	}
+	aAlong, bAcross := p.a.col == 4, p.b.col == 4
+	// A one-column or one-row matrix satisfies both; k = 1 makes no difference.
+	if e.bf16 != nil && m >= minRowsBF16 && n >= minColumnsBF16 && k >= minDepthBF16 {
+		p.kernels = e.bf16
+		p.packA, p.packB = true, true
+		return
+	}
+	if !bAcross && aAlong && m <= maxRowsDot && k >= minDepthDot {
+		p.dots = true
+		return
+	}
+	p.packB = !bAcross || m >= minRowsPackB
+	p.packA = n >= minColumnsPackA && m > p.rows
+	if !p.packB {
+		p.tail = n % p.columns
+	}
+}
+
+// Thresholds of plan, from measurements on a Sapphire Rapids core: where the
+// alternatives cross.
+const (
+	parallelWork    = 2 << 20 // multiply-adds that are worth waking a goroutine for
+	parallelBytes   = 1 << 18 // elements of B read once
+	minRowsPackB    = 128
+	minColumnsPackA = 128
+	maxRowsDot      = 8
+	minDepthDot     = 32
+	minRowsBF16     = 16
+	minColumnsBF16  = 32
+	minDepthBF16    = 32
+)
+
+// layOut fixes tasks and buffers of a job from its product.
+func (j *job) layOut() {
+	p := &j.product
+	j.packs = 0
+	p.panelsA, p.panelsB = nil, nil
+	steps := ceil(p.k, p.pair)
+	if p.packA {
+		j.bufA = resize(j.bufA, ceil(p.m, p.rows)*p.lanes*steps)
+		p.panelsA = unsafe.SliceData(j.bufA)
+		j.packs += j.packTasksA()
+	}
+	all := ceil(p.n, p.columns)
+	p.firstB = all
+	switch {
+	case p.packB:
+		p.firstB = 0
+	case p.tail > 0:
+		p.firstB = all - 1
+	}
+	if p.firstB < all {
+		j.bufB = resize(j.bufB, (all-p.firstB)*p.columns*steps)
+		p.panelsB = unsafe.SliceData(j.bufB)
+		j.packs += j.packTasksB()
+	}
+	p.divide()
+	j.tasks = ceil(p.m, p.taskRows) * ceil(p.n, p.taskColumns)
+}
+
+// divide cuts C into tasks: as large as the second-level cache likes, and, where
+// goroutines share them, small enough that a late one does not hold up the rest.
+func (p *product) divide() {
+	p.taskRows = min(ceil(p.m, p.rows), 18) * p.rows
+	p.taskColumns = min(ceil(p.n, p.columns), 512/p.columns) * p.columns
+	if p.threads == 1 {
+		return
+	}
+	for ceil(p.m, p.taskRows)*ceil(p.n, p.taskColumns) < 4*p.threads {
+		switch {
+		case p.taskColumns >= p.taskRows && p.taskColumns > 2*p.columns:
+			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
+		case p.taskRows > 2*p.rows:
+			p.taskRows = ceil(p.taskRows/p.rows, 2) * p.rows
+		case p.taskColumns > 2*p.columns:
+			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
+		default:
+			return
+		}
+	}
+}
+
+// packWords is about how many words a task of the first phase packs.
+const packWords = 1 << 14
+
+func (p *product) panelsPerTaskA() int {
+	return max(1, packWords/(p.lanes*ceil(p.k, p.pair)))
+}
+
+func (p *product) panelsPerTaskB() int {
+	return max(1, packWords/(p.columns*ceil(p.k, p.pair)))
+}
+
+func (j *job) packTasksA() int { return ceil(ceil(j.m, j.rows), j.panelsPerTaskA()) }
+func (j *job) packTasksB() int {
+	return ceil(ceil(j.n, j.columns)-j.firstB, j.panelsPerTaskB())
+}
+
+// pack does task t of the first phase.
+func (j *job) pack(t int) {
+	p := &j.product
+	if p.panelsA != nil {
+		if tasks := j.packTasksA(); t < tasks {
+			each := p.panelsPerTaskA()
+			p.packPanelsA(t*each, min((t+1)*each, ceil(p.m, p.rows)))
+			return
+		} else {
+			t -= tasks
+		}
+	}
+	each := p.panelsPerTaskB()
+	p.packPanelsB(p.firstB+t*each, min(p.firstB+(t+1)*each, ceil(p.n, p.columns)))
+}
+
+// word returns base + words*4 bytes.
+func word(base *float32, words int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(base), 4*words))
+}
+
+// block returns how many values the block of k at l has, and how many steps.
+func (p *product) block(l int) (depth, steps int) {
+	depth = min(p.blockSteps*p.pair, p.k-l)
+	return depth, ceil(depth, p.pair)
+}
+
+// panelA is where panel i of A begins in the block of k at l. A block's panels lie
+// one after the other, and blocks likewise.
+func (p *product) panelA(i, l, steps int) *float32 {
+	return word(p.panelsA, (l/p.pair*ceil(p.m, p.rows)+i*steps)*p.lanes)
+}
+
+func (p *product) panelB(j, l, steps int) *float32 {
+	return word(p.panelsB, (l/p.pair*(ceil(p.n, p.columns)-p.firstB)+(j-p.firstB)*steps)*p.columns)
+}
+
+// packPanelsA packs panels [from, to) of A for all of k.
+func (p *product) packPanelsA(from, to int) {
+	dstStep := 4 * uintptr(p.lanes)
+	for l := 0; l < p.k; {
+		depth, steps := p.block(l)
+		for i := from; i < to; i++ {
+			row := i * p.rows
+			rows := min(p.rows, p.m-row)
+			dst := p.panelA(i, l, steps)
+			if p.a.col == 4 {
+				p.packRowsA(depth, p.a.at(row, l), p.a.row, dst, dstStep, rows)
+			} else {
+				p.packColsA(depth, p.a.at(row, l), p.a.col, dst, dstStep, rows)
+			}
+		}
+		l += depth
+	}
+}
+
+// packPanelsB packs panels [from, to) of B for all of k.
+func (p *product) packPanelsB(from, to int) {
+	dstStep := 4 * uintptr(p.columns)
+	for l := 0; l < p.k; {
+		depth, steps := p.block(l)
+		for j := from; j < to; j++ {
+			column := j * p.columns
+			columns := min(p.columns, p.n-column)
+			dst := p.panelB(j, l, steps)
+			if p.b.col == 4 {
+				p.packRowsB(depth, p.b.at(l, column), p.b.row, dst, dstStep, columns)
+				continue
+			}
+			for u := 0; u < p.columns; u += p.lanes {
+				// Lanes beyond n are padding: no column of C sees them.
+				if u < columns {
+					p.packColsB(depth, p.b.at(l, column+u), p.b.col, word(dst, u), dstStep, min(p.lanes, columns-u))
+				}
+			}
+		}
+		l += depth
+	}
+}
+
+// multiply does task t of the second phase.
+func (j *job) multiply(t int) {
+	p := &j.product
+	down := ceil(p.m, p.taskRows)
+	i, jj := t%down*p.taskRows, t/down*p.taskColumns
+	p.multiplyBlock(i, min(i+p.taskRows, p.m), jj, min(jj+p.taskColumns, p.n))
+}
+
+// multiplyAll computes the whole product on the calling goroutine from operands as
+// they lie.
+func (p *product) multiplyAll() {
+	p.firstB = ceil(p.n, p.columns)
+	p.multiplyBlock(0, p.m, 0, p.n)
+}
+
+// multiplyBlock computes rows [i0, i1) and columns [j0, j1) of C.
+func (p *product) multiplyBlock(i0, i1, j0, j1 int) {
+	if p.dots {
+		p.multiplyDots(i0, i1, j0, j1)
+		return
+	}
+	m, beta := i1-i0, p.beta
+	for l := 0; l < p.k; {
+		depth, steps := p.block(l)
+		a, aRow, aStep := p.a.at(i0, l), p.a.row, p.a.col
+		aBlock := uintptr(p.rows) * aRow
+		if p.panelsA != nil {
+			a, aRow, aStep = p.panelA(i0/p.rows, l, steps), 4, 4*uintptr(p.lanes)
+			aBlock = uintptr(steps) * aStep
+		}
+		for j := j0; j < j1; {
+			c := p.c.at(i0, j)
+			if j/p.columns >= p.firstB {
+				columns := min(p.columns, j1-j)
+				p.gemm(m, steps, a, aRow, aStep, aBlock, p.panelB(j/p.columns, l, steps), 4*uintptr(p.columns), c, p.c.row, p.alpha, beta, columns)
+				j += columns
+				continue
+			}
+			gemm, columns := p.gemm, p.columns
+			if p.panelsA == nil {
+				if w := p.wideFor(m, min(j1, p.firstB*p.columns)-j); w != nil {
+					gemm, columns = w.gemm, w.columns
+					aBlock = uintptr(w.rows) * aRow
+				} else {
+					aBlock = uintptr(p.rows) * aRow
+				}
+			}
+			gemm(m, steps, a, aRow, aStep, aBlock, p.b.at(l, j), p.b.row, c, p.c.row, p.alpha, beta, columns)
+			j += columns
+		}
+		l += depth
+		beta = 1
+	}
+}
+
+// wideFor returns the kernel for m rows that takes the most of n columns at a
+// time, nil where that is the ordinary one.
+func (p *product) wideFor(m, n int) *wideKernel {
+	for i := range p.wide {
+		if w := &p.wide[i]; m <= w.rows && n >= w.columns {
+			return w
+		}
+	}
+	return nil
+}
+
+// multiplyDots computes rows [i0, i1) and columns [j0, j1) of C as dot products of
+// contiguous rows.
+func (p *product) multiplyDots(i0, i1, j0, j1 int) {
+	for i := i0; i < i1; {
+		for d := range p.dot {
+			if d := &p.dot[d]; d.rows <= i1-i {
+				d.dot(j1-j0, p.k, p.a.at(i, 0), p.a.row, p.b.at(0, j0), p.b.col, p.c.at(i, j0), p.c.row, p.alpha, p.beta)
+				i += d.rows
+				break
+			}
+		}
+	}
+}
