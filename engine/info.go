@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+)
+
+// infoKeeper holds the last scores of a search as the engine wrote them. Lines
+// come by the million, so all but the last are looked at only as far as needed
+// to tell what they are, and nothing is allocated.
+type infoKeeper struct {
+	exact, bound []byte // the last line of each kind, empty when there was none
+}
+
+func (k *infoKeeper) reset() { k.exact, k.bound = k.exact[:0], k.bound[:0] }
+
+// keep takes the rest of an "info" line, after that word.
+func (k *infoKeeper) keep(line []byte) {
+	switch kind := classifyInfo(line); kind {
+	case exactScore:
+		k.exact = append(k.exact[:0], line...)
+	case boundScore:
+		k.bound = append(k.bound[:0], line...)
+	}
+}
+
+// score parses the best line kept: an exact score is preferred to a later bound,
+// which a search interrupted in the middle of an iteration ends with.
+func (k *infoKeeper) score() *Score {
+	line := k.exact
+	if len(line) == 0 {
+		line = k.bound
+	}
+	if len(line) == 0 {
+		return nil
+	}
+	return parseInfo(line)
+}
+
+type infoKind uint8
+
+const (
+	noScore infoKind = iota
+	exactScore
+	boundScore
+)
+
+// classifyInfo reads an info line up to its "pv" or "string", which run to the
+// end of the line. Lines of the second and later best moves count as noScore.
+func classifyInfo(line []byte) infoKind {
+	kind := noScore
+	for {
+		var word []byte
+		word, line = nextWord(line)
+		switch string(word) {
+		case "", "pv", "string":
+			return kind
+		case "multipv":
+			if word, line = nextWord(line); string(word) != "1" {
+				return noScore
+			}
+		case "score":
+			kind = exactScore
+			if word, line = nextWord(line); string(word) != "cp" && string(word) != "mate" {
+				return noScore
+			}
+			if word, line = nextWord(line); !isNumber(word) {
+				return noScore
+			}
+		case "lowerbound", "upperbound":
+			if kind == exactScore {
+				kind = boundScore
+			}
+		}
+	}
+}
+
+// parseInfo reads a line that classifyInfo accepted. Values that are no numbers
+// are left at zero.
+func parseInfo(line []byte) *Score {
+	s := new(Score)
+	number := func() int64 {
+		var word []byte
+		word, line = nextWord(line)
+		n, _ := strconv.ParseInt(string(word), 10, 64)
+		return n
+	}
+	for {
+		var word []byte
+		word, line = nextWord(line)
+		switch string(word) {
+		case "", "string":
+			return s
+		case "pv":
+			s.PV = string(bytes.TrimSpace(line))
+			return s
+		case "depth":
+			s.Depth = int(number())
+		case "seldepth":
+			s.SelDepth = int(number())
+		case "nodes":
+			s.Nodes = number()
+		case "nps":
+			s.NPS = number()
+		case "time":
+			// Milliseconds; more than a year of them is nonsense, and would
+			// overflow.
+			s.Time = time.Duration(min(max(number(), 0), 1<<35)) * time.Millisecond
+		case "lowerbound":
+			s.Bound = LowerBound
+		case "upperbound":
+			s.Bound = UpperBound
+		case "score":
+			word, line = nextWord(line)
+			if string(word) == "mate" {
+				s.IsMate, s.Mate = true, int(number())
+			} else {
+				s.Centipawns = int(number())
+			}
+		}
+	}
+}
+
+// nextWord cuts the first word off a line; it is empty at the end.
+func nextWord(line []byte) (word, rest []byte) {
+	i := 0
+	for i < len(line) && isSpace(line[i]) {
+		i++
+	}
+	j := i
+	for j < len(line) && !isSpace(line[j]) {
+		j++
+	}
+	return line[i:j], line[j:]
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' }
+
+func isNumber(word []byte) bool {
+	if len(word) > 0 && (word[0] == '-' || word[0] == '+') {
+		word = word[1:]
+	}
+	if len(word) == 0 || len(word) > 18 {
+		return false
+	}
+	for _, c := range word {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,247 @@
+//go:build linux
+
+package engine
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"transcend/internal/bitboard"
+)
+
+// ownerEnv makes the test binary a process that owns engines and waits to be
+// killed; see ownEngines.
+const ownerEnv = "TRANSCEND_ENGINE_TEST_OWNER"
+
+// ownEngines starts engines that would each survive in a different way, says so,
+// and waits.
+func ownEngines() {
+	for _, flags := range ownedEngines {
+		c, err := StartUCI(context.Background(), fake(strings.Fields(flags)...))
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		if strings.Contains(flags, "stall go") {
+			g := bitboard.NewGame(bitboard.Start())
+			go func() { _, _ = c.Move(context.Background(), g, Limit{Depth: 1}) }()
+		}
+	}
+	fmt.Println("ready")
+	time.Sleep(time.Minute)
+	os.Exit(1)
+}
+
+var ownedEngines = []string{
+	"",
+	"-ignore-eof -ignore-term",
+	"-stall go -ignore-term",
+	"-ignore-eof -chatter",
+	"-grandchild",
+}
+
+// TestOwnerKilled kills a process that owns engines with SIGKILL and checks that
+// every engine, grandchild and guard dies with it.
+func TestOwnerKilled(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		killGuards bool // leaves the parent-death signal alone to do it
+	}{{"guards", false}, {"parent-death signal", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			mark := fmt.Sprintf("TRANSCEND_ENGINE_TEST_CASE=owner.%d", time.Now().UnixNano())
+			owner := exec.Command(os.Args[0])
+			owner.Env = append(os.Environ(), ownerEnv+"=1", mark)
+			owner.Stderr = os.Stderr
+			out, err := owner.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := owner.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer owner.Wait()
+			defer owner.Process.Kill()
+			line, err := bufio.NewReader(out).ReadString('\n')
+			if line != "ready\n" {
+				t.Fatalf("the owner said %q, %v", line, err)
+			}
+
+			fds := make(map[int]int) // process to a descriptor that tells its end
+			for _, pid := range append(processes(mark), children(owner.Process.Pid)...) {
+				if pid == owner.Process.Pid {
+					continue
+				}
+				if _, known := fds[pid]; known {
+					continue
+				}
+				guard := isGuard(pid)
+				if test.killGuards && isGrandchild(pid) {
+					// Only a guard reaches it.
+					if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				fd, err := unix.PidfdOpen(pid, 0)
+				if err != nil {
+					t.Fatalf("process %d: %v", pid, err)
+				}
+				defer unix.Close(fd)
+				fds[pid] = fd
+				if guard && test.killGuards {
+					if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			// An engine and a guard each, and the grandchild.
+			want := 2*len(ownedEngines) + 1
+			if test.killGuards {
+				want--
+			}
+			if len(fds) != want {
+				t.Fatalf("%d processes, want %d", len(fds), want)
+			}
+			if err := owner.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			for pid, fd := range fds {
+				poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+				n, err := unix.Poll(poll, 20_000)
+				for err == unix.EINTR {
+					n, err = unix.Poll(poll, 20_000)
+				}
+				if err != nil || n != 1 {
+					t.Errorf("process %d outlives its owner (%v): %s", pid, err, cmdline(pid))
+					_ = unix.Kill(pid, unix.SIGKILL)
+				}
+			}
+		})
+	}
+}
+
+func cmdline(pid int) string {
+	b, _ := os.ReadFile(filepath.Join("/proc", fmt.Sprint(pid), "cmdline"))
+	return strings.ReplaceAll(string(b), "\x00", " ")
+}
+
+func isGuard(pid int) bool      { return strings.Contains(cmdline(pid), guardScript) }
+func isGrandchild(pid int) bool { return strings.Contains(cmdline(pid), "-hold") }
+
+// TestThreadExit starts an engine from a goroutine whose thread then ends. A
+// parent-death signal tied to that thread would kill the engine.
+func TestThreadExit(t *testing.T) {
+	engines := make(chan *UCI)
+	tid := make(chan int, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		tid <- unix.Gettid()
+		c, err := StartUCI(context.Background(), fake())
+		if err != nil {
+			t.Error(err)
+		}
+		engines <- c
+	}()
+	c := <-engines
+	if c == nil {
+		return
+	}
+	defer c.Close()
+	// The end of a thread cannot be waited for, but it can be seen.
+	task := fmt.Sprintf("/proc/self/task/%d", <-tid)
+	for range 10_000 {
+		if _, err := os.Stat(task); err != nil {
+			break
+		}
+		runtime.Gosched()
+	}
+	g := newGame(t, "")
+	for range 20 {
+		if err := g.Make(mustMove(t, c, g, Limit{Depth: 1}).Move); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantNoError(t, c.Close())
+}
+
+// TestEscapedGrandchild: a descendant that left the process group and holds the
+// pipes cannot be killed, but does not hold up anything for long either.
+func TestEscapedGrandchild(t *testing.T) {
+	t.Parallel()
+	mark := fmt.Sprintf("TRANSCEND_ENGINE_TEST_CASE=escape.%d", time.Now().UnixNano())
+	defer func() {
+		for _, pid := range processes(mark) {
+			// It is no child of ours, so its end is observed, not reaped.
+			fd, err := unix.PidfdOpen(pid, 0)
+			if err != nil {
+				continue
+			}
+			_ = unix.Kill(pid, unix.SIGKILL)
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+			unix.Close(fd)
+		}
+	}()
+	for _, flags := range []string{"-grandchild -escape", "-grandchild -escape -crash go"} {
+		cfg := fake(strings.Fields(flags)...)
+		cfg.Env = append(cfg.Env, mark)
+		c := start(t, cfg)
+		_, err := c.Move(t.Context(), newGame(t, ""), Limit{Depth: 1})
+		if strings.Contains(flags, "crash") {
+			wantCrash("search", 33)(t, err)
+		} else {
+			wantNoError(t, err)
+		}
+		wantNoError(t, c.Close())
+		if len(processes(mark)) == 0 {
+			t.Error("the grandchild did not escape: this tests nothing")
+		}
+	}
+}
+
+// TestDescriptors: an engine inherits no pipe of another, or the death of that
+// other would not be seen.
+func TestDescriptors(t *testing.T) {
+	engines := []*UCI{start(t, fake()), start(t, fake())}
+	pipe := func(f *os.File) string {
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("pipe:[%d]", info.Sys().(*syscall.Stat_t).Ino)
+	}
+	owners := make(map[string]int) // of pipes: how many of our children hold it
+	for _, c := range engines {
+		owners[pipe(c.proc.stdin)], owners[pipe(c.proc.stdout)], owners[pipe(c.proc.stderr)], owners[pipe(c.proc.group.hold)] = 0, 0, 0, 0
+	}
+	for _, pid := range children(os.Getpid()) {
+		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			target, _ := os.Readlink(fd)
+			if _, ours := owners[target]; ours {
+				owners[target]++
+			}
+		}
+	}
+	for pipe, n := range owners {
+		if n != 1 {
+			t.Errorf("%s is held by %d children, want 1", pipe, n)
+		}
+	}
+	for _, c := range engines {
+		wantNoError(t, c.Close())
+	}
+}

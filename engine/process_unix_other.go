@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package engine
+
+import "syscall"
+
+// setParentDeathSignal does nothing: only the guard watches over the engine.
+func setParentDeathSignal(*syscall.SysProcAttr) {}
