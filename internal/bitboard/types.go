@@ -195,13 +195,13 @@ func ParseUCI(s string) (Move, error) {
 	from := Square(s[0]-'a') | Square(s[1]-'1')<<3
 	to := Square(s[2]-'a') | Square(s[3]-'1')<<3
 	if from == to {
-		return NoMove, fmt.Errorf("bitboard: not a UCI move: %q goes nowhere", s)
+		return NoMove, fmt.Errorf("bitboard: not a UCI move: %q goes nowhere", clip(s))
 	}
 	promo := NoPieceType
 	if len(s) == 5 {
 		promo = pieceTypeOf(s[4] &^ 0x20)
 		if promo < Knight || promo > Queen {
-			return NoMove, fmt.Errorf("bitboard: not a UCI move: %q: a pawn becomes n, b, r or q", s)
+			return NoMove, fmt.Errorf("bitboard: not a UCI move: %q: a pawn becomes n, b, r or q", clip(s))
 		}
 	}
 	return NewMove(from, to, promo), nil
