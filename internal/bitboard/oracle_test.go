@@ -89,6 +89,85 @@ func TestAgainstNotnil(t *testing.T) {
 	}
 }
 
+// TestScatteredAgainstNotnil does the same from pieces thrown on the board:
+// pins and double checks from all sides, that games rarely show.
+func TestScatteredAgainstNotnil(t *testing.T) {
+	positions := 4000
+	if testing.Short() {
+		positions = 200
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	var seen walkSeen
+	for range positions {
+		walkBeside(t, scatter(rng), 3, rng, &seen)
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%+v", seen)
+}
+
+// scatter returns the FEN of a random placement that ParseFEN accepts, often
+// with castling rights and an en passant square.
+func scatter(rng *rand.Rand) string {
+	for {
+		var board [64]byte
+		put := func(piece byte, s int) bool {
+			if board[s] != 0 {
+				return false
+			}
+			board[s] = piece
+			return true
+		}
+		side, castling, enPassant := "w", "-", "-"
+		if rng.IntN(2) == 0 {
+			put('K', 4)
+			put('R', 0)
+			put('R', 7)
+			castling = "KQ"
+		} else {
+			put('K', rng.IntN(64))
+		}
+		if rng.IntN(2) == 0 {
+			side = "b"
+		}
+		if rng.IntN(2) == 0 {
+			// A white pawn has just gone from d2 to d4 beside a black one.
+			side, enPassant = "b", "d3"
+			put('P', 27)
+			put('p', 26+2*rng.IntN(2))
+		}
+		for !put('k', rng.IntN(64)) {
+		}
+		for range rng.IntN(14) {
+			piece := "PPPNBRQpppnbrq"[rng.IntN(14)]
+			s := rng.IntN(64)
+			if piece|0x20 == 'p' {
+				s = 8 + rng.IntN(48)
+			}
+			if enPassant == "-" || s != 19 && s != 11 {
+				put(piece, s)
+			}
+		}
+		var b strings.Builder
+		for rank := 7; rank >= 0; rank-- {
+			for _, piece := range board[rank*8 : rank*8+8] {
+				if piece == 0 {
+					piece = '1'
+				}
+				b.WriteByte(piece)
+			}
+			if rank > 0 {
+				b.WriteByte('/')
+			}
+		}
+		fen := b.String() + " " + side + " " + castling + " " + enPassant + " 0 1"
+		if _, err := ParseFEN(fen); err == nil {
+			return fen
+		}
+	}
+}
+
 func walkBeside(t *testing.T, fen string, plies int, rng *rand.Rand, seen *walkSeen) {
 	t.Helper()
 	p, err := ParseFEN(fen)
