@@ -1,0 +1,251 @@
+package pgn
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxZstdWindow is the largest window a zstd stream may ask for, which bounds the
+// memory its decoder takes. "zstd --long" writes 128 MiB.
+const maxZstdWindow = 128 << 20
+
+// stdinName is what standard input is called in games and errors.
+const stdinName = "standard input"
+
+// format is a compression format the reader knows of.
+type format struct {
+	name  string // "" for plain text
+	magic string // first bytes; a dot stands for any byte
+	hint  string // for formats that are not read: what to do
+}
+
+var formats = []format{
+	{name: "zstd", magic: "\x28\xb5\x2f\xfd"},
+	{name: "zstd", magic: ".\x2a\x4d\x18"}, // skippable frame, 0x50 to 0x5f first
+	{name: "gzip", magic: "\x1f\x8b"},
+	{name: "bzip2", magic: "BZh.1A"}, // the digits of pi that start a block
+	{name: "bzip2", magic: "BZh.\x17r"},
+	{name: "xz", magic: "\xfd7zXZ\x00", hint: "decompress it with xz -dc and read standard input"},
+	{name: "zip", magic: "PK\x03\x04", hint: "unpack it with unzip -p and read standard input"},
+	{name: "7z", magic: "7z\xbc\xaf\x27\x1c", hint: "unpack it with 7z x -so and read standard input"},
+	{name: "lz4", magic: "\x04\x22\x4d\x18", hint: "decompress it with lz4 -dc and read standard input"},
+	{name: "UTF-16", magic: "\xff\xfe", hint: "convert it with iconv -f UTF-16 -t UTF-8"},
+	{name: "UTF-16", magic: "\xfe\xff", hint: "convert it with iconv -f UTF-16 -t UTF-8"},
+}
+
+// detect returns the format of a stream that starts with b.
+func detect(b []byte) format {
+next:
+	for _, f := range formats {
+		if len(b) < len(f.magic) {
+			continue
+		}
+		for i := range len(f.magic) {
+			if f.magic[i] != '.' && f.magic[i] != b[i] {
+				continue next
+			}
+		}
+		switch {
+		case f.magic[0] == '.' && b[0]&0xf0 != 0x50,
+			f.name == "bzip2" && (b[3] < '1' || b[3] > '9'):
+			continue
+		}
+		return f
+	}
+	return format{}
+}
+
+// unsupported returns the error for a format that is not read, or nil.
+func (f format) unsupported(name string) error {
+	if f.hint == "" {
+		return nil
+	}
+	return fmt.Errorf("pgn: open %s: %s is not supported: %s", name, f.name, f.hint)
+}
+
+// input is one stream of text and what it is decompressed from.
+type input struct {
+	name     string
+	format   string // "" for plain text
+	raw      *rawReader
+	text     io.Reader
+	closeRaw func() error
+	stop     func() // ends the decoder
+}
+
+// rawReader counts what is read from a file and keeps the error that ended
+// that. Decoders read it in goroutines of their own.
+type rawReader struct {
+	r     io.Reader
+	count *atomic.Int64
+	err   atomic.Pointer[error]
+}
+
+func (r *rawReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.count.Add(int64(n))
+	if err != nil && err != io.EOF {
+		r.err.Store(&err)
+	}
+	return n, err
+}
+
+// newInput finds out how raw is compressed. closeRaw, which may be nil, closes
+// raw; when there is an error it is not called. The zstd decoder is made when
+// it is needed first.
+func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.Int64, decoder **zstd.Decoder) (*input, error) {
+	rr := &rawReader{r: raw, count: count}
+	br := bufio.NewReaderSize(rr, 64<<10)
+	head, err := br.Peek(6)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("pgn: read %s: %w", name, err)
+	}
+	f := detect(head)
+	if err := f.unsupported(name); err != nil {
+		return nil, err
+	}
+	in := &input{name: name, format: f.name, raw: rr, text: br, closeRaw: closeRaw}
+	switch f.name {
+	case "zstd":
+		if *decoder == nil {
+			*decoder, err = zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxZstdWindow))
+			if err != nil {
+				return nil, fmt.Errorf("pgn: open %s: start the zstd decoder: %w", name, err)
+			}
+		}
+		d := *decoder
+		if err := d.Reset(br); err != nil {
+			return nil, in.wrap(err)
+		}
+		in.text = d
+		in.stop = func() {
+			// Without a stream there is nothing that can go wrong.
+			_ = d.Reset(nil)
+		}
+	case "gzip":
+		d, err := gzip.NewReader(br)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, in.wrap(err)
+		}
+		in.text = d
+	case "bzip2":
+		in.text = bzip2.NewReader(br)
+	}
+	return in, nil
+}
+
+// shut ends the input. The file goes first: a decoder that is waiting for it in
+// a goroutine then ends.
+func (in *input) shut() error {
+	var err error
+	if in.closeRaw != nil {
+		err = in.closeRaw()
+	}
+	if in.stop != nil {
+		in.stop()
+	}
+	return err
+}
+
+// wrap says what an error that ended the text means, and what can be done.
+func (in *input) wrap(err error) error {
+	if raw := in.raw.err.Load(); raw != nil {
+		err = *raw
+	} else if in.format != "" {
+		what := fmt.Sprintf("the %s data is damaged (check it with %s -t, fetch it again)", in.format, in.format)
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			what = fmt.Sprintf("the %s data is cut off (fetch the file again for the rest)", in.format)
+		case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+			what = fmt.Sprintf("the zstd data needs a window of more than %d MiB (decompress it with zstd -dc --long=31 and read standard input)", maxZstdWindow>>20)
+		}
+		return fmt.Errorf("pgn: read %s: %s: %w", in.name, what, err)
+	}
+	return fmt.Errorf("pgn: read %s: %w", in.name, err)
+}
+
+// expand turns paths and glob patterns into the names of files that are there;
+// "-" stays. It also returns the total size of the files, 0 when one of them has
+// none, such as a pipe.
+func expand(paths []string) (names []string, size int64, err error) {
+	if len(paths) == 0 {
+		return nil, 0, errors.New("pgn: no file to read")
+	}
+	sized := true
+	stdin := false
+	for _, path := range paths {
+		if path == "-" {
+			if stdin {
+				return nil, 0, errors.New("pgn: standard input can be read only once")
+			}
+			stdin, sized = true, false
+			names = append(names, path)
+			continue
+		}
+		matches := []string{path}
+		// A file may have the characters of a pattern in its name.
+		if _, err := os.Stat(path); err != nil && strings.ContainsAny(path, "*?[") {
+			if matches, err = filepath.Glob(path); err != nil {
+				return nil, 0, fmt.Errorf("pgn: open %s: %w", path, err)
+			}
+			if len(matches) == 0 {
+				return nil, 0, fmt.Errorf("pgn: open %s: no file matches: %w", path, fs.ErrNotExist)
+			}
+		}
+		for _, name := range matches {
+			n, err := check(name)
+			if err != nil {
+				return nil, 0, err
+			}
+			sized = sized && n >= 0
+			size += n
+			names = append(names, name)
+		}
+	}
+	if !sized {
+		size = 0
+	}
+	return names, size, nil
+}
+
+// check makes sure that a file can be read and returns its size, -1 for
+// something that has none. What can be known now is not left for the hour
+// when the reader comes to the file.
+func check(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, fmt.Errorf("pgn: %w", err)
+	}
+	switch {
+	case info.IsDir():
+		return 0, fmt.Errorf("pgn: open %s: it is a directory: name its files, as in %s", name, filepath.Join(name, "*.pgn"))
+	case !info.Mode().IsRegular():
+		return -1, nil // a pipe can be opened only once
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, fmt.Errorf("pgn: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, 6)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return 0, fmt.Errorf("pgn: %w", err)
+	}
+	return info.Size(), detect(bytes.Clone(head[:n])).unsupported(name)
+}

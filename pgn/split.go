@@ -1,0 +1,468 @@
+package pgn
+
+import (
+	"io"
+	"strconv"
+)
+
+const (
+	windowSize = 512 << 10 // bytes read ahead, as long as games are no larger
+
+	// The text of one game is in one piece in the window, so its size is bounded
+	// by MaxTagSection + MaxMovetext. A search that asks for more text sees this
+	// much past the limit before it gives up, so that the verdict on a game does
+	// not depend on how its text was cut into reads.
+	limitSlack = 4 << 10
+
+	// quickLimit is the size of a movetext above which the next tag section is no
+	// longer taken for its end before it was read as a whole: there may be a small
+	// game and then many without tags.
+	quickLimit = 128 << 10
+)
+
+// window is the part of the text that is in memory. It holds the byte before
+// the first unread one, too: a line feed at the start of the text.
+type window struct {
+	r    io.Reader
+	buf  []byte
+	pos  int   // first unread byte, at least 1
+	n    int   // end of the text in buf
+	base int64 // where in the text buf[0] is; -1 at the start
+	err  error // io.EOF, or what else ended the text
+}
+
+func (w *window) reset(r io.Reader) {
+	if w.buf == nil {
+		w.buf = make([]byte, windowSize)
+	}
+	*w = window{r: r, buf: w.buf, pos: 1, n: 1, base: -1}
+	w.buf[0] = '\n'
+}
+
+// text returns the unread text in memory and the byte before it.
+func (w *window) text() []byte { return w.buf[w.pos-1 : w.n] }
+
+// offset returns where in the text the first unread byte is.
+func (w *window) offset() int64 { return w.base + int64(w.pos) }
+
+// more reads on; false at the end of the text. It reads at least half as much
+// as is there unread, so that going over a growing text again and again takes
+// time in proportion to its final size.
+func (w *window) more() bool {
+	if w.err != nil {
+		return false
+	}
+	if w.pos > 1 {
+		w.n = copy(w.buf, w.buf[w.pos-1:w.n])
+		w.base += int64(w.pos - 1)
+		w.pos = 1
+	}
+	have := w.n
+	empty := 0
+	for w.n < have+max(have/2, 1) && w.err == nil {
+		if len(w.buf)-w.n <= len(w.buf)/4 {
+			grown := make([]byte, 2*len(w.buf))
+			copy(grown, w.buf[:w.n])
+			w.buf = grown
+		}
+		n, err := w.r.Read(w.buf[w.n:])
+		w.n += n
+		w.err = err
+		if n > 0 {
+			empty = 0
+		} else if empty++; empty == 100 && err == nil {
+			w.err = io.ErrNoProgress
+		}
+	}
+	return w.n > have
+}
+
+// tagSpan is where the parts of a tag are, counted from the game's first byte.
+type tagSpan struct {
+	name, nameEnd, value, valueEnd int32
+	escaped                        bool // the value has escapes in it
+}
+
+// splitter cuts a text into games: the spans of the tags and of the movetext of
+// one game after the other. It looks no closer at the movetext than it takes to
+// find its end.
+type splitter struct {
+	w window
+
+	// The current game starts at w.pos; these count from there.
+	tags     []tagSpan
+	body     int      // where the movetext starts
+	end      int      // where the game ends
+	resync   bool     // the game has no end but the next tag section
+	bad      *problem // the first that is wrong with the tags
+	badBuf   problem
+	empty    bool // neither tags nor anything else that makes a game
+	ended    bool // end is the end of the text
+	exact    bool // never take the quick way; for tests
+	exactFor int64
+}
+
+// reset starts a new text.
+func (s *splitter) reset(r io.Reader) {
+	s.w.reset(r)
+	s.exactFor = 0
+	s.drop()
+}
+
+func (s *splitter) drop() {
+	s.tags = s.tags[:0]
+	s.body, s.end, s.resync, s.bad, s.empty, s.ended = 0, 0, false, nil, false, false
+}
+
+// fail notes what is wrong with the tags, unless something was noted before.
+func (s *splitter) fail(at int, reason string, err error) {
+	if s.bad == nil {
+		s.badBuf = problem{at, reason, err}
+		s.bad = &s.badBuf
+	}
+}
+
+// header leaves the current game and goes to the next one, up to the end of its
+// tags. It returns false at the end of the text.
+func (s *splitter) header() bool {
+	s.w.pos += s.end
+	if s.resync {
+		s.skipToSection()
+	}
+	s.drop()
+	if !s.skipSpace() {
+		return false
+	}
+
+	event := false // an Event tag was seen
+	k := 0
+	for {
+		next, lines, comment, ok := s.skipTagSpace(k)
+		k = next
+		if k > MaxTagSection {
+			s.tooLarge(k, k, tagsTooLong)
+			return true
+		}
+		if !ok {
+			s.ended = true
+		}
+		if !ok || s.w.text()[1+k] != '[' {
+			if comment >= 0 {
+				k = comment // it belongs to the movetext
+			}
+			break
+		}
+		b := s.w.text()[1+k:]
+
+		var t tagSpan
+		n, st := parseTag(b, s.w.err != nil, &t)
+		for st == more {
+			if len(b) > MaxTagSection+limitSlack {
+				s.tooLarge(k, k+1, tagsTooLong)
+				return true
+			}
+			s.w.more()
+			b = s.w.text()[1+k:]
+			n, st = parseTag(b, s.w.err != nil, &t)
+		}
+		if st != found {
+			if s.bad == nil {
+				s.fail(k, "malformed tag "+quoted(b[:n]), nil)
+			}
+			k += n
+			continue
+		}
+
+		name := b[t.name:t.nameEnd]
+		isEvent := string(name) == "Event"
+		if k > 0 && (isEvent && event || lines > 1 && (isEvent || s.has(name))) {
+			break // the next game
+		}
+		event = event || isEvent
+		if len(s.tags) == MaxTags {
+			s.tooLarge(k, k, "more than "+strconv.Itoa(MaxTags)+" tags")
+			return true
+		}
+		d := int32(k)
+		t.name, t.nameEnd, t.value, t.valueEnd = t.name+d, t.nameEnd+d, t.value+d, t.valueEnd+d
+		s.tags = append(s.tags, t)
+		k += n
+	}
+	s.body = k
+	return true
+}
+
+const (
+	tagsTooLong = "the tags take more than 1 MiB"       // MaxTagSection
+	textTooLong = "the movetext takes more than 16 MiB" // MaxMovetext
+)
+
+// tooLarge gives the current game up because of what is at its byte k; reading
+// goes on at the first tag section from byte resume on.
+func (s *splitter) tooLarge(k, resume int, reason string) {
+	s.fail(k, reason, ErrTooLarge)
+	s.body, s.end = resume, resume
+	s.resync = true
+}
+
+// has reports whether there is a tag of that name already.
+func (s *splitter) has(name []byte) bool {
+	text := s.w.text()[1:]
+	for i := range s.tags {
+		if t := &s.tags[i]; string(text[t.name:t.nameEnd]) == string(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// movetext finds the end of the current game. When the movetext is too large,
+// and skip does not say that nobody wants it, the game is marked as bad.
+func (s *splitter) movetext(skip bool) {
+	if s.resync {
+		return
+	}
+	b := s.w.text()
+	if s.body+1 >= len(b) || b[s.body+1] == '[' {
+		s.end = s.body
+		return
+	}
+	for {
+		var end int
+		var st status
+		last := s.w.err != nil
+		start := s.w.offset() + int64(s.body)
+		if len(s.tags) > 0 && !s.exact && start >= s.exactFor {
+			end, st = quickEnd(b, s.body+1, last)
+			if st == more && len(b)-1-s.body > quickLimit {
+				end, st = len(b), unclear
+			}
+			if st == unclear {
+				// Once over this text is enough, even when there are many games in it.
+				s.exactFor = start + int64(end-s.body-1)
+			}
+		} else {
+			st = unclear
+		}
+		if st == unclear {
+			end, s.empty, st = exactEnd(b, s.body+1, last)
+			s.empty = s.empty && len(s.tags) == 0 && s.bad == nil
+		}
+		switch {
+		case st == found && end-1-s.body <= MaxMovetext:
+			s.end = end - 1
+			s.ended = end == len(b) && last
+			return
+		case st == found || len(b)-1-s.body > MaxMovetext+limitSlack:
+			if !skip {
+				s.fail(s.body, textTooLong, ErrTooLarge)
+			}
+			s.end = s.body
+			s.resync = true
+			s.empty = false
+			return
+		}
+		s.w.more()
+		b = s.w.text()
+	}
+}
+
+// skipSpace goes to the first byte of the next game: over white space and lines
+// that start with "%". It returns false at the end of the text.
+func (s *splitter) skipSpace() bool {
+	w := &s.w
+	for {
+		for w.pos < w.n && classes[w.buf[w.pos]] == classSpace {
+			w.pos++
+		}
+		if w.pos == w.n {
+			if !w.more() {
+				return false
+			}
+			continue
+		}
+		switch c := w.buf[w.pos]; {
+		case classes[c] == classWide:
+			n := wideSpace(w.buf[w.pos:w.n])
+			if n < 0 && w.more() {
+				continue
+			}
+			if n <= 0 {
+				return true
+			}
+			w.pos += n
+		case c == '%' && isLineEnd(w.buf[w.pos-1]):
+			for {
+				if n := lineEnd(w.buf[w.pos:w.n]); n >= 0 {
+					w.pos += n
+					break
+				}
+				w.pos = w.n
+				if !w.more() {
+					return false
+				}
+			}
+		default:
+			return true
+		}
+	}
+}
+
+// skipTagSpace goes over what may stand between tags, from byte k of the game
+// on: white space, lines that start with "%", and comments from ";" to the end
+// of the line. It returns the index of the next byte, the number of line feeds
+// before it and the index of the first comment or -1; false at the end of the
+// text. It gives up past MaxTagSection.
+func (s *splitter) skipTagSpace(k int) (next, lines, comment int, ok bool) {
+	comment = -1
+	for {
+		b := s.w.text()
+		i := k + 1
+		for i < len(b) && classes[b[i]] == classSpace {
+			if b[i] == '\n' {
+				lines++
+			}
+			i++
+		}
+		k = i - 1
+		if i == len(b) {
+			if k > MaxTagSection || !s.w.more() {
+				return k, lines, comment, false
+			}
+			continue
+		}
+		// Before the first tag a ";" is movetext: there may be no tags at all.
+		if !(b[i] == '%' && isLineEnd(b[i-1]) || b[i] == ';' && len(s.tags) > 0) {
+			return k, lines, comment, true
+		}
+		if b[i] == ';' && comment < 0 {
+			comment = k
+		}
+		n := lineEnd(b[i:])
+		if n < 0 {
+			if len(b)-i <= MaxTagSection+limitSlack && s.w.more() {
+				continue
+			}
+			n = len(b) - i
+		}
+		k += n
+	}
+}
+
+// skipToSection goes to the next place where reading can go on; see
+// sectionStart. Its memory does not depend on how far that is.
+func (s *splitter) skipToSection() {
+	w := &s.w
+	w.pos = min(w.pos, w.n)
+	for {
+		last := w.err != nil
+		b := w.text()
+		if at := sectionStart(b); at >= 0 {
+			w.pos += at - 1
+			return
+		}
+		if last {
+			w.pos = w.n
+			return
+		}
+		// What sectionStart looks at around the end of the text stays.
+		if keep := 1 << 10; w.n-w.pos > keep {
+			w.pos = w.n - keep
+		}
+		w.more()
+	}
+}
+
+// parseTag reads the tag at b[0], which is a bracket. It returns the length of
+// the tag, for a malformed one that of the rest of its line; st is found, more
+// or, for a malformed tag, unclear.
+func parseTag(b []byte, last bool, t *tagSpan) (n int, st status) {
+	i := 1
+	for i < len(b) && isBlank(b[i]) {
+		i++
+	}
+	name := i
+	for i < len(b) && b[i] > ' ' && b[i] != '"' && b[i] != '[' && b[i] != ']' {
+		i++
+	}
+	nameEnd := i
+	for i < len(b) && isBlank(b[i]) {
+		i++
+	}
+	if i < len(b) && b[i] == '"' && isNameByte(b[name]) {
+		i++
+		value := i
+		escaped := false
+	value:
+		for i < len(b) {
+			switch b[i] {
+			case '"':
+				end := i
+				i++
+				for i < len(b) && isBlank(b[i]) {
+					i++
+				}
+				if i < len(b) && b[i] == ']' {
+					*t = tagSpan{int32(name), int32(nameEnd), int32(value), int32(end), escaped}
+					return i + 1, found
+				}
+				break value
+			case '\\':
+				escaped = true
+				i++
+				if i < len(b) && isLineEnd(b[i]) {
+					break value
+				}
+			case '\n', '\r':
+				break value
+			}
+			i++
+		}
+
+		// Not as it should be. When the line ends like a tag, its quotes were not
+		// escaped, or a backslash was not.
+		n = lineEnd(b)
+		if n < 0 {
+			if !last {
+				return 0, more
+			}
+			n = len(b)
+		}
+		end := n
+		for end > 0 && isBlank(b[end-1]) {
+			end--
+		}
+		if end > 0 && b[end-1] == ']' {
+			end--
+			for end > 0 && isBlank(b[end-1]) {
+				end--
+			}
+			if end--; end >= value && b[end] == '"' {
+				*t = tagSpan{int32(name), int32(nameEnd), int32(value), int32(end), true}
+				return n, found
+			}
+		}
+		return n, unclear
+	}
+
+	n = lineEnd(b)
+	if n < 0 {
+		if !last {
+			return 0, more
+		}
+		n = len(b)
+	}
+	return n, unclear
+}
+
+// appendUnescaped appends a tag value without its escapes: \" and \\. A
+// backslash before anything else stands for itself.
+func appendUnescaped(dst, b []byte) []byte {
+	for i := 0; i < len(b); i++ {
+		if b[i] == '\\' && i+1 < len(b) && (b[i+1] == '"' || b[i+1] == '\\') {
+			i++
+		}
+		dst = append(dst, b[i])
+	}
+	return dst
+}
