@@ -1,0 +1,200 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+)
+
+// ErrNonFinite is what a *NonFiniteError wraps.
+var ErrNonFinite = errors.New("training diverged")
+
+// NonFiniteError says that a step's loss or gradient was NaN or infinite. The
+// step did not happen: weights, moments and step count are as before it.
+type NonFiniteError struct {
+	Step int    // counted from 1
+	What string // "loss", or the tensor whose gradient it was
+}
+
+func (e *NonFiniteError) Error() string {
+	what := e.What
+	if what != "loss" {
+		what = "gradient of " + what
+	}
+	return fmt.Sprintf("model: step %d: %v: the %s is not finite; weights are as before the step (a lower learning rate, more warm-up or gradient clipping may help)",
+		e.Step, ErrNonFinite, what)
+}
+
+func (e *NonFiniteError) Unwrap() error { return ErrNonFinite }
+
+// StepStats is what one training step did.
+type StepStats struct {
+	Step         int     // this step's number, counted from 1
+	Loss         float64 // mean cross-entropy in nats, before the update
+	GradNorm     float64 // global norm of the gradient before clipping
+	LearningRate float64
+	Tokens       int // targets with a loss
+}
+
+// Trainer trains a model. The same model, configuration and source give the
+// same weights, bit for bit, for any number of threads, and whether or not the
+// run was stopped and resumed on the way. Its memory beyond the model's is
+// three times the parameters (gradient, two moments) and the activations of
+// one micro batch.
+//
+// A Trainer is used by one goroutine at a time.
+type Trainer struct {
+	model *Model
+	cfg   TrainConfig
+	src   Source
+
+	grads   *params
+	opt     *optimizer
+	nw      *network
+	pool    *pool
+	threads int
+	batches []*Batch // of one step
+
+	pcg *rand.PCG
+	rng *rand.Rand
+
+	step       int
+	tokens     int64
+	decayStart int
+}
+
+// trainStream separates the trainer's random numbers from others of one seed.
+const trainStream = 0x7472616e // "tran"
+
+// NewTrainer returns a trainer of m at step 0. It owns m's weights from then
+// on: nobody else may change them, and nobody read them during a Step.
+func NewTrainer(m *Model, cfg TrainConfig, src Source) (*Trainer, error) {
+	cfg = cfg.withDefaults(m.cfg)
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	pcg := rand.NewPCG(cfg.Seed, trainStream)
+	t := &Trainer{
+		model: m, cfg: cfg, src: src,
+		grads: newParams(m.cfg), opt: newOptimizer(m.cfg), pool: newPool(),
+		pcg: pcg, rng: rand.New(pcg), decayStart: cfg.decayStart(),
+	}
+	t.nw = newNetwork(m, t.pool, true)
+	for range cfg.Accumulate {
+		t.batches = append(t.batches, new(Batch))
+	}
+	return t, nil
+}
+
+// SetThreads sets the number of goroutines that work; n below 1 means
+// GOMAXPROCS, the default. It does not change what is computed. Matrix
+// products use the threads that the installed BLAS uses.
+func (t *Trainer) SetThreads(n int) { t.threads = n }
+
+// Model returns the model in training.
+func (t *Trainer) Model() *Model { return t.model }
+
+// Config returns the configuration, with defaults filled in and Steps as
+// SetSteps left it.
+func (t *Trainer) Config() TrainConfig { return t.cfg }
+
+// StepsDone is the number of steps made.
+func (t *Trainer) StepsDone() int { return t.step }
+
+// TokensSeen counts the targets trained on so far.
+func (t *Trainer) TokensSeen() int64 { return t.tokens }
+
+// PositionsPerStep counts the tokens that go through the model in a step,
+// padding included: those of the last step, or, before the first, those that
+// will be asked of the source.
+func (t *Trainer) PositionsPerStep() int {
+	if len(t.batches[0].Tokens) == 0 {
+		return t.cfg.Rows * t.cfg.Context * t.cfg.Accumulate
+	}
+	n := 0
+	for _, b := range t.batches {
+		n += len(b.Tokens)
+	}
+	return n
+}
+
+// Rand is the run's own random numbers, seeded by TrainConfig.Seed and part of
+// every checkpoint. Training itself draws none; what is drawn between steps
+// (samples to look at) resumes exactly.
+func (t *Trainer) Rand() *rand.Rand { return t.rng }
+
+// SetSteps fixes where the schedule ends. ScheduleWSD then decays over the
+// last DecayFraction of the steps, or over what is left of them where that
+// would begin in the past, so that the learning rate never jumps.
+func (t *Trainer) SetSteps(total int) {
+	t.cfg.Steps = max(0, total)
+	t.decayStart = max(t.step, t.cfg.decayStart())
+}
+
+// LearningRate is that of the next step.
+func (t *Trainer) LearningRate() float64 {
+	return t.cfg.learningRateAt(t.step, t.decayStart)
+}
+
+// Step draws Accumulate batches from the source and makes one update with the
+// gradient of the mean loss over all their targets.
+//
+// On an error nothing has changed but the source, which has moved past the
+// batches it gave. A diverging run ends in a *NonFiniteError.
+func (t *Trainer) Step() (StepStats, error) {
+	stats := StepStats{Step: t.step + 1, LearningRate: t.LearningRate()}
+	fail := func(err error) (StepStats, error) {
+		return stats, fmt.Errorf("model: step %d: %w", stats.Step, err)
+	}
+	for _, b := range t.batches {
+		b.Resize(t.cfg.Rows, t.cfg.Context)
+		if err := t.src.Next(b); err != nil {
+			return fail(fmt.Errorf("next batch: %w", err))
+		}
+		if err := b.Validate(t.model.cfg); err != nil {
+			return fail(err)
+		}
+		stats.Tokens += b.targetCount()
+	}
+	if stats.Tokens == 0 {
+		return fail(fmt.Errorf("%w: no token has a target", ErrBatch))
+	}
+	t.pool.setThreads(t.threads)
+	clear(t.grads.flat)
+	scale := 1 / float64(stats.Tokens)
+	var total Evaluation
+	for _, b := range t.batches {
+		total.Add(t.nw.lossAndGradient(b, t.grads, scale))
+	}
+	stats.Loss = total.Loss()
+	if !finite(stats.Loss) {
+		return stats, &NonFiniteError{Step: stats.Step, What: "loss"}
+	}
+	stats.GradNorm = t.opt.gradientNorm(t.pool, t.grads.flat)
+	if !finite(stats.GradNorm) {
+		return stats, &NonFiniteError{Step: stats.Step, What: t.nonFiniteTensor()}
+	}
+	clip := 1.0
+	if t.cfg.ClipNorm > 0 {
+		clip = min(1, t.cfg.ClipNorm/(stats.GradNorm+1e-6)) // torch.nn.utils.clip_grad_norm_
+	}
+	t.opt.step(t.pool, t.model.p.flat, t.grads.flat, t.cfg, stats.Step, stats.LearningRate, clip)
+	t.step = stats.Step
+	t.tokens += int64(stats.Tokens)
+	return stats, nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// nonFiniteTensor names the first tensor whose gradient is not finite.
+func (t *Trainer) nonFiniteTensor() string {
+	for _, g := range t.grads.tensors(t.model.cfg) {
+		for _, x := range g.Data {
+			if !finite(float64(x)) {
+				return g.Name
+			}
+		}
+	}
+	return "weights"
+}
