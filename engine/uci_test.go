@@ -422,7 +422,9 @@ func TestCloseDuringMove(t *testing.T) {
 		t.Run(flags, func(t *testing.T) {
 			searching := make(chan struct{})
 			cfg := fake(strings.Fields(flags)...)
-			cfg.Timeouts.Quit = 100 * time.Millisecond
+			if flags == "-stall go" {
+				cfg.Timeouts.Quit = 50 * time.Millisecond
+			}
 			cfg.Trace = func(sent bool, line []byte) {
 				if sent && strings.HasPrefix(string(line), "go ") {
 					close(searching)

@@ -688,7 +688,9 @@ func Self() (path string, env []string) {
 	if err != nil {
 		path = os.Args[0]
 	}
-	return path, []string{selfEnv + "=1"}
+	// A program built for the race detector otherwise lingers for a second when it
+	// ends, to see races at the end.
+	return path, []string{selfEnv + "=1", "GORACE=atexit_sleep_ms=0"}
 }
 
 // Build builds the command into dir and returns its path. It needs the go
