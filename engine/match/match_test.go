@@ -1,0 +1,246 @@
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"transcend/engine"
+	"transcend/internal/bitboard"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// scripted plays the given moves, then returns err.
+type scripted struct {
+	moves []string
+	err   error
+	seeds []uint64
+	next  int
+	open  *atomic.Int32
+}
+
+func (p *scripted) Name() string            { return "scripted" }
+func (p *scripted) Spec() map[string]string { return map[string]string{"kind": "scripted"} }
+func (p *scripted) NewGame(_ context.Context, seed uint64) error {
+	p.seeds = append(p.seeds, seed)
+	p.next = 0
+	return nil
+}
+func (p *scripted) Move(_ context.Context, g *bitboard.Game, _ engine.Limit) (engine.Reply, error) {
+	if p.next == len(p.moves) {
+		return engine.Reply{Attempts: 5, Illegal: 5}, p.err
+	}
+	m, err := bitboard.ParseUCI(p.moves[p.next])
+	p.next++
+	return engine.Reply{Move: m, Attempts: 2, Illegal: 1}, err
+}
+func (p *scripted) Close() error {
+	if p.open != nil {
+		p.open.Add(-1)
+	}
+	return nil
+}
+
+func script(err error, moves ...string) *scripted { return &scripted{moves: moves, err: err} }
+
+func TestPlayEndings(t *testing.T) {
+	shuffle := func(out, back string, n int) []string {
+		var moves []string
+		for range n {
+			moves = append(moves, out, back)
+		}
+		return moves
+	}
+	illegal := &engine.IllegalMoveError{Player: "scripted", Texts: []string{"Ke9", "Qz"}}
+	tests := []struct {
+		name         string
+		white, black *scripted
+		rules        Rules
+		result       bitboard.Result
+		termination  string
+		loser        int
+		cause        Cause
+		plies        int
+		void         bool
+	}{
+		{name: "fool's mate", white: script(nil, "f2f3", "g2g4"), black: script(nil, "e7e5", "d8h4"),
+			result: bitboard.BlackWins, termination: bitboard.Checkmate.String(), loser: 0, cause: CauseBoard, plies: 4},
+		{name: "no legal move found", white: script(nil, "e2e4", "d2d4"), black: script(illegal, "e7e5"),
+			result: bitboard.WhiteWins, termination: TerminationIllegal, loser: 1, cause: CauseIllegal, plies: 3},
+		{name: "illegal move of an anchor", white: script(nil, "e2e4"), black: script(illegal),
+			rules: Rules{IllegalVoids: [2]bool{false, true}}, void: true},
+		{name: "context full", white: script(fmt.Errorf("model: %w", engine.ErrContextFull), "e2e4"), black: script(nil, "e7e5"),
+			result: bitboard.BlackWins, termination: TerminationContext, loser: 0, cause: CauseLength, plies: 2},
+		{name: "resignation", white: script(engine.ErrResigned), black: script(nil),
+			result: bitboard.BlackWins, termination: TerminationResigned, loser: 0, cause: CauseResign},
+		{name: "crash", white: script(&engine.CrashError{Player: "x"}), black: script(nil), void: true},
+		{name: "stall", white: script(nil, "e2e4"), black: script(&engine.TimeoutError{Stalled: true}), void: true},
+		{name: "a lie about legality", white: script(nil, "e2e5"), black: script(nil), void: true},
+		{name: "threefold repetition", white: script(nil, shuffle("g1f3", "f3g1", 9)...), black: script(nil, shuffle("g8f6", "f6g8", 9)...),
+			result: bitboard.Draw, termination: bitboard.ThreefoldRepetition.String(), loser: -1, plies: 8},
+		{name: "threefold not claimed", white: script(nil, shuffle("g1f3", "f3g1", 9)...), black: script(nil, shuffle("g8f6", "f6g8", 9)...),
+			rules: Rules{NoClaims: true}, result: bitboard.Draw, termination: bitboard.FivefoldRepetition.String(), loser: -1, plies: 16},
+		{name: "length", white: script(nil, "e2e4", "d2d4"), black: script(nil, "e7e5", "d7d5"),
+			rules: Rules{MaxPlies: 3}, result: bitboard.Draw, termination: TerminationLength, loser: -1, plies: 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			g, err := Play(context.Background(), [2]engine.Player{tt.white, tt.black}, 0, 1, tt.rules)
+			if tt.void {
+				var failure *PlayerError
+				if !errors.As(err, &failure) {
+					t.Fatalf("error = %v, want a void game", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g.Result != tt.result || g.Termination != tt.termination || g.Loser != tt.loser || g.Cause != tt.cause || len(g.Moves) != tt.plies {
+				t.Errorf("got %v %q loser %d cause %q plies %d", g.Result, g.Termination, g.Loser, g.Cause, len(g.Moves))
+			}
+			if tt.cause == CauseIllegal && !slices.Equal(g.IllegalTexts, illegal.Texts) {
+				t.Errorf("illegal texts = %q", g.IllegalTexts)
+			}
+			for i, p := range []*scripted{tt.white, tt.black} {
+				want := Tries{Moves: p.next, Attempts: 2 * p.next, Illegal: p.next}
+				if g.Loser == i && g.Cause != CauseBoard {
+					want = Tries{p.next + 1, 2*p.next + 5, p.next + 5}
+				}
+				if g.Tries[i] != want {
+					t.Errorf("tries of player %d = %+v, want %+v", i, g.Tries[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestPlayersGetDifferentSeeds(t *testing.T) {
+	a, b := script(engine.ErrResigned), script(engine.ErrResigned)
+	for seed := range uint64(3) {
+		if _, err := Play(context.Background(), [2]engine.Player{a, b}, 0, seed, Rules{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[uint64]bool{}
+	for _, s := range append(a.seeds, b.seeds...) {
+		if seen[s] {
+			t.Errorf("seed %d was given twice", s)
+		}
+		seen[s] = true
+	}
+}
+
+// randomMatch is a match between two random movers; games collects them.
+func randomMatch(slots []int, games map[int]*Game) *Match {
+	factory := func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }
+	return &Match{
+		Players: [2]Factory{factory, factory}, Rules: Rules{MaxPlies: 60}, Seed: 9, Slots: slots, Concurrency: 3,
+		Record: func(g *Game) error { games[g.Slot] = g; return nil },
+	}
+}
+
+func TestSlotsGiveTheSameGamesInAnyPortion(t *testing.T) {
+	whole := map[int]*Game{}
+	if err := randomMatch([]int{0, 1, 2, 3, 4, 5, 6, 7}, whole).Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	portions := map[int]*Game{}
+	for _, slots := range [][]int{{7, 2}, {0}, {6, 5, 4}, {1, 3}} {
+		if err := randomMatch(slots, portions).Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	distinct := map[string]bool{}
+	for slot, g := range whole {
+		p := portions[slot]
+		if p == nil || !slices.Equal(p.Moves, g.Moves) || p.White != g.White {
+			t.Errorf("slot %d differs when it is played in another portion", slot)
+		}
+		if g.White != slot%2 {
+			t.Errorf("slot %d: player %d has White", slot, g.White)
+		}
+		distinct[fmt.Sprint(g.Moves)] = true
+	}
+	if len(distinct) != 8 {
+		t.Errorf("%d different games in 8 slots", len(distinct))
+	}
+}
+
+func TestVoidGamesAreTriedAgainWithNewPlayers(t *testing.T) {
+	var open atomic.Int32
+	var mu sync.Mutex
+	made, voids := 0, 0
+	factory := func(p *scripted) Factory {
+		return func(context.Context) (engine.Player, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			open.Add(1)
+			q := *p
+			q.open = &open
+			if p.err != nil {
+				made++
+				if made == 3 { // healthy the third time
+					q.err = engine.ErrResigned
+				}
+			}
+			return &q, nil
+		}
+	}
+	crash := &engine.CrashError{Player: "x"}
+	var recorded []*Game
+	m := &Match{
+		Players: [2]Factory{factory(script(crash)), factory(script(nil, "e7e5"))},
+		Slots:   []int{4}, Concurrency: 2, Retries: 2,
+		Record: func(g *Game) error { recorded = append(recorded, g); return nil },
+		Void:   func(int, error) { voids++ },
+	}
+	if err := m.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(recorded) != 1 || recorded[0].Slot != 4 || voids != 2 {
+		t.Errorf("%d games recorded, %d voids; want 1 and 2", len(recorded), voids)
+	}
+	made = -100 // never healthy
+	err := m.Run(context.Background())
+	var got *engine.CrashError
+	if !errors.As(err, &got) {
+		t.Errorf("error after all tries = %v, want the crash", err)
+	}
+	if n := open.Load(); n != 0 {
+		t.Errorf("%d players were left open", n)
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	full := errors.New("disk full")
+	m := randomMatch([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, nil)
+	n := 0
+	m.Record = func(*Game) error {
+		if n++; n == 3 {
+			return full
+		}
+		return nil
+	}
+	if err := m.Run(context.Background()); !errors.Is(err, full) || n != 3 {
+		t.Errorf("error = %v after %d games, want disk full after 3", err, n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n = 0
+	m.Record = func(*Game) error {
+		if n++; n == 2 {
+			cancel()
+		}
+		return nil
+	}
+	if err := m.Run(ctx); !errors.Is(err, context.Canceled) || n != 2 {
+		t.Errorf("error = %v after %d games, want canceled after 2", err, n)
+	}
+}
