@@ -100,7 +100,7 @@ const (
 	PaperFigure        = "paper-figure"
 )
 
-// ordoError converts Ordo's ERROR column, which is the half-width of a 95 %
+// ordoError converts Ordo's ERROR column, which is the half-width of a 95%
 // interval by default, to a standard error.
 func ordoError(halfWidth float64) float64 { return math.Round(halfWidth/1.96*10) / 10 }
 
@@ -138,8 +138,8 @@ func AnchorSets() []AnchorSet {
 			Engines:    "Stockfish 16 to 18, and development builds from 2023-01-22",
 			Conditions: "120 s + 1 s a game",
 			Source: "official-stockfish/Stockfish commit a08b8d4e9 (2023-01-22), pull request 4341: games of the skill levels " +
-				"against versions of Stash rated by CCRL, fitted with Ordo. Per-level errors are Ordo's 95 % half-widths over 1.96. " +
-				"The commit places the scale within ±100 Elo of CCRL Blitz, taken here as a 95 % range. " +
+				"against versions of Stash rated by CCRL, fitted with Ordo. Per-level errors are Ordo's 95% half-widths over 1.96. " +
+				"The commit places the scale within ±100 Elo of CCRL Blitz, taken here as a 95% range. " +
 				"UCI_Elo: the fitted formula misses the measured levels 0 to 10 by 23 points (root mean square).",
 			ScaleError: 51,
 			Levels:     blitz,
@@ -165,7 +165,7 @@ func AnchorSets() []AnchorSet {
 			Name: PaperCode, Version: "1d472c1",
 			Scale:      "Lichess bots (paper, code)",
 			Engines:    "Stockfish levels 1 to 5 (the paper used 16.1)",
-			Conditions: "0.1 s a move",
+			Conditions: "movetime 100ms",
 			Source: "Transcendence (Zhang et al. 2024), KempnerInstitute/chess-research eval/glicko2.py: Stockfish levels that played " +
 				"as Lichess bots. No errors are stated.",
 			Levels: fixed(map[int]float64{1: 1554, 2: 1759, 3: 1867, 4: 2006, 5: 2148}),
@@ -175,7 +175,7 @@ func AnchorSets() []AnchorSet {
 			Name: PaperFigure, Version: "2024",
 			Scale:      "Lichess bots (paper, figure)",
 			Engines:    "Stockfish levels 1, 3 and 5 (the paper used 16.1)",
-			Conditions: "0.1 s a move",
+			Conditions: "movetime 100ms",
 			Source:     "Transcendence (Zhang et al. 2024), the script that drew Figure 1. No errors are stated.",
 			Levels:     fixed(map[int]float64{1: 1552, 3: 1842, 5: 2142}),
 			covers:     func(stockfish) bool { return true },

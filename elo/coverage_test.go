@@ -47,7 +47,7 @@ func coverageOfAll(t *testing.T, n int, scores []float64, drawRate func(p float6
 }
 
 // TestCoverageExact: against one anchor, averaged over true ratings within ±400
-// points of it, the 95 % interval covers between 93 and 97 %, from 10 games on,
+// points of it, the 95% interval covers between 93 and 97%, from 10 games on,
 // with and without draws. At single ratings it swings more, which is inherent
 // in counting points: the worst is checked too, so that it cannot grow unseen.
 func TestCoverageExact(t *testing.T) {
@@ -168,8 +168,8 @@ func TestCoverageLadder(t *testing.T) {
 }
 
 // TestCoverageOneSided: a bound is only wrong when a result happened that has
-// probability under 5 %. At the truth where it is hardest the share of wrong
-// bounds among all trials is just under 5 %, and never above.
+// probability under 5%. At the truth where it is hardest the share of wrong
+// bounds among all trials is just under 5%, and never above.
 func TestCoverageOneSided(t *testing.T) {
 	for _, n := range []int{1, 3, 10, 30, 100} {
 		worst := 0.0

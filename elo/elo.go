@@ -204,7 +204,7 @@ const (
 	WarnFewGames WarningCode = "few-games"
 	// WarnOneSided: all won or all lost; there is a bound instead of a rating.
 	WarnOneSided WarningCode = "one-sided"
-	// WarnSaturated: the score is so near 0 or 100 % that the opponents measure
+	// WarnSaturated: the score is so near 0 or 100% that the opponents measure
 	// hardly anything.
 	WarnSaturated WarningCode = "saturated"
 	// WarnExtrapolated: the rating is far from every opponent's, and rests on

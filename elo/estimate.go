@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// Options of EstimateRating. The zero value means 95 % and a scale without a
+// Options of EstimateRating. The zero value means 95% and a scale without a
 // stated error.
 type Options struct {
 	// Confidence of the intervals and bounds, between 0.5 and 1 (0 = 0.95).
@@ -123,7 +123,7 @@ func (e *Estimate) UnmarshalJSON(b []byte) error {
 const (
 	fewGames          = 30
 	saturatedScore    = 0.02 // and 1 - 0.02
-	extrapolatedRange = 400  // points: an expected score under 9 % or over 91 %
+	extrapolatedRange = 400  // points: an expected score under 9% or over 91%
 )
 
 // EstimateRating is the maximum-likelihood rating of one player of constant
@@ -146,21 +146,21 @@ const (
 // # The interval
 //
 // Without draws l is the exact log-likelihood, and the interval holds every r
-// with 2 (l(max) - l(r)) <= z^2, z being the normal quantile (1.96 at 95 %). A
+// with 2 (l(max) - l(r)) <= z^2, z being the normal quantile (1.96 at 95%). A
 // draw carries less randomness than a win or a loss: the variance of a score is
 // p(1-p) - d/4 for draw rate d. Ignoring that gives intervals that are too wide
-// (measured coverage up to 99.8 % instead of 95 %), so that the interval is
+// (measured coverage up to 99.8% instead of 95%), so that the interval is
 //
 //	2 (l(max) - l(r)) / phi(r) <= z^2,
 //	phi(r) = sum_j n_j (p_j q_j - d_j(r)/4) / sum_j n_j p_j q_j,   q_j = 1 - p_j,
 //
 // where d_j(r) is the draw rate that is likeliest for that opponent's wins,
 // draws and losses if r is the true rating (the trinomial likelihood, profiled
-// over the draw rate). Measured coverage of the 95 % interval, averaged over
+// over the draw rate). Measured coverage of the 95% interval, averaged over
 // true ratings within 400 points of one opponent (coverage_test.go): 96.0 to
-// 97.7 % with 10 games, 95.2 to 96.1 % with 20, 94.8 to 95.0 % with 50 and more.
+// 97.7% with 10 games, 95.2 to 96.1% with 20, 94.8 to 95.0% with 50 and more.
 // At a single true rating it swings, because scores come in steps; the worst
-// found is 89.1 % with 10 games, 91.8 % with 20, 92.4 % with 50 and 93.7 % with
+// found is 89.1% with 10 games, 91.8% with 20, 92.4% with 50 and 93.7% with
 // 100, each without draws.
 //
 // # Everything won or lost
@@ -455,11 +455,11 @@ func (l likelihood) warnings(e Estimate) []Warning {
 	}
 	switch {
 	case e.Side == Above:
-		add(WarnOneSided, "all %d games won: only a lower bound (%.3g %%, one-sided) can be given; play stronger opponents", n, 100*e.Confidence)
+		add(WarnOneSided, "all %d games won: only a lower bound (%.3g%%, one-sided) can be given; play stronger opponents", n, 100*e.Confidence)
 	case e.Side == Below:
-		add(WarnOneSided, "all %d games lost: only an upper bound (%.3g %%, one-sided) can be given; play weaker opponents", n, 100*e.Confidence)
+		add(WarnOneSided, "all %d games lost: only an upper bound (%.3g%%, one-sided) can be given; play weaker opponents", n, 100*e.Confidence)
 	case e.Games.Score() < saturatedScore || e.Games.Score() > 1-saturatedScore:
-		add(WarnSaturated, "score of %.1f %%: these opponents measure hardly anything; play others nearer in strength", 100*e.Games.Score())
+		add(WarnSaturated, "score of %.1f%%: these opponents measure hardly anything; play others nearer in strength", 100*e.Games.Score())
 	}
 	if e.Side == TwoSided {
 		nearest := l[0].Anchor

@@ -15,10 +15,10 @@ func ExampleEstimateRating() {
 		{Anchor: level1, Record: elo.Record{Wins: 38, Draws: 11, Losses: 51}},
 	}, elo.Options{ScaleError: set.ScaleError})
 	fmt.Println(set.Scale, e)
-	fmt.Printf("with the anchors' errors %s, %.0f %% of the variance\n", e.TotalString(), 100*e.AnchorShare())
+	fmt.Printf("with the anchors' errors %s, %.0f%% of the variance\n", e.TotalString(), 100*e.AnchorShare())
 	// Output:
 	// CCRL Blitz 1427 [1380, 1474]
-	// with the anchors' errors 1427 [1314, 1539], 83 % of the variance
+	// with the anchors' errors 1427 [1314, 1539], 83% of the variance
 }
 
 func ExampleEstimateRating_allWon() {
@@ -28,7 +28,7 @@ func ExampleEstimateRating_allWon() {
 	fmt.Println(e.Warnings[0])
 	// Output:
 	// > 1763
-	// all 40 games won: only a lower bound (95 %, one-sided) can be given; play stronger opponents
+	// all 40 games won: only a lower bound (95%, one-sided) can be given; play stronger opponents
 }
 
 func ExamplePaperGlicko2() {

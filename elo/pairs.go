@@ -36,7 +36,7 @@ type PairDifference struct {
 	Pairs int     `json:"pairs"`
 	Score float64 `json:"score"` // mean share of the points, 0 to 1
 	// Elo is the logistic difference for Score; Interval is normal in the score
-	// and mapped through the same curve. Ends outside 0 to 100 % are open.
+	// and mapped through the same curve. Ends outside 0 to 100% are open.
 	Elo      float64  `json:"elo"`
 	Interval Interval `json:"interval"`
 	// NormalizedElo is (Score - 1/2) / (standard deviation of a game's score)

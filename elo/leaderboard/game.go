@@ -1,0 +1,285 @@
+package leaderboard
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+
+	"transcend/elo"
+)
+
+// LossCause is why the player under test lost a game, apart so that a model
+// that cannot move legally is not taken for one that is outplayed.
+type LossCause string
+
+// The causes.
+const (
+	NotLost     LossCause = ""
+	LostIllegal LossCause = "illegal" // no legal move found
+	LostLength  LossCause = "length"  // the game outgrew the model's context
+	LostBoard   LossCause = "board"   // checkmate, or adjudicated
+	LostResign  LossCause = "resign"
+	LostTime    LossCause = "time"
+	LostCrash   LossCause = "crash"
+)
+
+// LossCauses lists the causes in the order tables show them.
+func LossCauses() []LossCause {
+	return []LossCause{LostBoard, LostIllegal, LostLength, LostResign, LostTime, LostCrash}
+}
+
+// Eval is what the mover's search said about one ply.
+type Eval struct {
+	Ply        int   `json:"ply"` // 0-based index into Moves
+	Centipawns int   `json:"cp"`  // from the mover's view
+	Mate       int   `json:"mate,omitempty"`
+	IsMate     bool  `json:"is_mate,omitempty"`
+	Depth      int   `json:"depth,omitempty"`
+	Nodes      int64 `json:"nodes,omitempty"`
+	Millis     int64 `json:"ms,omitempty"`
+}
+
+// Game is a finished game in a slot of a match.
+type Game struct {
+	MatchID int64
+	Slot    int // from 0
+	// PlayerWhite says whether the player under test had White. White and Black
+	// are the players' numbers: filled in when reading, ignored when recording.
+	PlayerWhite  bool
+	White, Black int64
+
+	Opening  string // name or number in the book; may be empty
+	StartFEN string // empty: the initial position
+	Seed     uint64
+
+	Result      string // "1-0", "0-1" or "1/2-1/2"
+	Termination string // in words: "checkmate", "threefold repetition", ...
+	LossCause   LossCause
+
+	Moves    []uint16 // as bitboard.Move: from | to<<6 | promotion<<12
+	MoveText string   // UCI or SAN, for readers without a chess library
+	Evals    []Eval   // optional
+
+	// How often the player under test was asked for a move, how many moves it
+	// proposed, and how many of these were illegal.
+	PlayerMoves, Attempts, Illegal int
+
+	Details   json.RawMessage // optional: anything else worth keeping
+	StartedAt time.Time
+	Elapsed   time.Duration // kept in whole microseconds
+	Program   string        // version of the program that played it
+}
+
+// Outcome is the result as the player under test sees it.
+func (g Game) Outcome() elo.Outcome {
+	switch {
+	case g.Result == "1/2-1/2":
+		return elo.Draw
+	case (g.Result == "1-0") == g.PlayerWhite:
+		return elo.Win
+	}
+	return elo.Loss
+}
+
+func (g Game) check() error {
+	lost := false
+	switch g.Result {
+	case "1-0", "0-1":
+		lost = g.Outcome() == elo.Loss
+	case "1/2-1/2":
+	default:
+		return fmt.Errorf("result %q (want 1-0, 0-1 or 1/2-1/2)", g.Result)
+	}
+	switch {
+	case g.Slot < 0:
+		return errors.New("negative slot")
+	case lost != (g.LossCause != NotLost):
+		return fmt.Errorf("result %s with the player having White = %v does not go with the cause of a loss %q", g.Result, g.PlayerWhite, g.LossCause)
+	case lost && !slices.Contains(LossCauses(), g.LossCause):
+		return fmt.Errorf("unknown cause of a loss %q", g.LossCause)
+	case g.PlayerMoves < 0 || g.Attempts < 0 || g.Illegal < 0 || g.Illegal > g.Attempts:
+		return fmt.Errorf("%d moves, %d attempts, %d of them illegal", g.PlayerMoves, g.Attempts, g.Illegal)
+	case g.Elapsed < 0:
+		return fmt.Errorf("negative duration %v", g.Elapsed)
+	case len(g.Details) > 0 && !json.Valid(g.Details):
+		return errors.New("details are not JSON")
+	}
+	return nil
+}
+
+// RecordGame stores a finished game in its slot, in one transaction that is on
+// disk when it returns nil. When the slot has a game already, nothing changes
+// and the error is ErrSlotTaken: another program was faster, or this one
+// before it was stopped. After any other error the game may be recorded again.
+func (s *Store) RecordGame(ctx context.Context, g Game) error {
+	op := fmt.Sprintf("recording game %d of match %d", g.Slot, g.MatchID)
+	if err := g.check(); err != nil {
+		return fmt.Errorf("leaderboard: %s: %w", op, err)
+	}
+	moves := make([]byte, 0, 2*len(g.Moves))
+	for _, m := range g.Moves {
+		moves = binary.LittleEndian.AppendUint16(moves, m)
+	}
+	var evals, details any
+	if len(g.Evals) > 0 {
+		b, err := json.Marshal(g.Evals)
+		if err != nil {
+			return fmt.Errorf("leaderboard: %s: %w", op, err)
+		}
+		evals = string(b)
+	}
+	if len(g.Details) > 0 {
+		details = string(g.Details)
+	}
+	return s.write(ctx, op, func(tx *sql.Tx) error {
+		var player, opponent int64
+		err := tx.QueryRowContext(ctx, "SELECT player_id, opponent_id FROM matches WHERE id = ?", g.MatchID).Scan(&player, &opponent)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("match %d: %w", g.MatchID, ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		white, black := player, opponent
+		if !g.PlayerWhite {
+			white, black = opponent, player
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO games
+			(match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result, score, termination, loss_cause,
+			 plies, moves, move_text, evals, player_moves, attempts, illegal_attempts, details, started_at, elapsed_us, program)
+			VALUES (`+placeholders(23)+")",
+			g.MatchID, g.Slot, white, black, g.PlayerWhite, g.Opening, g.StartFEN, strconv.FormatUint(g.Seed, 10), g.Result, int(g.Outcome()), g.Termination, string(g.LossCause),
+			len(g.Moves), moves, g.MoveText, evals, g.PlayerMoves, g.Attempts, g.Illegal, details, timeText(g.StartedAt), g.Elapsed.Microseconds(), g.Program)
+		if isUnique(err) {
+			return ErrSlotTaken
+		}
+		return err
+	})
+}
+
+// PlayedSlots returns the slots of the match that have a game, in rising order.
+func (s *Store) PlayedSlots(ctx context.Context, matchID int64) ([]int, error) {
+	const op = "reading the played slots"
+	rows, err := s.reader.QueryContext(ctx, "SELECT slot FROM games WHERE match_id = ? ORDER BY slot", matchID)
+	if err != nil {
+		return nil, s.wrap(op, err)
+	}
+	defer rows.Close()
+	var slots []int
+	for rows.Next() {
+		var slot int
+		if err := rows.Scan(&slot); err != nil {
+			return nil, s.wrap(op, err)
+		}
+		slots = append(slots, slot)
+	}
+	return slots, s.wrap(op, rows.Err())
+}
+
+// Games yields the games of the given matches, or of all without any, by match
+// and slot. It reads from one snapshot of the database, row by row; an error is
+// yielded once and ends the iteration.
+func (s *Store) Games(ctx context.Context, matchIDs ...int64) iter.Seq2[Game, error] {
+	return func(yield func(Game, error) bool) {
+		const op = "reading games"
+		where, args := inMatches("match_id", matchIDs)
+		rows, err := s.reader.QueryContext(ctx, `SELECT match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result,
+			termination, loss_cause, moves, move_text, evals, player_moves, attempts, illegal_attempts, details, started_at, elapsed_us, program
+			FROM games `+where+" ORDER BY match_id, slot", args...)
+		if err != nil {
+			yield(Game{}, s.wrap(op, err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			g, err := s.scanGame(op, rows)
+			if !yield(g, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Game{}, s.wrap(op, err))
+		}
+	}
+}
+
+func inMatches(column string, ids []int64) (where string, args []any) {
+	if len(ids) == 0 {
+		return "", nil
+	}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	return "WHERE " + column + " IN (" + placeholders(len(ids)) + ")", args
+}
+
+func (s *Store) scanGame(op string, rows *sql.Rows) (Game, error) {
+	var g Game
+	var seed, cause, started string
+	var moves []byte
+	var evals, details sql.NullString
+	var micros int64
+	err := rows.Scan(&g.MatchID, &g.Slot, &g.White, &g.Black, &g.PlayerWhite, &g.Opening, &g.StartFEN, &seed, &g.Result,
+		&g.Termination, &cause, &moves, &g.MoveText, &evals, &g.PlayerMoves, &g.Attempts, &g.Illegal, &details, &started, &micros, &g.Program)
+	if err != nil {
+		return Game{}, s.wrap(op, err)
+	}
+	g.LossCause = LossCause(cause)
+	bad := func(what string, err error) (Game, error) {
+		return Game{}, s.damaged(op, "game %d of match %d: %s: %w", g.Slot, g.MatchID, what, err)
+	}
+	if g.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
+		return bad("seed", err)
+	}
+	if g.StartedAt, err = parseTime(started); err != nil {
+		return bad("start", err)
+	}
+	if len(moves)%2 != 0 {
+		return bad("moves", fmt.Errorf("%d bytes", len(moves)))
+	}
+	for b := moves; len(b) > 0; b = b[2:] {
+		g.Moves = append(g.Moves, binary.LittleEndian.Uint16(b))
+	}
+	if evals.Valid {
+		if err := json.Unmarshal([]byte(evals.String), &g.Evals); err != nil {
+			return bad("evaluations", err)
+		}
+	}
+	if details.Valid {
+		g.Details = json.RawMessage(details.String)
+	}
+	g.Elapsed = time.Duration(micros) * time.Microsecond
+	return g, nil
+}
+
+// Culprit is who a void game is to be blamed on.
+type Culprit string
+
+// The culprits.
+const (
+	ByPlayer   Culprit = "player"
+	ByOpponent Culprit = "opponent"
+	ByArena    Culprit = "arena"
+)
+
+// RecordVoid counts a game that a failure ended before it had a result: a
+// crash, a stall. Its slot stays free.
+func (s *Store) RecordVoid(ctx context.Context, matchID int64, slot int, by Culprit, cause string, failure error) error {
+	op := fmt.Sprintf("recording the void game %d of match %d", slot, matchID)
+	message := ""
+	if failure != nil {
+		message = failure.Error()
+	}
+	return s.write(ctx, op, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO voids (match_id, slot, culprit, cause, message, happened_at) VALUES (?, ?, ?, ?, ?, ?)",
+			matchID, slot, string(by), cause, message, timeText(time.Now()))
+		return err
+	})
+}
