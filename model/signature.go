@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"math/rand/v2"
 )
 
@@ -106,11 +105,3 @@ func (s *syntheticSource) Next(b *Batch) error {
 func (s *syntheticSource) State() ([]byte, error) { return s.pcg.MarshalBinary() }
 
 func (s *syntheticSource) Restore(state []byte) error { return s.pcg.UnmarshalBinary(state) }
-
-// syntheticEntropy bounds from below the loss in nats that a token inside a
-// segment can have.
-func syntheticEntropy(vocab int) float64 {
-	u := syntheticNoise / float64(vocab)
-	hit := 1 - syntheticNoise + u
-	return -hit*math.Log(hit) - float64(vocab-1)*u*math.Log(u)
-}
