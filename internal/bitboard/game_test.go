@@ -171,14 +171,33 @@ func TestGame(t *testing.T) {
 		}
 	}
 
-	clone := g.Clone()
-	ours, _ := g.Position().ParseSAN("d6")
-	theirs, _ := clone.Position().ParseSAN("Nc6")
-	if err := errors.Join(g.Make(ours), clone.Make(theirs)); err != nil {
-		t.Fatal(err)
+}
+
+// TestClone lets a game and its clone go different ways after each move.
+func TestClone(t *testing.T) {
+	move := func(g *Game, san string) {
+		t.Helper()
+		m, err := g.Position().ParseSAN(san)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Make(m); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := fmt.Sprint(g.Moves(), clone.Moves()); got != "[e2e4 c7c5 g1f3 d7d6] [e2e4 c7c5 g1f3 b8c6]" {
-		t.Errorf("a game and its clone after different moves: %s", got)
+	g := NewGame(Start())
+	for _, san := range strings.Fields("e4 c5 Nf3 d6 d4 cxd4 Nxd4 Nf6 Nc3 a6") {
+		clone := g.Clone()
+		move(g, san)
+		moves, fen := fmt.Sprint(g.Moves()), g.Position().FEN()
+		if g.Position().SideToMove() == Black {
+			move(clone, "h3")
+		} else {
+			move(clone, "h6")
+		}
+		if got := fmt.Sprint(g.Moves()); got != moves || g.Position().FEN() != fen {
+			t.Fatalf("after a move of its clone the game is %s, %s, want %s, %s", got, g.Position().FEN(), moves, fen)
+		}
 	}
 }
 

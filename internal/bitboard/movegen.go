@@ -17,7 +17,8 @@ type scan struct {
 
 	// Pin rays with the pinner at their end. A piece that stands on one may
 	// move along it only. No move of a slider or pawn leads from one ray to
-	// another of the same set, so the sets need not be told apart by ray.
+	// another of the same set, so the rays need not be told apart. Rays on which
+	// a piece of the opponent's stands between are here too and do nothing.
 	straightPins, diagonalPins uint64
 }
 
@@ -41,7 +42,7 @@ func (p *Position) scan(v *scan) {
 		case blockers == 0:
 			checkers |= set & -set
 			target &= ray
-		case blockers&(blockers-1) == 0 && blockers&own != 0:
+		case blockers&(blockers-1) == 0:
 			straightPins |= ray
 		}
 	}
@@ -51,7 +52,7 @@ func (p *Position) scan(v *scan) {
 		case blockers == 0:
 			checkers |= set & -set
 			target &= ray
-		case blockers&(blockers-1) == 0 && blockers&own != 0:
+		case blockers&(blockers-1) == 0:
 			diagonalPins |= ray
 		}
 	}

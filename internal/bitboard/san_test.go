@@ -151,6 +151,8 @@ func TestParseSANErrors(t *testing.T) {
 		{StartFEN, "O_O", ErrNotation},
 		{StartFEN, "OO", ErrNotation},
 		{StartFEN, "O-OO", ErrNotation},
+		{kiwipete, "O-OxO", ErrNotation},
+		{kiwipete, "O-O-x", ErrNotation},
 		{StartFEN, "\x00\xff", ErrNotation},
 		{StartFEN, strings.Repeat("N", 10000), ErrNotation},
 		{StartFEN, "O-O", ErrIllegalMove},
@@ -158,6 +160,10 @@ func TestParseSANErrors(t *testing.T) {
 		{StartFEN, "e5", ErrIllegalMove},
 		{StartFEN, "e1", ErrIllegalMove},
 		{StartFEN, "exd3", ErrIllegalMove},
+		{StartFEN, "e6", ErrIllegalMove},
+		{"4k3/8/8/8/8/4n3/4P3/4K3 w - - 0 1", "e4", ErrIllegalMove}, // over the knight
+		{"4k3/8/8/8/8/4P3/8/4K3 w - - 0 1", "e5", ErrIllegalMove},   // two squares from e3
+		{"4k3/8/8/8/8/4P3/4P3/4K3 w - - 0 1", "e2e4", ErrIllegalMove},
 		{StartFEN, "Nd2", ErrIllegalMove},
 		{StartFEN, "Ne4", ErrIllegalMove},
 		{StartFEN, "Nbf3", ErrIllegalMove},
