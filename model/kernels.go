@@ -107,7 +107,8 @@ func geluTanhForward(dst, src []float32) {
 	dst = dst[:len(src)]
 	for i, x := range src {
 		u := geluTanhScale * (x + geluTanhCubic*x*x*x)
-		dst[i] = x / (1 + exp32(-2*u))
+		s := 1 / (1 + exp32(-2*u))
+		dst[i] = x * s
 	}
 }
 
