@@ -226,7 +226,7 @@ func FailureOf(err error) Failure {
 		return Resignation
 	case errors.Is(err, ErrContextFull):
 		return Length
-	case errors.As(err, &start), errors.As(err, &missing), errors.As(err, &option):
+	case errors.As(err, &start), errors.As(err, &missing), errors.As(err, &option), errors.Is(err, ErrSetUpPosition):
 		return Setup
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrClosed):
 		return Canceled

@@ -29,7 +29,6 @@ func NewRandomPlayer() *RandomPlayer {
 const (
 	randomStream = 0x72616e646f6d // "random"
 	sampleStream = 0x73616d706c65 // "sample"
-	probeStream  = 0x70726f6265   // "probe"
 )
 
 func gameRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }

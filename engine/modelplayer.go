@@ -1,0 +1,466 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"transcend/data"
+	"transcend/internal/bitboard"
+	"transcend/model"
+)
+
+// ErrSetUpPosition is wrapped when a model is to play a game that did not begin
+// in the initial position: it is shown the moves, and there is nothing to show
+// for a position.
+var ErrSetUpPosition = errors.New("a model can only play games from the initial position")
+
+// ModelConfig is everything that makes a model a player.
+type ModelConfig struct {
+	Name      string // "" is "model"
+	Model     *model.Model
+	Tokenizer data.Tokenizer // *data.MoveTokenizer or *data.CharTokenizer
+	Sampling  model.Sampling
+	Policy    IllegalPolicy
+	// Details are added to Spec: which checkpoint this is, what it was trained on.
+	Details map[string]string
+}
+
+// ModelPlayer plays what a model draws. The model is blindfold: it is shown the
+// moves of the game as its tokenizer writes them and nothing else, and continues
+// them.
+//
+// With the move tokenizer one token is drawn, among the 1,968 moves. The
+// separator "<game>" and "<pad>" are never candidates: they are no moves, and the
+// separator, which is what follows the last move of a game in training, says
+// neither who won nor why the game ended there (mate, resignation, flag), so it
+// is no resignation either.
+//
+// With the character tokenizer the paper's protocol is followed (Zhang et al.
+// 2024, released play code): the prompt ends with the move number for White and
+// with White's move for Black; up to ten characters are drawn one by one; the
+// response is cut at ";" and "+", and its first word, read as SAN, is the move. A
+// game result in place of a move is ErrResigned. Characters that cannot change
+// the word any more are not drawn. The released code also writes the model's own
+// moves into later prompts as they were cut, so without "+"; here a prompt is
+// always the transcript of the training data.
+//
+// A temperature over characters is one over prefixes of moves, not over moves:
+// results of the two tokenizers are not comparable at equal temperatures.
+//
+// The policies that need the legal moves act on every token: what may follow is
+// what some legal move, written in SAN without "+" and "#", continues with, and
+// after a whole move also what ends one. So among characters, too, the mask
+// applies to prefixes; it is not the distribution over moves restricted to the
+// legal ones. A token is first drawn without the mask and drawn again with it
+// only when it does not fit: for Sampling without TopK and TopP that is the same
+// distribution, and it tells how often the mask was needed.
+//
+// When Move fails, Attempts, Illegal and Text of its Reply are still right.
+//
+// Any number of players may share one Model.
+type ModelPlayer struct {
+	cfg     ModelConfig
+	initial bitboard.Position
+	context int
+	// free says which ids may be drawn without a mask; nil permits all.
+	free []bool
+	// tokenOf writes characters as ids; nil for the move tokenizer.
+	tokenOf map[byte]int32
+	closed  atomic.Bool
+
+	dec    decoder
+	cached []int32   // what dec holds
+	logits []float32 // of what follows the prompt
+	rng    *rand.Rand
+
+	prompt, sampled []int32
+	mask            []bool
+	legal           [bitboard.MaxMoves]bitboard.Move
+	candidates      []candidate
+	tokens          []int32 // backing the candidates
+
+	hashOnce sync.Once
+	hash     string
+}
+
+// decoder is the part of *model.Decoder that a player uses.
+type decoder interface {
+	Len() int
+	Truncate(n int)
+	Append(tokens ...int32) ([]float32, error)
+}
+
+// candidate is a legal move and how the model would write it.
+type candidate struct {
+	move   bitboard.Move
+	tokens []int32
+}
+
+// NewModelPlayer checks that the parts fit together.
+func NewModelPlayer(cfg ModelConfig) (*ModelPlayer, error) {
+	if cfg.Name == "" {
+		cfg.Name = "model"
+	}
+	if cfg.Model == nil || cfg.Tokenizer == nil {
+		return nil, fmt.Errorf("engine: %s: a model player needs a model and a tokenizer", cfg.Name)
+	}
+	c := cfg.Model.Config()
+	return newModelPlayer(cfg, cfg.Model.NewDecoder(), c.Vocab, c.Context)
+}
+
+func newModelPlayer(cfg ModelConfig, dec decoder, vocab, context int) (*ModelPlayer, error) {
+	if err := cfg.Sampling.Validate(); err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", cfg.Name, err)
+	}
+	if err := cfg.Policy.Validate(); err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", cfg.Name, err)
+	}
+	tok := cfg.Tokenizer
+	if vocab < tok.VocabSize() {
+		return nil, fmt.Errorf("engine: %s: the model has %d tokens, its tokenizer %q has %d: they do not belong together", cfg.Name, vocab, tok.Name(), tok.VocabSize())
+	}
+	p := &ModelPlayer{
+		cfg:     cfg,
+		initial: bitboard.Start(),
+		context: context,
+		dec:     dec,
+		rng:     gameRand(0, sampleStream),
+		mask:    make([]bool, vocab),
+	}
+	// Some checkpoints have a vocabulary rounded up; what is beyond the tokenizer's
+	// means nothing.
+	free := make([]bool, vocab)
+	for id := range tok.VocabSize() {
+		free[id] = true
+	}
+	switch tok.(type) {
+	case *data.MoveTokenizer:
+		free[tok.Separator()], free[tok.Pad()] = false, false
+		p.free = free
+	case *data.CharTokenizer:
+		p.tokenOf = make(map[byte]int32)
+		for id := range int32(tok.VocabSize()) {
+			p.tokenOf[tok.Text(id)[0]] = id
+		}
+		if vocab > tok.VocabSize() {
+			p.free = free
+		}
+	default:
+		return nil, fmt.Errorf("engine: %s: no player for the tokenizer %q", cfg.Name, tok.Name())
+	}
+	return p, nil
+}
+
+// Name implements Player.
+func (p *ModelPlayer) Name() string { return p.cfg.Name }
+
+// Spec implements Player: kind, tokenizer, temperature, top-k, top-p, policy, the
+// model's shape, a hash of its weights, and the configuration's Details.
+func (p *ModelPlayer) Spec() map[string]string {
+	float := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	spec := map[string]string{
+		"kind":        "model",
+		"name":        p.cfg.Name,
+		"tokenizer":   p.cfg.Tokenizer.Name(),
+		"temperature": float(p.cfg.Sampling.Temperature),
+		"top-k":       strconv.Itoa(p.cfg.Sampling.TopK),
+		"top-p":       float(p.cfg.Sampling.TopP),
+		"policy":      p.cfg.Policy.String(),
+		"context":     strconv.Itoa(p.context),
+	}
+	if m := p.cfg.Model; m != nil {
+		c := m.Config()
+		spec["shape"] = fmt.Sprintf("%d/%d/%d", c.Layers, c.Heads, c.Width)
+		p.hashOnce.Do(func() { p.hash = HashWeights(m) })
+		spec["weights"] = p.hash
+	}
+	maps.Copy(spec, p.cfg.Details)
+	return spec
+}
+
+// HashWeights returns the SHA-256 of a model's parameters, their names, shapes
+// and 32-bit values in order. It is that of the model, whatever file it was read
+// from.
+func HashWeights(m *model.Model) string {
+	h := sha256.New()
+	buf := make([]byte, 0, 64<<10)
+	for _, t := range m.Tensors() {
+		fmt.Fprintf(h, "%s %v\n", t.Name, t.Shape)
+		for _, x := range t.Data {
+			if len(buf) == cap(buf) {
+				h.Write(buf)
+				buf = buf[:0]
+			}
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(x))
+		}
+		h.Write(buf)
+		buf = buf[:0]
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// NewGame implements Player. Nothing of an earlier game is kept, so that a game
+// is the same whichever was played before it.
+func (p *ModelPlayer) NewGame(ctx context.Context, seed uint64) error {
+	if p.closed.Load() {
+		return fmt.Errorf("engine: %s: %w", p.cfg.Name, ErrClosed)
+	}
+	p.rng = gameRand(seed, sampleStream)
+	p.truncate(0)
+	return ctx.Err()
+}
+
+// Close implements Player. There is nothing to wait for.
+func (p *ModelPlayer) Close() error {
+	p.closed.Store(true)
+	return nil
+}
+
+// Move implements Player; the limit does not apply. Errors are
+// *IllegalMoveError, and those that wrap ErrResigned, ErrContextFull,
+// ErrSetUpPosition, ErrGameOver, ErrClosed or the error of ctx.
+func (p *ModelPlayer) Move(ctx context.Context, g *bitboard.Game, _ Limit) (Reply, error) {
+	start := time.Now()
+	r, err := p.move(ctx, g)
+	r.Elapsed = time.Since(start)
+	if err != nil {
+		var illegal *IllegalMoveError
+		if !errors.As(err, &illegal) {
+			err = fmt.Errorf("engine: %s: ply %d: %w", p.cfg.Name, g.Ply()+1, err)
+		}
+	}
+	return r, err
+}
+
+func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err error) {
+	pos := g.Position()
+	switch {
+	case p.closed.Load():
+		return r, ErrClosed
+	case g.StartPosition() != p.initial:
+		return r, fmt.Errorf("%w, not from %s", ErrSetUpPosition, g.PositionAt(0).FEN())
+	case !pos.HasLegalMove():
+		return r, fmt.Errorf("%w: %s", ErrGameOver, pos.FEN())
+	}
+	if err := p.show(g.Moves()); err != nil {
+		return r, err
+	}
+	var texts []string
+	for range p.cfg.Policy.attempts() {
+		if err := ctx.Err(); err != nil {
+			return r, err
+		}
+		if r.Text, err = p.draw(); err != nil {
+			return r, err
+		}
+		r.Attempts++
+		if isResult(r.Text) {
+			return r, fmt.Errorf("%w: %q", ErrResigned, r.Text)
+		}
+		if m, err := p.cfg.Tokenizer.ParseMove(pos, r.Text); err == nil {
+			r.Move = m
+			return r, nil
+		}
+		r.Illegal++
+		texts = append(texts, r.Text)
+	}
+	if p.cfg.Policy.Kind == ForfeitAfter {
+		return r, &IllegalMoveError{Player: p.cfg.Name, Texts: texts, FEN: pos.FEN()}
+	}
+	if err := ctx.Err(); err != nil {
+		return r, err
+	}
+	sampling := p.cfg.Sampling
+	if p.cfg.Policy.Kind == Resample {
+		sampling = model.Sampling{} // argmax
+	}
+	var fits bool
+	if r.Move, fits, err = p.drawLegal(pos, sampling); err != nil {
+		return r, err
+	}
+	if p.cfg.Policy.Kind == Mask {
+		r.Attempts = 1
+		if !fits {
+			r.Illegal = 1
+		}
+	}
+	r.Text = pos.SAN(r.Move)
+	if p.tokenOf == nil {
+		r.Text = r.Move.String()
+	}
+	return r, nil
+}
+
+// isResult reports whether a text is a game result. The paper's code compares
+// with all three, although its alphabet cannot write the third.
+func isResult(text string) bool { return text == "1-0" || text == "0-1" || text == "1/2-1/2" }
+
+// show brings the decoder to the end of the prompt for the move after moves. What
+// it has in common with what the decoder holds, usually all but two moves, is not
+// computed again.
+func (p *ModelPlayer) show(moves []bitboard.Move) error {
+	p.prompt = p.cfg.Tokenizer.AppendPrompt(p.prompt[:0], moves)
+	if len(p.prompt) > p.context {
+		return fmt.Errorf("%w: %d tokens, %d fit", ErrContextFull, len(p.prompt), p.context)
+	}
+	n := 0
+	for n < len(p.cached) && n < len(p.prompt)-1 && p.cached[n] == p.prompt[n] {
+		n++
+	}
+	p.truncate(n)
+	logits, err := p.append(p.prompt[n:]...)
+	if err != nil {
+		return err
+	}
+	p.logits = append(p.logits[:0], logits...)
+	return nil
+}
+
+func (p *ModelPlayer) truncate(n int) {
+	p.dec.Truncate(n)
+	p.cached = p.cached[:n]
+}
+
+func (p *ModelPlayer) append(tokens ...int32) ([]float32, error) {
+	logits, err := p.dec.Append(tokens...)
+	if err != nil {
+		if errors.Is(err, model.ErrContextFull) {
+			err = fmt.Errorf("%w: %w", ErrContextFull, err)
+		}
+		return nil, err
+	}
+	p.cached = append(p.cached, tokens...)
+	return logits, nil
+}
+
+// errNoToken cannot come of a trained model: its logits are numbers.
+var errNoToken = errors.New("the model gives no probabilities (did its training diverge?)")
+
+// draw draws tokens until they are a whole move, or cannot become one, and
+// returns their text.
+func (p *ModelPlayer) draw() (string, error) {
+	logits := p.logits
+	p.sampled = p.sampled[:0]
+	for {
+		id := p.cfg.Sampling.Sample(logits, p.free, p.rng)
+		if id < 0 {
+			return "", errNoToken
+		}
+		p.sampled = append(p.sampled, int32(id))
+		text, complete := p.cfg.Tokenizer.ReadMove(p.sampled)
+		if complete || len(p.sampled) >= p.cfg.Tokenizer.MaxMoveTokens() {
+			return text, nil
+		}
+		var err error
+		if logits, err = p.follow(); err != nil {
+			return "", err
+		}
+	}
+}
+
+// follow feeds the last sampled token to the decoder, which may still hold those
+// of an earlier draw.
+func (p *ModelPlayer) follow() ([]float32, error) {
+	p.truncate(len(p.prompt) + len(p.sampled) - 1)
+	return p.append(p.sampled[len(p.sampled)-1])
+}
+
+// drawLegal draws a legal move token by token. Under Mask, fits tells whether
+// every token, drawn without the mask, was one that a legal move could continue
+// with.
+func (p *ModelPlayer) drawLegal(pos *bitboard.Position, sampling model.Sampling) (m bitboard.Move, fits bool, err error) {
+	p.writeLegal(pos)
+	logits := p.logits
+	p.sampled = p.sampled[:0]
+	fits = p.cfg.Policy.Kind == Mask
+	left := p.candidates
+	for {
+		n := len(p.sampled)
+		whole := bitboard.NoMove
+		clear(p.mask)
+		for _, c := range left {
+			if len(c.tokens) == n {
+				whole = c.move
+				continue
+			}
+			p.mask[c.tokens[n]] = true
+		}
+		if whole != bitboard.NoMove {
+			if len(left) == 1 {
+				return whole, fits, nil
+			}
+			// "O-O" may be all, or go on to "O-O-O".
+			for i := range len(moveEnds) {
+				p.mask[p.tokenOf[moveEnds[i]]] = true
+			}
+		} else if len(left) == 1 && !fits {
+			// The rest is forced, and what the model thinks of it has been answered.
+			return left[0].move, fits, nil
+		}
+		id := sampling.Sample(logits, p.free, p.rng)
+		if id < 0 || !p.mask[id] {
+			fits = false
+			if id = sampling.Sample(logits, p.mask, p.rng); id < 0 {
+				return bitboard.NoMove, false, errNoToken
+			}
+		}
+		p.sampled = append(p.sampled, int32(id))
+		kept := left[:0]
+		for _, c := range left {
+			if len(c.tokens) > n && c.tokens[n] == int32(id) {
+				kept = append(kept, c)
+			}
+		}
+		if len(kept) == 0 {
+			return whole, fits, nil
+		}
+		left = kept
+		if len(left) == 1 && len(left[0].tokens) == n+1 {
+			return left[0].move, fits, nil
+		}
+		if logits, err = p.follow(); err != nil {
+			return bitboard.NoMove, false, err
+		}
+	}
+}
+
+// moveEnds are the characters that may follow a move in SAN without check marks.
+const moveEnds = " ;+#"
+
+// writeLegal sets the candidates: the legal moves as they continue the prompt.
+func (p *ModelPlayer) writeLegal(pos *bitboard.Position) {
+	p.candidates, p.tokens = p.candidates[:0], p.tokens[:0]
+	moves := pos.Legal(p.legal[:0])
+	var buf [16]byte
+	for _, m := range moves {
+		from := len(p.tokens)
+		if tok, ok := p.cfg.Tokenizer.(*data.MoveTokenizer); ok {
+			// Every legal move has a token.
+			id, _ := tok.ID(m)
+			p.tokens = append(p.tokens, id)
+		} else {
+			if pos.SideToMove() == bitboard.Black {
+				p.tokens = append(p.tokens, p.tokenOf[' '])
+			}
+			for _, c := range pos.AppendSAN(buf[:0], m) {
+				if strings.IndexByte(moveEnds, c) < 0 {
+					p.tokens = append(p.tokens, p.tokenOf[c])
+				}
+			}
+		}
+		// The slice stays right when the backing array moves.
+		p.candidates = append(p.candidates, candidate{m, p.tokens[from:len(p.tokens):len(p.tokens)]})
+	}
+}
