@@ -154,8 +154,10 @@ func New(o Options) (Implementation, error) {
 	if level > best {
 		return Implementation{}, fmt.Errorf("blas: level %v of %s: %w; the best here is %v", level, source, ErrUnsupported, best)
 	}
-	e := &engine{level: level, threads: o.Threads}
-	e.choose(level, o.Precision)
+	e := &engine{level: level, threads: o.Threads, tuning: measured, f32: kernelsOf(level, F32)}
+	if o.Precision == BF16 {
+		e.bf16 = kernelsOf(level, BF16)
+	}
 	return Implementation{e: e}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 type engine struct {
 	level   Level
 	threads int // Options.Threads
+	tuning  tuning
 	f32     *kernels
 	bf16    *kernels // nil where products stay in float32
 
@@ -20,22 +21,6 @@ type engine struct {
 	mu   sync.Mutex
 	free []*job
 }
-
-// choose takes the kernels of a level and precision.
-func (e *engine) choose(level Level, p Precision) {
-	e.f32 = kernelsOf(level, F32)
-	if p == BF16 {
-		e.bf16 = kernelsOf(level, BF16)
-	}
-}
-
-// Sizes in elements that bound the packed copies of one pass: 16 MiB of A and
-// 16 MiB of B in float32. Larger products take several passes.
-const (
-	maxPassRows    = 4032 // a multiple of both tile heights
-	maxPassColumns = 4096
-	maxPassDepth   = 1024
-)
 
 // sgemm computes C = alpha*op(A)*op(B) + beta*C for checked arguments with m, n
 // and k positive.
@@ -54,6 +39,7 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 		p.b.row, p.b.col = p.b.col, p.b.row
 	}
 	p.plan(e)
+	t := &e.tuning
 	if !p.packA && !p.packB && p.tail == 0 && p.threads == 1 {
 		p.multiplyAll()
 		return
@@ -65,14 +51,15 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 		defer e.release(p.threads)
 	}
 	if !p.packA && !p.packB && p.tail == 0 {
-		j.run(p)
+		j.run(p, t)
 		return
 	}
-	for j0 := 0; j0 < n; j0 += maxPassColumns {
-		for l0 := 0; l0 < k; l0 += maxPassDepth {
-			for i0 := 0; i0 < m; i0 += maxPassRows {
+	passDepth := t.passBlocks * p.depth
+	for j0 := 0; j0 < n; j0 += t.passColumns {
+		for l0 := 0; l0 < k; l0 += passDepth {
+			for i0 := 0; i0 < m; i0 += t.passRows {
 				q := p
-				q.m, q.n, q.k = min(maxPassRows, m-i0), min(maxPassColumns, n-j0), min(maxPassDepth, k-l0)
+				q.m, q.n, q.k = min(t.passRows, m-i0), min(t.passColumns, n-j0), min(passDepth, k-l0)
 				q.a.p = p.a.at(i0, l0)
 				q.b.p = p.b.at(l0, j0)
 				q.c.p = p.c.at(i0, j0)
@@ -82,7 +69,7 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 				if !q.packB {
 					q.tail = q.n % q.columns
 				}
-				j.run(q)
+				j.run(q, t)
 			}
 		}
 	}
@@ -147,9 +134,9 @@ type job struct {
 
 // run computes p with p.threads goroutines, the caller being one of them, and
 // returns when all have finished.
-func (j *job) run(p product) {
+func (j *job) run(p product, t *tuning) {
 	j.product = p
-	j.layOut()
+	j.layOut(t)
 	j.next.Store(0)
 	j.packed.Add(j.packs)
 	helpers := min(p.threads, max(j.packs, j.tasks)) - 1

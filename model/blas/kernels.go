@@ -18,8 +18,6 @@ type kernels struct {
 	packColsA packFunc // from rows that run along m
 	packRowsB packFunc // from rows that run along n
 	packColsB packFunc // from rows that run along k, lanes columns at a time
-
-	blockSteps int // longest stretch of steps between two visits to C
 }
 
 // gemmFunc computes C = alpha*A*B + beta*C for m rows and n columns (at most the
@@ -42,6 +40,6 @@ type wideKernel struct {
 }
 
 type dotKernel struct {
-	rows, columns int
-	dot           dotFunc
+	rows int
+	dot  dotFunc
 }

@@ -94,25 +94,35 @@ func packTransposeAVX2_8(k int, src *float32, ld uintptr, dst *float32, dstStep 
 //go:noescape
 func packTransposeAVX2_6(k int, src *float32, ld uintptr, dst *float32, dstStep uintptr, n int)
 
-// dotAVX512_1x8 multiplies 1 rows of A by n rows of B; see dot in gen.
-//
-//go:noescape
-func dotAVX512_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
-
 // dotAVX512_4x4 multiplies 4 rows of A by n rows of B; see dot in gen.
 //
 //go:noescape
 func dotAVX512_4x4(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
 
-// dotAVX2_1x8 multiplies 1 rows of A by n rows of B; see dot in gen.
+// dotAVX512_3x4 multiplies 3 rows of A by n rows of B; see dot in gen.
 //
 //go:noescape
-func dotAVX2_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+func dotAVX512_3x4(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+
+// dotAVX512_2x8 multiplies 2 rows of A by n rows of B; see dot in gen.
+//
+//go:noescape
+func dotAVX512_2x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+
+// dotAVX512_1x8 multiplies 1 rows of A by n rows of B; see dot in gen.
+//
+//go:noescape
+func dotAVX512_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
 
 // dotAVX2_2x4 multiplies 2 rows of A by n rows of B; see dot in gen.
 //
 //go:noescape
 func dotAVX2_2x4(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+
+// dotAVX2_1x8 multiplies 1 rows of A by n rows of B; see dot in gen.
+//
+//go:noescape
+func dotAVX2_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
 
 // peakAVX512 runs n rounds of 12 independent multiply-adds on registers.
 //

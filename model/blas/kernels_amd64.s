@@ -10821,188 +10821,6 @@ fewsteps:
 	JZ      done
 	JMP     done
 
-// func dotAVX512_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
-// Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
-TEXT ·dotAVX512_1x8(SB), NOSPLIT, $0-72
-	MOVQ  n+0(FP), DI
-	MOVQ  ldb+40(FP), DX
-	MOVQ  c+48(FP), R12
-	MOVQ  b+32(FP), R15
-	LEAQ  (DX)(DX*2), R10
-	LEAQ  (DX)(DX*4), R11
-	MOVQ  k+8(FP), CX
-	ANDL  $0x0f, CX
-	MOVL  $0xffffffff, AX
-	BZHIL CX, AX, AX
-	KMOVW AX, K1
-	MOVQ  k+8(FP), R13
-	SHLQ  $0x02, R13
-	ANDQ  $-64, R13
-
-rows:
-	CMPQ   DI, $0x08
-	JLT    single
-	MOVQ   a+16(FP), AX
-	MOVQ   R15, BX
-	LEAQ   (R10)(DX*4), R8
-	ADDQ   BX, R8
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   R13, CX
-	TESTQ  CX, CX
-	JZ     manytail
-
-manyloop:
-	VMOVUPS     (AX), Z8
-	VFMADD231PS (BX), Z8, Z0
-	VFMADD231PS (BX)(DX*1), Z8, Z1
-	VFMADD231PS (BX)(DX*2), Z8, Z2
-	VFMADD231PS (BX)(R10*1), Z8, Z3
-	VFMADD231PS (BX)(DX*4), Z8, Z4
-	VFMADD231PS (BX)(R11*1), Z8, Z5
-	VFMADD231PS (BX)(R10*2), Z8, Z6
-	VFMADD231PS (R8), Z8, Z7
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, R8
-	SUBQ        $0x40, CX
-	JNZ         manyloop
-
-manytail:
-	MOVQ        k+8(FP), CX
-	ANDL        $0x0f, CX
-	JZ          manyreduce
-	VMOVUPS.Z   (AX), K1, Z8
-	VMOVUPS.Z   (BX), K1, Z9
-	VFMADD231PS Z9, Z8, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z9
-	VFMADD231PS Z9, Z8, Z1
-	VMOVUPS.Z   (BX)(DX*2), K1, Z9
-	VFMADD231PS Z9, Z8, Z2
-	VMOVUPS.Z   (BX)(R10*1), K1, Z9
-	VFMADD231PS Z9, Z8, Z3
-	VMOVUPS.Z   (BX)(DX*4), K1, Z9
-	VFMADD231PS Z9, Z8, Z4
-	VMOVUPS.Z   (BX)(R11*1), K1, Z9
-	VFMADD231PS Z9, Z8, Z5
-	VMOVUPS.Z   (BX)(R10*2), K1, Z9
-	VFMADD231PS Z9, Z8, Z6
-	VMOVUPS.Z   (R8), K1, Z9
-	VFMADD231PS Z9, Z8, Z7
-
-manyreduce:
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y0
-	VEXTRACTF64X4 $0x01, Z1, Y8
-	VADDPS        Y8, Y1, Y1
-	VEXTRACTF64X4 $0x01, Z2, Y8
-	VADDPS        Y8, Y2, Y2
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VADDPS        Y8, Y3, Y3
-	VEXTRACTF64X4 $0x01, Z4, Y8
-	VADDPS        Y8, Y4, Y4
-	VEXTRACTF64X4 $0x01, Z5, Y8
-	VADDPS        Y8, Y5, Y5
-	VEXTRACTF64X4 $0x01, Z6, Y8
-	VADDPS        Y8, Y6, Y6
-	VEXTRACTF64X4 $0x01, Z7, Y8
-	VADDPS        Y8, Y7, Y7
-	VBROADCASTSS  alpha+64(FP), X9
-	VBROADCASTSS  beta+68(FP), X10
-	MOVL          beta+68(FP), CX
-	ADDL          CX, CX
-	MOVQ          ldc+56(FP), AX
-	MOVQ          R12, BX
-	VHADDPS       Y1, Y0, Y0
-	VHADDPS       Y3, Y2, Y2
-	VHADDPS       Y2, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X8
-	VADDPS        X8, X0, X0
-	VMULPS        X9, X0, X0
-	TESTL         CX, CX
-	JZ            manyoverwrite0_0
-	VFMADD231PS   (BX), X10, X0
-
-manyoverwrite0_0:
-	VMOVUPS       X0, (BX)
-	VHADDPS       Y5, Y4, Y4
-	VHADDPS       Y7, Y6, Y6
-	VHADDPS       Y6, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X8
-	VADDPS        X8, X4, X4
-	VMULPS        X9, X4, X4
-	TESTL         CX, CX
-	JZ            manyoverwrite0_4
-	VFMADD231PS   16(BX), X10, X4
-
-manyoverwrite0_4:
-	VMOVUPS X4, 16(BX)
-	ADDQ    $0x20, R12
-	LEAQ    (R15)(DX*8), R15
-	SUBQ    $0x08, DI
-	JMP     rows
-
-single:
-	TESTQ  DI, DI
-	JZ     done
-	MOVQ   a+16(FP), AX
-	MOVQ   R15, BX
-	VPXORD Z0, Z0, Z0
-	MOVQ   R13, CX
-	TESTQ  CX, CX
-	JZ     onetail
-
-oneloop:
-	VMOVUPS     (AX), Z1
-	VFMADD231PS (BX), Z1, Z0
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, BX
-	SUBQ        $0x40, CX
-	JNZ         oneloop
-
-onetail:
-	MOVQ        k+8(FP), CX
-	ANDL        $0x0f, CX
-	JZ          onereduce
-	VMOVUPS.Z   (AX), K1, Z1
-	VMOVUPS.Z   (BX), K1, Z2
-	VFMADD231PS Z2, Z1, Z0
-
-onereduce:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VBROADCASTSS  alpha+64(FP), X2
-	VBROADCASTSS  beta+68(FP), X3
-	MOVL          beta+68(FP), CX
-	ADDL          CX, CX
-	MOVQ          ldc+56(FP), AX
-	MOVQ          R12, BX
-	VHADDPS       Y0, Y0, Y0
-	VHADDPS       Y0, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VMULPS        X2, X0, X0
-	TESTL         CX, CX
-	JZ            oneoverwrite0_0
-	VFMADD231SS   (BX), X3, X0
-
-oneoverwrite0_0:
-	VMOVSS X0, (BX)
-	ADDQ   $0x04, R12
-	ADDQ   DX, R15
-	DECQ   DI
-	JMP    single
-
-done:
-	VZEROUPPER
-	RET
-
 // func dotAVX512_4x4(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
 // Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
 TEXT ·dotAVX512_4x4(SB), NOSPLIT, $0-72
@@ -11315,23 +11133,283 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotAVX2_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
-// Requires: AVX, FMA3
-TEXT ·dotAVX2_1x8(SB), NOSPLIT, $0-72
-	MOVQ    n+0(FP), DI
-	MOVQ    ldb+40(FP), DX
-	MOVQ    c+48(FP), R12
-	MOVQ    b+32(FP), R15
-	LEAQ    (DX)(DX*2), R10
-	LEAQ    (DX)(DX*4), R11
-	MOVQ    k+8(FP), CX
-	ANDL    $0x07, CX
-	LEAQ    laneMask<>+0(SB), AX
-	NEGQ    CX
-	VMOVUPS 64(AX)(CX*4), Y15
-	MOVQ    k+8(FP), R13
-	SHLQ    $0x02, R13
-	ANDQ    $-32, R13
+// func dotAVX512_3x4(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotAVX512_3x4(SB), NOSPLIT, $0-72
+	MOVQ  n+0(FP), DI
+	MOVQ  ldb+40(FP), DX
+	MOVQ  c+48(FP), R12
+	MOVQ  b+32(FP), R15
+	LEAQ  (DX)(DX*2), R10
+	LEAQ  (DX)(DX*4), R11
+	MOVQ  lda+24(FP), R9
+	LEAQ  (R9)(R9*2), R14
+	MOVQ  k+8(FP), CX
+	ANDL  $0x0f, CX
+	MOVL  $0xffffffff, AX
+	BZHIL CX, AX, AX
+	KMOVW AX, K1
+	MOVQ  k+8(FP), R13
+	SHLQ  $0x02, R13
+	ANDQ  $-64, R13
+
+rows:
+	CMPQ   DI, $0x04
+	JLT    single
+	MOVQ   a+16(FP), AX
+	MOVQ   R15, BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   R13, CX
+	TESTQ  CX, CX
+	JZ     manytail
+
+manyloop:
+	VMOVUPS     (AX), Z12
+	VMOVUPS     (AX)(R9*1), Z13
+	VMOVUPS     (AX)(R9*2), Z14
+	VMOVUPS     (BX), Z15
+	VFMADD231PS Z15, Z12, Z0
+	VFMADD231PS Z15, Z13, Z4
+	VFMADD231PS Z15, Z14, Z8
+	VMOVUPS     (BX)(DX*1), Z15
+	VFMADD231PS Z15, Z12, Z1
+	VFMADD231PS Z15, Z13, Z5
+	VFMADD231PS Z15, Z14, Z9
+	VMOVUPS     (BX)(DX*2), Z15
+	VFMADD231PS Z15, Z12, Z2
+	VFMADD231PS Z15, Z13, Z6
+	VFMADD231PS Z15, Z14, Z10
+	VMOVUPS     (BX)(R10*1), Z15
+	VFMADD231PS Z15, Z12, Z3
+	VFMADD231PS Z15, Z13, Z7
+	VFMADD231PS Z15, Z14, Z11
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	SUBQ        $0x40, CX
+	JNZ         manyloop
+
+manytail:
+	MOVQ        k+8(FP), CX
+	ANDL        $0x0f, CX
+	JZ          manyreduce
+	VMOVUPS.Z   (AX), K1, Z12
+	VMOVUPS.Z   (AX)(R9*1), K1, Z13
+	VMOVUPS.Z   (AX)(R9*2), K1, Z14
+	VMOVUPS.Z   (BX), K1, Z15
+	VFMADD231PS Z15, Z12, Z0
+	VFMADD231PS Z15, Z13, Z4
+	VFMADD231PS Z15, Z14, Z8
+	VMOVUPS.Z   (BX)(DX*1), K1, Z15
+	VFMADD231PS Z15, Z12, Z1
+	VFMADD231PS Z15, Z13, Z5
+	VFMADD231PS Z15, Z14, Z9
+	VMOVUPS.Z   (BX)(DX*2), K1, Z15
+	VFMADD231PS Z15, Z12, Z2
+	VFMADD231PS Z15, Z13, Z6
+	VFMADD231PS Z15, Z14, Z10
+	VMOVUPS.Z   (BX)(R10*1), K1, Z15
+	VFMADD231PS Z15, Z12, Z3
+	VFMADD231PS Z15, Z13, Z7
+	VFMADD231PS Z15, Z14, Z11
+
+manyreduce:
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPS        Y12, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y12
+	VADDPS        Y12, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y12
+	VADDPS        Y12, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y12
+	VADDPS        Y12, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y12
+	VADDPS        Y12, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y12
+	VADDPS        Y12, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y12
+	VADDPS        Y12, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y7
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y8
+	VEXTRACTF64X4 $0x01, Z9, Y12
+	VADDPS        Y12, Y9, Y9
+	VEXTRACTF64X4 $0x01, Z10, Y12
+	VADDPS        Y12, Y10, Y10
+	VEXTRACTF64X4 $0x01, Z11, Y12
+	VADDPS        Y12, Y11, Y11
+	VBROADCASTSS  alpha+64(FP), X13
+	VBROADCASTSS  beta+68(FP), X14
+	MOVL          beta+68(FP), CX
+	ADDL          CX, CX
+	MOVQ          ldc+56(FP), AX
+	MOVQ          R12, BX
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VADDPS        X12, X0, X0
+	VMULPS        X13, X0, X0
+	TESTL         CX, CX
+	JZ            manyoverwrite0_0
+	VFMADD231PS   (BX), X14, X0
+
+manyoverwrite0_0:
+	VMOVUPS       X0, (BX)
+	ADDQ          AX, BX
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X12
+	VADDPS        X12, X4, X4
+	VMULPS        X13, X4, X4
+	TESTL         CX, CX
+	JZ            manyoverwrite1_0
+	VFMADD231PS   (BX), X14, X4
+
+manyoverwrite1_0:
+	VMOVUPS       X4, (BX)
+	ADDQ          AX, BX
+	VHADDPS       Y9, Y8, Y8
+	VHADDPS       Y11, Y10, Y10
+	VHADDPS       Y10, Y8, Y8
+	VEXTRACTF32X4 $0x01, Y8, X12
+	VADDPS        X12, X8, X8
+	VMULPS        X13, X8, X8
+	TESTL         CX, CX
+	JZ            manyoverwrite2_0
+	VFMADD231PS   (BX), X14, X8
+
+manyoverwrite2_0:
+	VMOVUPS X8, (BX)
+	ADDQ    $0x10, R12
+	LEAQ    (R15)(DX*4), R15
+	SUBQ    $0x04, DI
+	JMP     rows
+
+single:
+	TESTQ  DI, DI
+	JZ     done
+	MOVQ   a+16(FP), AX
+	MOVQ   R15, BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   R13, CX
+	TESTQ  CX, CX
+	JZ     onetail
+
+oneloop:
+	VMOVUPS     (AX), Z3
+	VMOVUPS     (AX)(R9*1), Z4
+	VMOVUPS     (AX)(R9*2), Z5
+	VMOVUPS     (BX), Z6
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z6, Z4, Z1
+	VFMADD231PS Z6, Z5, Z2
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	SUBQ        $0x40, CX
+	JNZ         oneloop
+
+onetail:
+	MOVQ        k+8(FP), CX
+	ANDL        $0x0f, CX
+	JZ          onereduce
+	VMOVUPS.Z   (AX), K1, Z3
+	VMOVUPS.Z   (AX)(R9*1), K1, Z4
+	VMOVUPS.Z   (AX)(R9*2), K1, Z5
+	VMOVUPS.Z   (BX), K1, Z6
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z6, Z4, Z1
+	VFMADD231PS Z6, Z5, Z2
+
+onereduce:
+	VEXTRACTF64X4 $0x01, Z0, Y3
+	VADDPS        Y3, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VADDPS        Y3, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y2
+	VBROADCASTSS  alpha+64(FP), X4
+	VBROADCASTSS  beta+68(FP), X5
+	MOVL          beta+68(FP), CX
+	ADDL          CX, CX
+	MOVQ          ldc+56(FP), AX
+	MOVQ          R12, BX
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X3
+	VADDPS        X3, X0, X0
+	VMULPS        X4, X0, X0
+	TESTL         CX, CX
+	JZ            oneoverwrite0_0
+	VFMADD231SS   (BX), X5, X0
+
+oneoverwrite0_0:
+	VMOVSS        X0, (BX)
+	ADDQ          AX, BX
+	VHADDPS       Y1, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X3
+	VADDPS        X3, X1, X1
+	VMULPS        X4, X1, X1
+	TESTL         CX, CX
+	JZ            oneoverwrite1_0
+	VFMADD231SS   (BX), X5, X1
+
+oneoverwrite1_0:
+	VMOVSS        X1, (BX)
+	ADDQ          AX, BX
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X3
+	VADDPS        X3, X2, X2
+	VMULPS        X4, X2, X2
+	TESTL         CX, CX
+	JZ            oneoverwrite2_0
+	VFMADD231SS   (BX), X5, X2
+
+oneoverwrite2_0:
+	VMOVSS X2, (BX)
+	ADDQ   $0x04, R12
+	ADDQ   DX, R15
+	DECQ   DI
+	JMP    single
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotAVX512_2x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotAVX512_2x8(SB), NOSPLIT, $0-72
+	MOVQ  n+0(FP), DI
+	MOVQ  ldb+40(FP), DX
+	MOVQ  c+48(FP), R12
+	MOVQ  b+32(FP), R15
+	LEAQ  (DX)(DX*2), R10
+	LEAQ  (DX)(DX*4), R11
+	MOVQ  lda+24(FP), R9
+	LEAQ  (R9)(R9*2), R14
+	MOVQ  k+8(FP), CX
+	ANDL  $0x0f, CX
+	MOVL  $0xffffffff, AX
+	BZHIL CX, AX, AX
+	KMOVW AX, K1
+	MOVQ  k+8(FP), R13
+	SHLQ  $0x02, R13
+	ANDQ  $-64, R13
 
 rows:
 	CMPQ   DI, $0x08
@@ -11340,84 +11418,377 @@ rows:
 	MOVQ   R15, BX
 	LEAQ   (R10)(DX*4), R8
 	ADDQ   BX, R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
 	MOVQ   R13, CX
 	TESTQ  CX, CX
 	JZ     manytail
 
 manyloop:
-	VMOVUPS     (AX), Y8
-	VFMADD231PS (BX), Y8, Y0
-	VFMADD231PS (BX)(DX*1), Y8, Y1
-	VFMADD231PS (BX)(DX*2), Y8, Y2
-	VFMADD231PS (BX)(R10*1), Y8, Y3
-	VFMADD231PS (BX)(DX*4), Y8, Y4
-	VFMADD231PS (BX)(R11*1), Y8, Y5
-	VFMADD231PS (BX)(R10*2), Y8, Y6
-	VFMADD231PS (R8), Y8, Y7
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, BX
-	ADDQ        $0x20, R8
-	SUBQ        $0x20, CX
+	VMOVUPS     (AX), Z16
+	VMOVUPS     (AX)(R9*1), Z17
+	VMOVUPS     (BX), Z18
+	VFMADD231PS Z18, Z16, Z0
+	VFMADD231PS Z18, Z17, Z8
+	VMOVUPS     (BX)(DX*1), Z18
+	VFMADD231PS Z18, Z16, Z1
+	VFMADD231PS Z18, Z17, Z9
+	VMOVUPS     (BX)(DX*2), Z18
+	VFMADD231PS Z18, Z16, Z2
+	VFMADD231PS Z18, Z17, Z10
+	VMOVUPS     (BX)(R10*1), Z18
+	VFMADD231PS Z18, Z16, Z3
+	VFMADD231PS Z18, Z17, Z11
+	VMOVUPS     (BX)(DX*4), Z18
+	VFMADD231PS Z18, Z16, Z4
+	VFMADD231PS Z18, Z17, Z12
+	VMOVUPS     (BX)(R11*1), Z18
+	VFMADD231PS Z18, Z16, Z5
+	VFMADD231PS Z18, Z17, Z13
+	VMOVUPS     (BX)(R10*2), Z18
+	VFMADD231PS Z18, Z16, Z6
+	VFMADD231PS Z18, Z17, Z14
+	VMOVUPS     (R8), Z18
+	VFMADD231PS Z18, Z16, Z7
+	VFMADD231PS Z18, Z17, Z15
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, R8
+	SUBQ        $0x40, CX
 	JNZ         manyloop
 
 manytail:
 	MOVQ        k+8(FP), CX
-	ANDL        $0x07, CX
+	ANDL        $0x0f, CX
 	JZ          manyreduce
-	VMASKMOVPS  (AX), Y15, Y8
-	VMASKMOVPS  (BX), Y15, Y9
-	VFMADD231PS Y9, Y8, Y0
-	VMASKMOVPS  (BX)(DX*1), Y15, Y9
-	VFMADD231PS Y9, Y8, Y1
-	VMASKMOVPS  (BX)(DX*2), Y15, Y9
-	VFMADD231PS Y9, Y8, Y2
-	VMASKMOVPS  (BX)(R10*1), Y15, Y9
-	VFMADD231PS Y9, Y8, Y3
-	VMASKMOVPS  (BX)(DX*4), Y15, Y9
-	VFMADD231PS Y9, Y8, Y4
-	VMASKMOVPS  (BX)(R11*1), Y15, Y9
-	VFMADD231PS Y9, Y8, Y5
-	VMASKMOVPS  (BX)(R10*2), Y15, Y9
-	VFMADD231PS Y9, Y8, Y6
-	VMASKMOVPS  (R8), Y15, Y9
-	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS.Z   (AX), K1, Z16
+	VMOVUPS.Z   (AX)(R9*1), K1, Z17
+	VMOVUPS.Z   (BX), K1, Z18
+	VFMADD231PS Z18, Z16, Z0
+	VFMADD231PS Z18, Z17, Z8
+	VMOVUPS.Z   (BX)(DX*1), K1, Z18
+	VFMADD231PS Z18, Z16, Z1
+	VFMADD231PS Z18, Z17, Z9
+	VMOVUPS.Z   (BX)(DX*2), K1, Z18
+	VFMADD231PS Z18, Z16, Z2
+	VFMADD231PS Z18, Z17, Z10
+	VMOVUPS.Z   (BX)(R10*1), K1, Z18
+	VFMADD231PS Z18, Z16, Z3
+	VFMADD231PS Z18, Z17, Z11
+	VMOVUPS.Z   (BX)(DX*4), K1, Z18
+	VFMADD231PS Z18, Z16, Z4
+	VFMADD231PS Z18, Z17, Z12
+	VMOVUPS.Z   (BX)(R11*1), K1, Z18
+	VFMADD231PS Z18, Z16, Z5
+	VFMADD231PS Z18, Z17, Z13
+	VMOVUPS.Z   (BX)(R10*2), K1, Z18
+	VFMADD231PS Z18, Z16, Z6
+	VFMADD231PS Z18, Z17, Z14
+	VMOVUPS.Z   (R8), K1, Z18
+	VFMADD231PS Z18, Z16, Z7
+	VFMADD231PS Z18, Z17, Z15
 
 manyreduce:
-	VBROADCASTSS alpha+64(FP), X9
-	VBROADCASTSS beta+68(FP), X10
-	MOVL         beta+68(FP), CX
-	ADDL         CX, CX
-	MOVQ         ldc+56(FP), AX
-	MOVQ         R12, BX
-	VHADDPS      Y1, Y0, Y0
-	VHADDPS      Y3, Y2, Y2
-	VHADDPS      Y2, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X8
-	VADDPS       X8, X0, X0
-	VMULPS       X9, X0, X0
-	TESTL        CX, CX
-	JZ           manyoverwrite0_0
-	VFMADD231PS  (BX), X10, X0
+	VEXTRACTF64X4 $0x01, Z0, Y16
+	VADDPS        Y16, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y16
+	VADDPS        Y16, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y16
+	VADDPS        Y16, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y16
+	VADDPS        Y16, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y16
+	VADDPS        Y16, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y16
+	VADDPS        Y16, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y16
+	VADDPS        Y16, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y16
+	VADDPS        Y16, Y7, Y7
+	VEXTRACTF64X4 $0x01, Z8, Y16
+	VADDPS        Y16, Y8, Y8
+	VEXTRACTF64X4 $0x01, Z9, Y16
+	VADDPS        Y16, Y9, Y9
+	VEXTRACTF64X4 $0x01, Z10, Y16
+	VADDPS        Y16, Y10, Y10
+	VEXTRACTF64X4 $0x01, Z11, Y16
+	VADDPS        Y16, Y11, Y11
+	VEXTRACTF64X4 $0x01, Z12, Y16
+	VADDPS        Y16, Y12, Y12
+	VEXTRACTF64X4 $0x01, Z13, Y16
+	VADDPS        Y16, Y13, Y13
+	VEXTRACTF64X4 $0x01, Z14, Y16
+	VADDPS        Y16, Y14, Y14
+	VEXTRACTF64X4 $0x01, Z15, Y16
+	VADDPS        Y16, Y15, Y15
+	VBROADCASTSS  alpha+64(FP), X17
+	VBROADCASTSS  beta+68(FP), X18
+	MOVL          beta+68(FP), CX
+	ADDL          CX, CX
+	MOVQ          ldc+56(FP), AX
+	MOVQ          R12, BX
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X16
+	VADDPS        X16, X0, X0
+	VMULPS        X17, X0, X0
+	TESTL         CX, CX
+	JZ            manyoverwrite0_0
+	VFMADD231PS   (BX), X18, X0
 
 manyoverwrite0_0:
-	VMOVUPS      X0, (BX)
-	VHADDPS      Y5, Y4, Y4
-	VHADDPS      Y7, Y6, Y6
-	VHADDPS      Y6, Y4, Y4
-	VEXTRACTF128 $0x01, Y4, X8
-	VADDPS       X8, X4, X4
-	VMULPS       X9, X4, X4
-	TESTL        CX, CX
-	JZ           manyoverwrite0_4
-	VFMADD231PS  16(BX), X10, X4
+	VMOVUPS       X0, (BX)
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X16
+	VADDPS        X16, X4, X4
+	VMULPS        X17, X4, X4
+	TESTL         CX, CX
+	JZ            manyoverwrite0_4
+	VFMADD231PS   16(BX), X18, X4
+
+manyoverwrite0_4:
+	VMOVUPS       X4, 16(BX)
+	ADDQ          AX, BX
+	VHADDPS       Y9, Y8, Y8
+	VHADDPS       Y11, Y10, Y10
+	VHADDPS       Y10, Y8, Y8
+	VEXTRACTF32X4 $0x01, Y8, X16
+	VADDPS        X16, X8, X8
+	VMULPS        X17, X8, X8
+	TESTL         CX, CX
+	JZ            manyoverwrite1_0
+	VFMADD231PS   (BX), X18, X8
+
+manyoverwrite1_0:
+	VMOVUPS       X8, (BX)
+	VHADDPS       Y13, Y12, Y12
+	VHADDPS       Y15, Y14, Y14
+	VHADDPS       Y14, Y12, Y12
+	VEXTRACTF32X4 $0x01, Y12, X16
+	VADDPS        X16, X12, X12
+	VMULPS        X17, X12, X12
+	TESTL         CX, CX
+	JZ            manyoverwrite1_4
+	VFMADD231PS   16(BX), X18, X12
+
+manyoverwrite1_4:
+	VMOVUPS X12, 16(BX)
+	ADDQ    $0x20, R12
+	LEAQ    (R15)(DX*8), R15
+	SUBQ    $0x08, DI
+	JMP     rows
+
+single:
+	TESTQ  DI, DI
+	JZ     done
+	MOVQ   a+16(FP), AX
+	MOVQ   R15, BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   R13, CX
+	TESTQ  CX, CX
+	JZ     onetail
+
+oneloop:
+	VMOVUPS     (AX), Z2
+	VMOVUPS     (AX)(R9*1), Z3
+	VMOVUPS     (BX), Z4
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z4, Z3, Z1
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	SUBQ        $0x40, CX
+	JNZ         oneloop
+
+onetail:
+	MOVQ        k+8(FP), CX
+	ANDL        $0x0f, CX
+	JZ          onereduce
+	VMOVUPS.Z   (AX), K1, Z2
+	VMOVUPS.Z   (AX)(R9*1), K1, Z3
+	VMOVUPS.Z   (BX), K1, Z4
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z4, Z3, Z1
+
+onereduce:
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPS        Y2, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPS        Y2, Y1, Y1
+	VBROADCASTSS  alpha+64(FP), X3
+	VBROADCASTSS  beta+68(FP), X4
+	MOVL          beta+68(FP), CX
+	ADDL          CX, CX
+	MOVQ          ldc+56(FP), AX
+	MOVQ          R12, BX
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X2
+	VADDPS        X2, X0, X0
+	VMULPS        X3, X0, X0
+	TESTL         CX, CX
+	JZ            oneoverwrite0_0
+	VFMADD231SS   (BX), X4, X0
+
+oneoverwrite0_0:
+	VMOVSS        X0, (BX)
+	ADDQ          AX, BX
+	VHADDPS       Y1, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X2
+	VADDPS        X2, X1, X1
+	VMULPS        X3, X1, X1
+	TESTL         CX, CX
+	JZ            oneoverwrite1_0
+	VFMADD231SS   (BX), X4, X1
+
+oneoverwrite1_0:
+	VMOVSS X1, (BX)
+	ADDQ   $0x04, R12
+	ADDQ   DX, R15
+	DECQ   DI
+	JMP    single
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotAVX512_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotAVX512_1x8(SB), NOSPLIT, $0-72
+	MOVQ  n+0(FP), DI
+	MOVQ  ldb+40(FP), DX
+	MOVQ  c+48(FP), R12
+	MOVQ  b+32(FP), R15
+	LEAQ  (DX)(DX*2), R10
+	LEAQ  (DX)(DX*4), R11
+	MOVQ  k+8(FP), CX
+	ANDL  $0x0f, CX
+	MOVL  $0xffffffff, AX
+	BZHIL CX, AX, AX
+	KMOVW AX, K1
+	MOVQ  k+8(FP), R13
+	SHLQ  $0x02, R13
+	ANDQ  $-64, R13
+
+rows:
+	CMPQ   DI, $0x08
+	JLT    single
+	MOVQ   a+16(FP), AX
+	MOVQ   R15, BX
+	LEAQ   (R10)(DX*4), R8
+	ADDQ   BX, R8
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   R13, CX
+	TESTQ  CX, CX
+	JZ     manytail
+
+manyloop:
+	VMOVUPS     (AX), Z8
+	VFMADD231PS (BX), Z8, Z0
+	VFMADD231PS (BX)(DX*1), Z8, Z1
+	VFMADD231PS (BX)(DX*2), Z8, Z2
+	VFMADD231PS (BX)(R10*1), Z8, Z3
+	VFMADD231PS (BX)(DX*4), Z8, Z4
+	VFMADD231PS (BX)(R11*1), Z8, Z5
+	VFMADD231PS (BX)(R10*2), Z8, Z6
+	VFMADD231PS (R8), Z8, Z7
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, R8
+	SUBQ        $0x40, CX
+	JNZ         manyloop
+
+manytail:
+	MOVQ        k+8(FP), CX
+	ANDL        $0x0f, CX
+	JZ          manyreduce
+	VMOVUPS.Z   (AX), K1, Z8
+	VMOVUPS.Z   (BX), K1, Z9
+	VFMADD231PS Z9, Z8, Z0
+	VMOVUPS.Z   (BX)(DX*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z1
+	VMOVUPS.Z   (BX)(DX*2), K1, Z9
+	VFMADD231PS Z9, Z8, Z2
+	VMOVUPS.Z   (BX)(R10*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z3
+	VMOVUPS.Z   (BX)(DX*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z4
+	VMOVUPS.Z   (BX)(R11*1), K1, Z9
+	VFMADD231PS Z9, Z8, Z5
+	VMOVUPS.Z   (BX)(R10*2), K1, Z9
+	VFMADD231PS Z9, Z8, Z6
+	VMOVUPS.Z   (R8), K1, Z9
+	VFMADD231PS Z9, Z8, Z7
+
+manyreduce:
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VADDPS        Y8, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VBROADCASTSS  alpha+64(FP), X9
+	VBROADCASTSS  beta+68(FP), X10
+	MOVL          beta+68(FP), CX
+	ADDL          CX, CX
+	MOVQ          ldc+56(FP), AX
+	MOVQ          R12, BX
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VMULPS        X9, X0, X0
+	TESTL         CX, CX
+	JZ            manyoverwrite0_0
+	VFMADD231PS   (BX), X10, X0
+
+manyoverwrite0_0:
+	VMOVUPS       X0, (BX)
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VMULPS        X9, X4, X4
+	TESTL         CX, CX
+	JZ            manyoverwrite0_4
+	VFMADD231PS   16(BX), X10, X4
 
 manyoverwrite0_4:
 	VMOVUPS X4, 16(BX)
@@ -11431,42 +11802,44 @@ single:
 	JZ     done
 	MOVQ   a+16(FP), AX
 	MOVQ   R15, BX
-	VXORPS Y0, Y0, Y0
+	VPXORD Z0, Z0, Z0
 	MOVQ   R13, CX
 	TESTQ  CX, CX
 	JZ     onetail
 
 oneloop:
-	VMOVUPS     (AX), Y1
-	VFMADD231PS (BX), Y1, Y0
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, BX
-	SUBQ        $0x20, CX
+	VMOVUPS     (AX), Z1
+	VFMADD231PS (BX), Z1, Z0
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, BX
+	SUBQ        $0x40, CX
 	JNZ         oneloop
 
 onetail:
 	MOVQ        k+8(FP), CX
-	ANDL        $0x07, CX
+	ANDL        $0x0f, CX
 	JZ          onereduce
-	VMASKMOVPS  (AX), Y15, Y1
-	VMASKMOVPS  (BX), Y15, Y2
-	VFMADD231PS Y2, Y1, Y0
+	VMOVUPS.Z   (AX), K1, Z1
+	VMOVUPS.Z   (BX), K1, Z2
+	VFMADD231PS Z2, Z1, Z0
 
 onereduce:
-	VBROADCASTSS alpha+64(FP), X2
-	VBROADCASTSS beta+68(FP), X3
-	MOVL         beta+68(FP), CX
-	ADDL         CX, CX
-	MOVQ         ldc+56(FP), AX
-	MOVQ         R12, BX
-	VHADDPS      Y0, Y0, Y0
-	VHADDPS      Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VMULPS       X2, X0, X0
-	TESTL        CX, CX
-	JZ           oneoverwrite0_0
-	VFMADD231SS  (BX), X3, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VBROADCASTSS  alpha+64(FP), X2
+	VBROADCASTSS  beta+68(FP), X3
+	MOVL          beta+68(FP), CX
+	ADDL          CX, CX
+	MOVQ          ldc+56(FP), AX
+	MOVQ          R12, BX
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMULPS        X2, X0, X0
+	TESTL         CX, CX
+	JZ            oneoverwrite0_0
+	VFMADD231SS   (BX), X3, X0
 
 oneoverwrite0_0:
 	VMOVSS X0, (BX)
@@ -11654,6 +12027,170 @@ oneoverwrite0_0:
 
 oneoverwrite1_0:
 	VMOVSS X1, (BX)
+	ADDQ   $0x04, R12
+	ADDQ   DX, R15
+	DECQ   DI
+	JMP    single
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotAVX2_1x8(n int, k int, a *float32, lda uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, beta float32)
+// Requires: AVX, FMA3
+TEXT ·dotAVX2_1x8(SB), NOSPLIT, $0-72
+	MOVQ    n+0(FP), DI
+	MOVQ    ldb+40(FP), DX
+	MOVQ    c+48(FP), R12
+	MOVQ    b+32(FP), R15
+	LEAQ    (DX)(DX*2), R10
+	LEAQ    (DX)(DX*4), R11
+	MOVQ    k+8(FP), CX
+	ANDL    $0x07, CX
+	LEAQ    laneMask<>+0(SB), AX
+	NEGQ    CX
+	VMOVUPS 64(AX)(CX*4), Y15
+	MOVQ    k+8(FP), R13
+	SHLQ    $0x02, R13
+	ANDQ    $-32, R13
+
+rows:
+	CMPQ   DI, $0x08
+	JLT    single
+	MOVQ   a+16(FP), AX
+	MOVQ   R15, BX
+	LEAQ   (R10)(DX*4), R8
+	ADDQ   BX, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   R13, CX
+	TESTQ  CX, CX
+	JZ     manytail
+
+manyloop:
+	VMOVUPS     (AX), Y8
+	VFMADD231PS (BX), Y8, Y0
+	VFMADD231PS (BX)(DX*1), Y8, Y1
+	VFMADD231PS (BX)(DX*2), Y8, Y2
+	VFMADD231PS (BX)(R10*1), Y8, Y3
+	VFMADD231PS (BX)(DX*4), Y8, Y4
+	VFMADD231PS (BX)(R11*1), Y8, Y5
+	VFMADD231PS (BX)(R10*2), Y8, Y6
+	VFMADD231PS (R8), Y8, Y7
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, R8
+	SUBQ        $0x20, CX
+	JNZ         manyloop
+
+manytail:
+	MOVQ        k+8(FP), CX
+	ANDL        $0x07, CX
+	JZ          manyreduce
+	VMASKMOVPS  (AX), Y15, Y8
+	VMASKMOVPS  (BX), Y15, Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMASKMOVPS  (BX)(DX*1), Y15, Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMASKMOVPS  (BX)(DX*2), Y15, Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (BX)(R10*1), Y15, Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (BX)(DX*4), Y15, Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  (BX)(R11*1), Y15, Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (BX)(R10*2), Y15, Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  (R8), Y15, Y9
+	VFMADD231PS Y9, Y8, Y7
+
+manyreduce:
+	VBROADCASTSS alpha+64(FP), X9
+	VBROADCASTSS beta+68(FP), X10
+	MOVL         beta+68(FP), CX
+	ADDL         CX, CX
+	MOVQ         ldc+56(FP), AX
+	MOVQ         R12, BX
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPS       X8, X0, X0
+	VMULPS       X9, X0, X0
+	TESTL        CX, CX
+	JZ           manyoverwrite0_0
+	VFMADD231PS  (BX), X10, X0
+
+manyoverwrite0_0:
+	VMOVUPS      X0, (BX)
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y7, Y6, Y6
+	VHADDPS      Y6, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X8
+	VADDPS       X8, X4, X4
+	VMULPS       X9, X4, X4
+	TESTL        CX, CX
+	JZ           manyoverwrite0_4
+	VFMADD231PS  16(BX), X10, X4
+
+manyoverwrite0_4:
+	VMOVUPS X4, 16(BX)
+	ADDQ    $0x20, R12
+	LEAQ    (R15)(DX*8), R15
+	SUBQ    $0x08, DI
+	JMP     rows
+
+single:
+	TESTQ  DI, DI
+	JZ     done
+	MOVQ   a+16(FP), AX
+	MOVQ   R15, BX
+	VXORPS Y0, Y0, Y0
+	MOVQ   R13, CX
+	TESTQ  CX, CX
+	JZ     onetail
+
+oneloop:
+	VMOVUPS     (AX), Y1
+	VFMADD231PS (BX), Y1, Y0
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, BX
+	SUBQ        $0x20, CX
+	JNZ         oneloop
+
+onetail:
+	MOVQ        k+8(FP), CX
+	ANDL        $0x07, CX
+	JZ          onereduce
+	VMASKMOVPS  (AX), Y15, Y1
+	VMASKMOVPS  (BX), Y15, Y2
+	VFMADD231PS Y2, Y1, Y0
+
+onereduce:
+	VBROADCASTSS alpha+64(FP), X2
+	VBROADCASTSS beta+68(FP), X3
+	MOVL         beta+68(FP), CX
+	ADDL         CX, CX
+	MOVQ         ldc+56(FP), AX
+	MOVQ         R12, BX
+	VHADDPS      Y0, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMULPS       X2, X0, X0
+	TESTL        CX, CX
+	JZ           oneoverwrite0_0
+	VFMADD231SS  (BX), X3, X0
+
+oneoverwrite0_0:
+	VMOVSS X0, (BX)
 	ADDQ   $0x04, R12
 	ADDQ   DX, R15
 	DECQ   DI

@@ -26,12 +26,11 @@ func kernelsOf(level Level, p Precision) *kernels {
 	case p == BF16 && level >= AVX512BF16:
 		return &kernels{
 			lanes: 16, pair: 2, rows: 14, columns: 32,
-			gemm:       gemmBF16_14x32,
-			packRowsA:  packTransposeBF16_14,
-			packColsA:  packCopyBF16_16,
-			packRowsB:  packCopyBF16_32,
-			packColsB:  packTransposeBF16_16,
-			blockSteps: 256,
+			gemm:      gemmBF16_14x32,
+			packRowsA: packTransposeBF16_14,
+			packColsA: packCopyBF16_16,
+			packRowsB: packCopyBF16_32,
+			packColsB: packTransposeBF16_16,
 		}
 	case p == BF16:
 		return nil
@@ -44,14 +43,15 @@ func kernelsOf(level Level, p Precision) *kernels {
 				{rows: 6, columns: 64, gemm: gemmAVX512_6x64},
 			},
 			dot: []dotKernel{
-				{rows: 4, columns: 4, dot: dotAVX512_4x4},
-				{rows: 1, columns: 8, dot: dotAVX512_1x8},
+				{rows: 4, dot: dotAVX512_4x4},
+				{rows: 3, dot: dotAVX512_3x4},
+				{rows: 2, dot: dotAVX512_2x8},
+				{rows: 1, dot: dotAVX512_1x8},
 			},
-			packRowsA:  packTransposeAVX512_14,
-			packColsA:  packCopyAVX512_16,
-			packRowsB:  packCopyAVX512_32,
-			packColsB:  packTransposeAVX512_16,
-			blockSteps: 256,
+			packRowsA: packTransposeAVX512_14,
+			packColsA: packCopyAVX512_16,
+			packRowsB: packCopyAVX512_32,
+			packColsB: packTransposeAVX512_16,
 		}
 	case level == AVX2:
 		return &kernels{
@@ -61,14 +61,13 @@ func kernelsOf(level Level, p Precision) *kernels {
 				{rows: 2, columns: 32, gemm: gemmAVX2_2x32},
 			},
 			dot: []dotKernel{
-				{rows: 2, columns: 4, dot: dotAVX2_2x4},
-				{rows: 1, columns: 8, dot: dotAVX2_1x8},
+				{rows: 2, dot: dotAVX2_2x4},
+				{rows: 1, dot: dotAVX2_1x8},
 			},
-			packRowsA:  packTransposeAVX2_6,
-			packColsA:  packCopyAVX2_8,
-			packRowsB:  packCopyAVX2_16,
-			packColsB:  packTransposeAVX2_8,
-			blockSteps: 256,
+			packRowsA: packTransposeAVX2_6,
+			packColsA: packCopyAVX2_8,
+			packRowsB: packCopyAVX2_16,
+			packColsB: packTransposeAVX2_8,
 		}
 	}
 	return nil

@@ -28,6 +28,7 @@ type product struct {
 	a, b, c     matrix
 	alpha, beta float32
 	threads     int
+	depth       int // values of k in a block
 
 	packA bool
 	packB bool
@@ -48,44 +49,72 @@ func ceil(n, d int) int { return (n + d - 1) / d }
 func (p *product) plan(e *engine) {
 	p.kernels = e.f32
 	p.threads = 1
-	m, n, k := p.m, p.n, p.k
-	if m*n*k >= parallelWork || (m < 32 && n*k >= parallelBytes) {
+	m, n, k, t := p.m, p.n, p.k, &e.tuning
+	if m*n*k >= t.parallelWork || (m < t.minRowsPackB && n*k >= t.parallelElements) {
 		p.threads = e.maxThreads()
 	}
-	aAlong, bAcross := p.a.col == 4, p.b.col == 4
-	// A one-column or one-row matrix satisfies both; k = 1 makes no difference.
-	if e.bf16 != nil && m >= minRowsBF16 && n >= minColumnsBF16 && k >= minDepthBF16 {
+	bAcross := p.b.col == 4
+	switch {
+	case e.bf16 != nil && m >= t.minRowsBF16 && n >= t.minColumnsBF16 && k >= t.minDepthBF16:
 		p.kernels = e.bf16
 		p.packA, p.packB = true, true
-		return
-	}
-	if !bAcross && aAlong && m <= maxRowsDot && k >= minDepthDot {
+	case !bAcross && p.a.col == 4 && m <= min(t.maxRowsDot, k/t.depthPerRowDot):
 		p.dots = true
-		return
+	default:
+		p.packB = !bAcross || m >= t.minRowsPackB
+		p.packA = p.a.col != 4 && m > p.rows && (m >= t.minRowsPackA || n >= t.minColumnsPackA)
+		if !p.packB {
+			p.tail = n % p.columns
+		}
 	}
-	p.packB = !bAcross || m >= minRowsPackB
-	p.packA = n >= minColumnsPackA && m > p.rows
-	if !p.packB {
-		p.tail = n % p.columns
-	}
+	p.depth = t.blockSteps * p.pair
 }
 
-// Thresholds of plan, from measurements on a Sapphire Rapids core: where the
-// alternatives cross.
-const (
-	parallelWork    = 2 << 20 // multiply-adds that are worth waking a goroutine for
-	parallelBytes   = 1 << 18 // elements of B read once
-	minRowsPackB    = 128
-	minColumnsPackA = 128
-	maxRowsDot      = 8
-	minDepthDot     = 32
-	minRowsBF16     = 16
-	minColumnsBF16  = 32
-	minDepthBF16    = 32
-)
+// tuning is where the alternatives cross and how large the pieces are. Tests move
+// the borders to reach every path with small matrices.
+type tuning struct {
+	parallelWork     int // multiply-adds that are worth waking a goroutine for
+	parallelElements int // elements of B that are, where each is used few times
+	minRowsPackB     int // fewer rows read B as it lies, if its rows run along n
+	minRowsPackA     int // fewer rows read A as it lies, even if its rows run along m,
+	minColumnsPackA  int // if columns are fewer than this as well
+	maxRowsDot       int // rows up to which a transposed B is not packed,
+	depthPerRowDot   int // and values of k that each of them takes to be worth it
+	minRowsBF16      int // smaller products stay in float32
+	minColumnsBF16   int
+	minDepthBF16     int
+
+	blockSteps  int // steps of k between two visits to C: a panel of B stays in the first-level cache
+	taskRows    int // rows and columns of C in a task: its share of A and B stays in the second
+	taskColumns int
+	// Extents of A, B and C that are packed in one pass, and so the size of the
+	// buffers: 4 MiB each. Larger products take several passes.
+	passRows, passColumns int
+	passBlocks            int // of blockSteps
+}
+
+// measured are the borders found on a Sapphire Rapids core.
+var measured = tuning{
+	parallelWork:     2 << 20,
+	parallelElements: 1 << 18,
+	minRowsPackB:     257,
+	minRowsPackA:     2048,
+	minColumnsPackA:  1024,
+	maxRowsDot:       64,
+	depthPerRowDot:   8,
+	minRowsBF16:      16,
+	minColumnsBF16:   32,
+	minDepthBF16:     32,
+	blockSteps:       256,
+	taskRows:         126,
+	taskColumns:      512,
+	passRows:         4032,
+	passColumns:      4096,
+	passBlocks:       1,
+}
 
 // layOut fixes tasks and buffers of a job from its product.
-func (j *job) layOut() {
+func (j *job) layOut(t *tuning) {
 	p := &j.product
 	j.packs = 0
 	p.panelsA, p.panelsB = nil, nil
@@ -108,15 +137,15 @@ func (j *job) layOut() {
 		p.panelsB = unsafe.SliceData(j.bufB)
 		j.packs += j.packTasksB()
 	}
-	p.divide()
+	p.divide(t)
 	j.tasks = ceil(p.m, p.taskRows) * ceil(p.n, p.taskColumns)
 }
 
 // divide cuts C into tasks: as large as the second-level cache likes, and, where
 // goroutines share them, small enough that a late one does not hold up the rest.
-func (p *product) divide() {
-	p.taskRows = min(ceil(p.m, p.rows), 18) * p.rows
-	p.taskColumns = min(ceil(p.n, p.columns), 512/p.columns) * p.columns
+func (p *product) divide(t *tuning) {
+	p.taskRows = min(ceil(p.m, p.rows), max(1, t.taskRows/p.rows)) * p.rows
+	p.taskColumns = min(ceil(p.n, p.columns), max(1, t.taskColumns/p.columns)) * p.columns
 	if p.threads == 1 {
 		return
 	}
@@ -173,7 +202,7 @@ func word(base *float32, words int) *float32 {
 
 // block returns how many values the block of k at l has, and how many steps.
 func (p *product) block(l int) (depth, steps int) {
-	depth = min(p.blockSteps*p.pair, p.k-l)
+	depth = min(p.depth, p.k-l)
 	return depth, ceil(depth, p.pair)
 }
 
@@ -254,35 +283,42 @@ func (p *product) multiplyBlock(i0, i1, j0, j1 int) {
 	m, beta := i1-i0, p.beta
 	for l := 0; l < p.k; {
 		depth, steps := p.block(l)
-		a, aRow, aStep := p.a.at(i0, l), p.a.row, p.a.col
-		aBlock := uintptr(p.rows) * aRow
-		if p.panelsA != nil {
-			a, aRow, aStep = p.panelA(i0/p.rows, l, steps), 4, 4*uintptr(p.lanes)
-			aBlock = uintptr(steps) * aStep
-		}
 		for j := j0; j < j1; {
-			c := p.c.at(i0, j)
+			gemm, rows, columns := p.gemm, p.rows, min(p.columns, j1-j)
+			var b *float32
+			bStep := p.b.row
 			if j/p.columns >= p.firstB {
-				columns := min(p.columns, j1-j)
-				p.gemm(m, steps, a, aRow, aStep, aBlock, p.panelB(j/p.columns, l, steps), 4*uintptr(p.columns), c, p.c.row, p.alpha, beta, columns)
-				j += columns
-				continue
-			}
-			gemm, columns := p.gemm, p.columns
-			if p.panelsA == nil {
+				b, bStep = p.panelB(j/p.columns, l, steps), 4*uintptr(p.columns)
+			} else {
+				b = p.b.at(l, j)
 				if w := p.wideFor(m, min(j1, p.firstB*p.columns)-j); w != nil {
-					gemm, columns = w.gemm, w.columns
-					aBlock = uintptr(w.rows) * aRow
-				} else {
-					aBlock = uintptr(p.rows) * aRow
+					gemm, rows, columns = w.gemm, w.rows, w.columns
 				}
 			}
-			gemm(m, steps, a, aRow, aStep, aBlock, p.b.at(l, j), p.b.row, c, p.c.row, p.alpha, beta, columns)
+			if p.panelsA != nil {
+				aStep := 4 * uintptr(p.lanes)
+				gemm(m, steps, p.panelA(i0/p.rows, l, steps), 4, aStep, aStep*uintptr(steps), b, bStep, p.c.at(i0, j), p.c.row, p.alpha, beta, columns)
+			} else {
+				for i, n := i0, firstRows(m, rows); i < i1; i, n = i+n, i1-i-n {
+					gemm(n, steps, p.a.at(i, l), p.a.row, p.a.col, p.a.row*uintptr(rows), b, bStep, p.c.at(i, j), p.c.row, p.alpha, beta, columns)
+				}
+			}
 			j += columns
 		}
 		l += depth
 		beta = 1
 	}
+}
+
+// firstRows returns how many of m rows to give a kernel of tiles of that many rows
+// first, and the others next: all, unless the last tile would be too low to keep
+// the multipliers busy and is better evened out with the one before.
+func firstRows(m, rows int) int {
+	const busy = 4
+	if rest := m % rows; m > rows && rest > 0 && rest < busy {
+		return m - (rows+rest)/2
+	}
+	return m
 }
 
 // wideFor returns the kernel for m rows that takes the most of n columns at a
@@ -297,14 +333,20 @@ func (p *product) wideFor(m, n int) *wideKernel {
 }
 
 // multiplyDots computes rows [i0, i1) and columns [j0, j1) of C as dot products of
-// contiguous rows.
+// contiguous rows, as many rows of B at a time as the second-level cache keeps for
+// the next rows of A.
 func (p *product) multiplyDots(i0, i1, j0, j1 int) {
-	for i := i0; i < i1; {
-		for d := range p.dot {
-			if d := &p.dot[d]; d.rows <= i1-i {
-				d.dot(j1-j0, p.k, p.a.at(i, 0), p.a.row, p.b.at(0, j0), p.b.col, p.c.at(i, j0), p.c.row, p.alpha, p.beta)
-				i += d.rows
-				break
+	const words = 1 << 16
+	width := max(8, words/p.k&^7)
+	for j := j0; j < j1; j += width {
+		n := min(width, j1-j)
+		for i := i0; i < i1; {
+			for d := range p.dot {
+				if d := &p.dot[d]; d.rows <= i1-i {
+					d.dot(n, p.k, p.a.at(i, 0), p.a.row, p.b.at(0, j), p.b.col, p.c.at(i, j), p.c.row, p.alpha, p.beta)
+					i += d.rows
+					break
+				}
 			}
 		}
 	}

@@ -29,10 +29,12 @@ func main() {
 	packTranspose256(8)
 	packTranspose256(6)
 
-	dot(avx512F32, 1, 8)
-	dot(avx512F32, 4, 4)
-	dot(avx2F32, 1, 8)
-	dot(avx2F32, 2, 4)
+	for _, s := range [][2]int{{4, 4}, {3, 4}, {2, 8}, {1, 8}} {
+		dot(avx512F32, s[0], s[1])
+	}
+	for _, s := range [][2]int{{2, 4}, {1, 8}} {
+		dot(avx2F32, s[0], s[1])
+	}
 
 	for _, k := range []kind{avx512F32, avx512BF16, avx2F32} {
 		peak(k)
