@@ -357,7 +357,7 @@ func checkpointStep(name string) (int, bool) {
 		return 0, false
 	}
 	step, err := strconv.Atoi(digits)
-	return step, err == nil && CheckpointName(step) == name
+	return step, err == nil && step >= 0 && CheckpointName(step) == name
 }
 
 // checkpoints lists the steps of the directories in runDir that are named like

@@ -280,3 +280,49 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 		})
 	}
 }
+
+// TestGradientsOfLongSegments: segments that span several query blocks and key
+// tiles, by directional derivatives of the reference, three for each tensor.
+func TestGradientsOfLongSegments(t *testing.T) {
+	cfg := Config{Layers: 2, Heads: 2, Width: 10, Context: 290, Vocab: 9, Bias: true, Activation: GELU}
+	m := mustNew(t, cfg, 5)
+	randomize(m, 5)
+	b := randomBatch(cfg, 1, 290, 5)
+	for i := range b.SegmentStart {
+		for _, start := range []int32{0, 1, 70, 270} { // lengths 1, 69, 200, 20
+			if int(start) <= i {
+				b.SegmentStart[i] = start
+			}
+		}
+	}
+	g := newParams(cfg)
+	newNetwork(m, newPool(), true).lossAndGradient(b, g, 1)
+	ref := newReference(m)
+	rng := rand.New(rand.NewPCG(6, 6))
+	for _, tensor := range g.tensors(cfg) {
+		w := ref.w[tensor.Name]
+		for range 3 {
+			const h = 1e-5
+			direction := make([]float64, len(w))
+			var got, scale float64
+			for i := range w {
+				direction[i] = rng.NormFloat64()
+				got += direction[i] * float64(tensor.Data[i])
+				scale += float64(tensor.Data[i]) * float64(tensor.Data[i])
+			}
+			move := func(by float64) float64 {
+				for i := range w {
+					w[i] += by * direction[i]
+				}
+				sum, _ := ref.loss(b)
+				return sum
+			}
+			up := move(h)
+			down := move(-2 * h)
+			move(h)
+			if want := (up - down) / (2 * h); !(math.Abs(got-want) <= 2e-5*math.Sqrt(scale)) {
+				t.Errorf("%s: derivative %v, want %v (gradient of norm %v)", tensor.Name, got, want, math.Sqrt(scale))
+			}
+		}
+	}
+}

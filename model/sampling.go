@@ -165,7 +165,7 @@ func (s Sampling) Probabilities(dst []float64, logits []float32, allow []bool) [
 			for i, id := range order {
 				sum += p[id]
 				if sum >= s.TopP*total {
-					order = cut(p, order, i+1)
+					cut(p, order, i+1)
 					break
 				}
 			}
