@@ -2,8 +2,10 @@ package bitboard
 
 import "math/bits"
 
-// MaxMoves is the largest number of legal moves in any position that ParseFEN
-// accepts; a buffer of this capacity never grows.
+// MaxMoves is the largest number of legal moves in a position that a game can
+// reach (N. Petrovic, 1964). No position with more is known among those that
+// ParseFEN accepts either, so a buffer of this capacity does not grow; Legal
+// would grow it.
 const MaxMoves = 218
 
 // scan is what move generation needs to know about a position, from the view
