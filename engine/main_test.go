@@ -42,6 +42,37 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// ownerEnv makes the test binary a process that owns engines and waits to be
+// killed; see ownEngines.
+const ownerEnv = "TRANSCEND_ENGINE_TEST_OWNER"
+
+// ownEngines starts engines that would each survive in a different way, says so,
+// and waits.
+func ownEngines() {
+	for _, flags := range ownedEngines {
+		c, err := StartUCI(context.Background(), fake(strings.Fields(flags)...))
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		if strings.Contains(flags, "stall go") {
+			g := bitboard.NewGame(bitboard.Start())
+			go func() { _, _ = c.Move(context.Background(), g, Limit{Depth: 1}) }()
+		}
+	}
+	fmt.Println("ready")
+	time.Sleep(time.Minute)
+	os.Exit(1)
+}
+
+var ownedEngines = []string{
+	"",
+	"-ignore-eof -ignore-term",
+	"-stall go -ignore-term",
+	"-ignore-eof -chatter",
+	"-grandchild",
+}
+
 // processes returns the live processes, but this one, whose environment holds
 // the variable; nil on systems without /proc.
 func processes(variable string) []int {

@@ -187,7 +187,7 @@ func TestMoveModel(t *testing.T) {
 		p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 1}, "mask", always(map[string]float64{"e2e5": math.Log(3), "a2a3": math.Log(2), "b2b4": math.Log(4)}))
 		counts := make(map[string]int)
 		illegal := 0
-		const n = 6000
+		const n = 1500
 		for range n {
 			r := mustMove(t, p, start, Limit{})
 			counts[r.Text]++

@@ -16,40 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"transcend/internal/bitboard"
 )
-
-// ownerEnv makes the test binary a process that owns engines and waits to be
-// killed; see ownEngines.
-const ownerEnv = "TRANSCEND_ENGINE_TEST_OWNER"
-
-// ownEngines starts engines that would each survive in a different way, says so,
-// and waits.
-func ownEngines() {
-	for _, flags := range ownedEngines {
-		c, err := StartUCI(context.Background(), fake(strings.Fields(flags)...))
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		if strings.Contains(flags, "stall go") {
-			g := bitboard.NewGame(bitboard.Start())
-			go func() { _, _ = c.Move(context.Background(), g, Limit{Depth: 1}) }()
-		}
-	}
-	fmt.Println("ready")
-	time.Sleep(time.Minute)
-	os.Exit(1)
-}
-
-var ownedEngines = []string{
-	"",
-	"-ignore-eof -ignore-term",
-	"-stall go -ignore-term",
-	"-ignore-eof -chatter",
-	"-grandchild",
-}
 
 // TestOwnerKilled kills a process that owns engines with SIGKILL and checks that
 // every engine, grandchild and guard dies with it.

@@ -27,9 +27,11 @@ type outcome struct {
 	replies  []Reply
 }
 
-// drive is that life. It makes sure that nothing of the engine is left. With dies
-// the engine ends after its last move, which is waited for before it is closed.
-func drive(t *testing.T, cfg Config, fen string, moves int, dies bool) (o outcome) {
+// drive is that life. It makes sure that nothing of the engine is left. The
+// timeouts hold from the stage on that is expected to run into them, so that none
+// before it can be late by accident. With dies the engine ends after its last
+// move, which is waited for before it is closed.
+func drive(t *testing.T, cfg Config, fen string, moves int, stage string, timeouts Timeouts, dies bool) (o outcome) {
 	t.Helper()
 	const caseEnv = "TRANSCEND_ENGINE_TEST_CASE"
 	mark := caseEnv + "=" + strings.ReplaceAll(t.Name(), "\x00", "") + "." + fmt.Sprint(time.Now().UnixNano())
@@ -39,12 +41,21 @@ func drive(t *testing.T, cfg Config, fen string, moves int, dies bool) (o outcom
 			t.Errorf("process %d is left", pid)
 		}
 	}()
+	if stage == "start" {
+		cfg.Timeouts = timeouts
+	}
 	c, err := StartUCI(t.Context(), cfg)
 	if err != nil {
 		o.stage, o.err = "start", err
 		return o
 	}
+	enter := func(now string) {
+		if now == stage {
+			c.cfg.Timeouts = timeouts.withDefaults()
+		}
+	}
 	defer func() {
+		enter("")
 		if dies {
 			<-c.Exited()
 		}
@@ -61,12 +72,14 @@ func drive(t *testing.T, cfg Config, fen string, moves int, dies bool) (o outcom
 			t.Errorf("Move after Close: %v", err)
 		}
 	}()
+	enter("game")
 	if err := c.NewGame(t.Context(), 1); err != nil {
 		o.stage, o.err = "game", err
 		return o
 	}
 	g := newGame(t, fen)
 	for i := range moves {
+		enter(fmt.Sprintf("move %d", i+1))
 		r, err := c.Move(t.Context(), g, Limit{MoveTime: time.Millisecond})
 		if err != nil {
 			o.stage, o.err = fmt.Sprintf("move %d", i+1), err
@@ -160,7 +173,7 @@ const (
 )
 
 // TestFaults drives every fault of the fake engine at the start, in the game and
-// at the end. Only the timeout that the fault has to run into is short.
+// at the end.
 func TestFaults(t *testing.T) {
 	const short = 30 * time.Millisecond
 	const crash = fakeengine.ExitCrash
@@ -195,8 +208,8 @@ func TestFaults(t *testing.T) {
 
 		// At the beginning of a game.
 		{flags: "-crash ucinewgame", stage: "game", check: wantCrash("ucinewgame", crash)},
-		{flags: "-stall ucinewgame", timeouts: Timeouts{Ready: time.Second}, stage: "game", check: wantTimeout("ucinewgame", true)},
-		{flags: "-mute isready -after 2", timeouts: Timeouts{Ready: time.Second}, stage: "game", check: wantTimeout("ucinewgame", true)},
+		{flags: "-stall ucinewgame", timeouts: Timeouts{Ready: short}, stage: "game", check: wantTimeout("ucinewgame", true)},
+		{flags: "-mute isready -after 2", timeouts: Timeouts{Ready: short}, stage: "game", check: wantTimeout("ucinewgame", true)},
 		{flags: "-close-stdout ucinewgame", stage: "game", check: wantClosedOutput("ucinewgame")},
 
 		// In the game.
@@ -270,12 +283,11 @@ func TestFaults(t *testing.T) {
 		t.Run(test.flags, func(t *testing.T) {
 			t.Parallel()
 			cfg := fake(strings.Fields(test.flags)...)
-			cfg.Timeouts = test.timeouts
 			moves := test.moves
 			if moves == 0 {
 				moves = 4
 			}
-			o := drive(t, cfg, test.fen, moves, test.dies)
+			o := drive(t, cfg, test.fen, moves, test.stage, test.timeouts, test.dies)
 			if o.stage != test.stage {
 				t.Fatalf("failed at %q, want %q: %v", o.stage, test.stage, o.err)
 			}
@@ -315,9 +327,9 @@ func TestIdleDeath(t *testing.T) {
 	wantNoError(t, c.Close()) // it has been reported
 }
 
-// TestGarbageMoveLeavesTheEngineUsable: an answer that loses the game is no reason
-// to start the engine again.
-func TestGarbageMoveLeavesTheEngineUsable(t *testing.T) {
+// TestLateEngineIsUsable: an engine that was late, and then stopped, can play the
+// next game.
+func TestLateEngineIsUsable(t *testing.T) {
 	c := start(t, fake("-until-stop"))
 	c.cfg.Timeouts.Margin = time.Millisecond
 	g := newGame(t, "")
