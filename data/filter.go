@@ -121,6 +121,10 @@ func (f *Filter) rules() []rule {
 		})
 	}
 	plies := max(1, f.MinPlies)
+	tooShort := "no moves"
+	if plies > 1 {
+		tooShort = fmt.Sprintf("fewer than %d plies", plies)
+	}
 	start := bitboard.Start()
 	rules = append(rules, rule{
 		// What the header's rule did not recognize, by its position.
@@ -132,7 +136,7 @@ func (f *Filter) rules() []rule {
 		game: func(g *pgn.Game) bool { return g.Result == bitboard.Unknown },
 		whyG: func(g *pgn.Game) string { return "result *" },
 	}, rule{
-		name: RuleMinPlies, meaning: fmt.Sprintf("fewer than %d plies", plies),
+		name: RuleMinPlies, meaning: tooShort,
 		game: func(g *pgn.Game) bool { return len(g.Moves) < plies },
 		whyG: func(g *pgn.Game) string { return fmt.Sprintf("%d plies", len(g.Moves)) },
 	})
