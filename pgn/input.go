@@ -82,7 +82,6 @@ type input struct {
 	raw      *rawReader
 	text     io.Reader
 	closeRaw func() error
-	stop     func() // ends the decoder
 }
 
 // rawReader counts what is read from a file and keeps the error that ended
@@ -130,10 +129,6 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 			return nil, in.wrap(err)
 		}
 		in.text = d
-		in.stop = func() {
-			// Without a stream there is nothing that can go wrong.
-			_ = d.Reset(nil)
-		}
 	case "gzip":
 		d, err := gzip.NewReader(br)
 		if err == io.EOF {
@@ -149,17 +144,12 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 	return in, nil
 }
 
-// shut ends the input. The file goes first: a decoder that is waiting for it in
-// a goroutine then ends.
+// shut closes what the input is read from.
 func (in *input) shut() error {
-	var err error
-	if in.closeRaw != nil {
-		err = in.closeRaw()
+	if in.closeRaw == nil {
+		return nil
 	}
-	if in.stop != nil {
-		in.stop()
-	}
-	return err
+	return in.closeRaw()
 }
 
 // wrap says what an error that ended the text means, and what can be done.

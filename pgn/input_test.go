@@ -190,10 +190,31 @@ func TestCutOffText(t *testing.T) {
 		"[Event \"a\"]\n\n1. e4\n\n[Event \"b\"]\n\n1. d4 *\n":      2,
 	} {
 		r := newReader(t, io.MultiReader(strings.NewReader(text), iotest.ErrReader(cut)), 16)
+		// The filter must not judge by half of the tags.
+		r.Filter(func(h *Header) bool {
+			return h.Tag("Event") != "b" || strings.Contains(text, "1. d4") || strings.Contains(text, "b\"]\n\n1.")
+		})
 		if got := scan(t, r); len(got) != want || !errors.Is(r.Err(), cut) {
 			t.Errorf("%q: %q, want %d records; error %v", text, got, want, r.Err())
+		} else if r.Skipped() > 0 {
+			t.Errorf("%q: %d games skipped", text, r.Skipped())
 		} else if r.Err().Error() != "pgn: read test: the line went dead" {
 			t.Error(r.Err())
+		}
+	}
+}
+
+// An error of what the data comes from is not blamed on the data.
+func TestCutOffConnection(t *testing.T) {
+	dead := errors.New("the line went dead")
+	for _, data := range [][]byte{zstdData(t, numbered(3000)), gzipData(t, numbered(3000)), bzip2Data[0]} {
+		r, err := NewReader("net", io.MultiReader(bytes.NewReader(data[:len(data)/2]), iotest.ErrReader(dead)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		scan(t, r)
+		if err := r.Err(); !errors.Is(err, dead) || err.Error() != "pgn: read net: the line went dead" {
+			t.Error(err)
 		}
 	}
 }
@@ -246,6 +267,9 @@ func TestUnsupported(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
+		}
+		if f := r.in.format; f != "" {
+			t.Errorf("%q is taken for %s", text, f)
 		}
 		r.Close()
 	}

@@ -35,7 +35,6 @@ var classes = func() (t [256]class) {
 	for c := 0; c <= ' '; c++ {
 		t[c] = classSpace
 	}
-	t[0x7f] = classSpace
 	for _, c := range []byte(`{}()[];$*<>"%`) {
 		t[c] = classSelf
 	}
@@ -244,17 +243,13 @@ func (x *lexer) word(i int) kind {
 				x.s = i
 				return kindResult
 			}
-			if j-i >= 3 && string(b[i:i+3]) == "0-0" {
-				x.s = i
-				return kindMove
-			}
 			k := i + 1
 			for k < j && isDigit(b[k]) {
 				k++
 			}
 			if k < j && b[k] != '.' && !isLetter(b[k]) {
 				x.s = i
-				return kindMove // no move either: "1/2", "1-0!"
+				return kindMove // "0-0", and what is no move either: "1/2", "1-0!"
 			}
 			i = k
 		case c == '.':

@@ -44,7 +44,8 @@ type Reader struct {
 // errors. It finds out by the first bytes whether the stream is plain text, zstd
 // (windows up to 128 MiB, as "zstd --long" writes), gzip or bzip2; several streams
 // of the same kind one after the other are read as one. Close does not close r,
-// but must be called when r is not read to its end.
+// but must be called when r is not read to its end; it waits for a Read of r that
+// is going on.
 func NewReader(name string, r io.Reader) (*Reader, error) {
 	rd := &Reader{}
 	if err := rd.start(name, r, nil); err != nil {
@@ -149,7 +150,8 @@ func (r *Reader) fail(err error) {
 	r.finish()
 }
 
-// finish ends the reading.
+// finish ends the reading. The file is closed already: a decoder that waits for
+// it in a goroutine of its own then stops waiting.
 func (r *Reader) finish() {
 	r.done = true
 	if r.zstd != nil {

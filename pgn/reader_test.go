@@ -66,6 +66,12 @@ var texts = []struct {
 	{"variations", "1. e4 (1. d4 d5 (1... Nf6 2. c4 {)} 1-0) 2. c4 *) 1... e5 ( -- rubbish \"[ ) 2. Nf3 ()*", []string{"1: e2e4 e7e5 g1f3 *"}},
 	{"variation without an end", "[Event \"a\"]\n\n1. e4 (1. d4 d5 1-0\n\n[Event \"b\"]\n\n1. d4 *", []string{"1: bad at 19: variation without \")\"", "2: d2d4 *"}},
 	{"variation without a start", "[Event \"a\"]\n\n1. e4 e5 ) 1-0\n\n[Event \"b\"]\n\n1. d4 *", []string{"1: bad at 22: \")\" without \"(\"", "2: d2d4 *"}},
+	{"variation without a start, then games without tags", "1. e4 ) 1-0 1. d4 (1. c4)) 1-0 1. c4 *", []string{"1: bad at 6: \")\" without \"(\"", "2: bad at 25: \")\" without \"(\"", "3: c2c4 *"}},
+	{"castling with zeros", "1. Nf3 Nf6 2. g3 g6 3. Bg2 Bg7 4. 0-0 5.0-0 6. d3 d6 7. Bf4 Bf5 8. Nc3 Nc6 9. Qd2 Qd7 *", []string{"1: g1f3 g8f6 g2g3 g7g6 f1g2 f8g7 e1g1 e8g8 d2d3 d7d6 c1f4 c8f5 b1c3 b8c6 d1d2 d8d7 *"}},
+	{"tags, then games without tags", "[Event \"a\"]\n\n1. e4 1/2-1/2 1. d4 1-0\n1. c4 0-1 1. b4 * 1. a4\n\n[Event \"b\"]\n1. f4 0-1 1. g4 *\n[Event \"c\"]\n1. h4 * 1. e3", []string{
+		"1: e2e4 1/2-1/2", "2: d2d4 1-0", "3: c2c4 0-1", "4: b2b4 *", "5: a2a4 *", "6: f2f4 0-1", "7: g2g4 *", "8: h2h4 *", "9: e2e3 *",
+	}},
+	{"draw, then a game without tags", "[Event \"a\"]\n\n1. e4 1/2-1/2 1. d4\n\n[Event \"b\"]\n\n1. c4", []string{"1: e2e4 1/2-1/2", "2: d2d4 *", "3: c2c4 *"}},
 	{"deep variations", "1. e4 " + strings.Repeat("(", 100_000) + strings.Repeat(")", 100_000) + " e5 *", []string{"1: e2e4 e7e5 *"}},
 	{"comment without an end", "[Event \"a\"]\n\n1. e4 { oh 1-0\n\n[Event \"b\"]\n\n1. d4 { fine } *", []string{"1: bad at 19: comment without \"}\"", "2: d2d4 *"}},
 	{"comment without an end, no empty line", "[Event \"a\"]\n\n1. e4 { oh 1-0\n[Event \"b\"]\n1. d4 { fine } *", []string{"1: bad at 19: comment without \"}\"", "2: d2d4 *"}},
@@ -350,7 +356,7 @@ func TestHeaderResult(t *testing.T) {
 }
 
 func TestResultConflict(t *testing.T) {
-	for _, test := range []struct {
+	tests := []struct {
 		tag, marker string
 		want        bitboard.Result
 		conflict    bool
@@ -358,13 +364,20 @@ func TestResultConflict(t *testing.T) {
 		{"1-0", "1-0", bitboard.WhiteWins, false},
 		{"1-0", "0-1", bitboard.WhiteWins, true},
 		{"1/2-1/2", "0-1", bitboard.Draw, true},
+		{"*", "1-0", bitboard.WhiteWins, false},
 		{"1-0", "*", bitboard.WhiteWins, false},
 		{"1-0", "", bitboard.WhiteWins, false},
 		{"*", "0-1", bitboard.BlackWins, false},
 		{"rubbish", "1/2-1/2", bitboard.Draw, false},
 		{"*", "", bitboard.Ongoing, false},
-	} {
-		g := games(t, `[Result "`+test.tag+`"] 1. e4 `+test.marker)[0]
+	}
+	var text strings.Builder
+	for _, test := range tests {
+		text.WriteString("[Event \"x\"][Result \"" + test.tag + "\"] 1. e4 " + test.marker + "\n\n")
+	}
+	all := games(t, text.String())
+	for i, test := range tests {
+		g := all[i]
 		if g.Result != test.want || g.ResultConflict != test.conflict {
 			t.Errorf("tag %q, marker %q: %v, conflict %v", test.tag, test.marker, g.Result, g.ResultConflict)
 		}

@@ -91,6 +91,7 @@ type splitter struct {
 
 	// The current game starts at w.pos; these count from there.
 	tags     []tagSpan
+	tag      tagSpan  // the one being read
 	body     int      // where the movetext starts
 	end      int      // where the game ends
 	resync   bool     // the game has no end but the next tag section
@@ -154,8 +155,7 @@ func (s *splitter) header() bool {
 		}
 		b := s.w.text()[1+k:]
 
-		var t tagSpan
-		n, st := parseTag(b, s.w.err != nil, &t)
+		n, st := parseTag(b, s.w.err != nil, k, &s.tag)
 		for st == more {
 			if len(b) > MaxTagSection+limitSlack {
 				s.tooLarge(k, k+1, tagsTooLong)
@@ -163,7 +163,7 @@ func (s *splitter) header() bool {
 			}
 			s.w.more()
 			b = s.w.text()[1+k:]
-			n, st = parseTag(b, s.w.err != nil, &t)
+			n, st = parseTag(b, s.w.err != nil, k, &s.tag)
 		}
 		if st != found {
 			if s.bad == nil {
@@ -173,7 +173,7 @@ func (s *splitter) header() bool {
 			continue
 		}
 
-		name := b[t.name:t.nameEnd]
+		name := b[int(s.tag.name)-k : int(s.tag.nameEnd)-k]
 		isEvent := string(name) == "Event"
 		if k > 0 && (isEvent && event || lines > 1 && (isEvent || s.has(name))) {
 			break // the next game
@@ -183,9 +183,7 @@ func (s *splitter) header() bool {
 			s.tooLarge(k, k, "more than "+strconv.Itoa(MaxTags)+" tags")
 			return true
 		}
-		d := int32(k)
-		t.name, t.nameEnd, t.value, t.valueEnd = t.name+d, t.nameEnd+d, t.value+d, t.valueEnd+d
-		s.tags = append(s.tags, t)
+		s.tags = append(s.tags, s.tag)
 		k += n
 	}
 	s.body = k
@@ -373,10 +371,11 @@ func (s *splitter) skipToSection() {
 	}
 }
 
-// parseTag reads the tag at b[0], which is a bracket. It returns the length of
+// parseTag reads the tag at b[0], which is a bracket and byte k of the game. It
+// returns the length of
 // the tag, for a malformed one that of the rest of its line; st is found, more
 // or, for a malformed tag, unclear.
-func parseTag(b []byte, last bool, t *tagSpan) (n int, st status) {
+func parseTag(b []byte, last bool, k int, t *tagSpan) (n int, st status) {
 	i := 1
 	for i < len(b) && isBlank(b[i]) {
 		i++
@@ -403,7 +402,7 @@ func parseTag(b []byte, last bool, t *tagSpan) (n int, st status) {
 					i++
 				}
 				if i < len(b) && b[i] == ']' {
-					*t = tagSpan{int32(name), int32(nameEnd), int32(value), int32(end), escaped}
+					*t = tagSpan{int32(k + name), int32(k + nameEnd), int32(k + value), int32(k + end), escaped}
 					return i + 1, found
 				}
 				break value
@@ -438,7 +437,7 @@ func parseTag(b []byte, last bool, t *tagSpan) (n int, st status) {
 				end--
 			}
 			if end--; end >= value && b[end] == '"' {
-				*t = tagSpan{int32(name), int32(nameEnd), int32(value), int32(end), true}
+				*t = tagSpan{int32(k + name), int32(k + nameEnd), int32(k + value), int32(k + end), true}
 				return n, found
 			}
 		}
