@@ -238,7 +238,7 @@ func (s *Store) placeMatch(m Match, players map[int64]Player, rows map[string]*r
 		set = elo.AnchorSet{}
 	}
 	options, _ := canonical(m.Options)
-	key := fmt.Sprintf("%d %q %q %q %q %d %q %s", m.PlayerID, setID(set), m.Protocol, m.Openings, m.PlayerLimit, m.MaxPlies, m.Adjudication, options)
+	key := fmt.Sprintf("%d %q %q %q %q %q %d %q %s", m.PlayerID, setID(set), set.Scale, m.Protocol, m.Openings, m.PlayerLimit, m.MaxPlies, m.Adjudication, options)
 	r := rows[key]
 	if r == nil {
 		r = &rowBuilder{

@@ -259,6 +259,36 @@ func TestBoardNumbers(t *testing.T) {
 	}
 }
 
+// TestConditionsApart: games under different conditions are in different rows;
+// the seed is no condition.
+func TestConditionsApart(t *testing.T) {
+	s := tempStore(t)
+	base := Match{Protocol: "sound", Openings: "startpos", OpponentLimit: "movetime 100ms"}
+	matches := []Match{base}
+	for _, change := range []func(*Match){
+		func(m *Match) { m.Protocol = "paper" }, func(m *Match) { m.Openings = "book" }, func(m *Match) { m.PlayerLimit = "nodes 1" },
+		func(m *Match) { m.MaxPlies = 178 }, func(m *Match) { m.Adjudication = "resign" }, func(m *Match) { m.Options = map[string]string{"x": "y"} },
+		func(m *Match) { m.Seed = 2 },
+	} {
+		m := base
+		change(&m)
+		matches = append(matches, m)
+	}
+	for _, m := range matches {
+		id := newMatch(t, s, Player{Spec: modelSpec("0.1")}, Player{Spec: stockfishSpec("17.1", "1")}, m)
+		play(t, s, id, elo.Record{Wins: 2, Losses: 1}, LostBoard, false)
+	}
+	b := board(t, s, BoardOptions{})
+	if len(b.Rows) != len(matches)-1 {
+		t.Errorf("%d rows, want %d", len(b.Rows), len(matches)-1)
+	}
+	for _, r := range b.Rows {
+		if want := map[bool]int{true: 6, false: 3}[reflect.DeepEqual(r.Conditions, Conditions{Protocol: "sound", Openings: "startpos", Options: map[string]string{}})]; r.Record.Games() != want {
+			t.Errorf("%d games under %+v, want %d", r.Record.Games(), r.Conditions, want)
+		}
+	}
+}
+
 func hasWarning(r Row, code elo.WarningCode) bool {
 	for _, w := range r.Warnings {
 		if w.Code == code {
@@ -291,6 +321,17 @@ func TestBoardOptions(t *testing.T) {
 	}
 	if len(scales) != 2 || scales[""] == 0 {
 		t.Errorf("scales %v", scales)
+	}
+	// Sets that share a name are still different scales.
+	b = board(t, s, BoardOptions{Anchors: func(p Player) (elo.AnchorSet, elo.Anchor, error) {
+		return elo.AnchorSet{Name: "own", Version: "1", Scale: "by " + p.Name}, elo.Anchor{Name: p.Name, Rating: 1000}, nil
+	}})
+	for _, r := range b.Rows {
+		for _, o := range r.Opponents {
+			if r.Scale != "by "+o.Opponent.Name {
+				t.Errorf("opponent %s in a row of the scale %q", o.Opponent.Name, r.Scale)
+			}
+		}
 	}
 	broken := errors.New("the calibration file is unreadable")
 	if _, err := s.Leaderboard(context.Background(), BoardOptions{Anchors: func(Player) (elo.AnchorSet, elo.Anchor, error) {

@@ -115,16 +115,10 @@ func (s *Store) wrap(op string, err error) error {
 	return e
 }
 
-// isConstraint says whether err is a violation of a UNIQUE constraint.
+// isUnique says whether err is a violation of a UNIQUE constraint.
 func isUnique(err error) bool {
 	var se *sqlite.Error
 	return errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
-}
-
-// isBusy says whether err means that another connection is in the way.
-func isBusy(err error) bool {
-	var se *sqlite.Error
-	return errors.As(err, &se) && (se.Code()&0xff == sqlite3.SQLITE_BUSY || se.Code()&0xff == sqlite3.SQLITE_LOCKED)
 }
 
 // missing is the error for a database that should be there and is not.

@@ -22,18 +22,18 @@ import (
 // other keys as well; all of them together define the player.
 const (
 	SpecKind        = "kind"                     // required: "uci", "model", "random", ...
-	SpecName        = "name"                     // what an engine calls itself in "id name"
+	SpecName        = "name"                     // what a UCI engine calls itself in "id name"
 	SpecVersion     = "version"                  //
 	SpecSHA256      = "sha256"                   // of an engine's binary
 	SpecSkillLevel  = "option.Skill Level"       // an integer
 	SpecUCIElo      = "option.UCI_Elo"           // an integer, in force when
 	SpecLimited     = "option.UCI_LimitStrength" // this is "true"
-	SpecCheckpoint  = "checkpoint"               // hash of a model's weights
+	SpecWeights     = "weights"                  // hash of a model's weights
 	SpecTokenizer   = "tokenizer"                //
 	SpecTemperature = "temperature"              // a number
-	SpecTopK        = "top_k"                    // an integer
-	SpecTopP        = "top_p"                    // a number
-	SpecIllegal     = "illegal"                  // policy for illegal moves
+	SpecTopK        = "top-k"                    // an integer
+	SpecTopP        = "top-p"                    // a number
+	SpecPolicy      = "policy"                   // what an illegal move leads to
 )
 
 // Player is one side of a match: an engine at given options, a model at a given
@@ -125,14 +125,18 @@ func (s *Store) EnsurePlayer(ctx context.Context, p Player) (int64, error) {
 		name = spec[SpecKind]
 	}
 	text, hash := canonical(spec)
+	var engine any
+	if spec[SpecKind] == "uci" {
+		engine = optional(spec, SpecName)
+	}
 	var id int64
 	err = s.write(ctx, op, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO players
-			(hash, spec, name, kind, engine, version, sha256, skill_level, uci_elo, checkpoint, tokenizer, temperature, top_k, top_p, illegal_policy, created_at)
+			(hash, spec, name, kind, engine, version, sha256, skill_level, uci_elo, weights, tokenizer, temperature, top_k, top_p, illegal_policy, created_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`,
-			hash, text, name, spec[SpecKind], optional(spec, SpecName), optional(spec, SpecVersion), optional(spec, SpecSHA256),
-			optionalInt(spec, SpecSkillLevel), optionalInt(spec, SpecUCIElo), optional(spec, SpecCheckpoint), optional(spec, SpecTokenizer),
-			optionalFloat(spec, SpecTemperature), optionalInt(spec, SpecTopK), optionalFloat(spec, SpecTopP), optional(spec, SpecIllegal),
+			hash, text, name, spec[SpecKind], engine, optional(spec, SpecVersion), optional(spec, SpecSHA256),
+			optionalInt(spec, SpecSkillLevel), optionalInt(spec, SpecUCIElo), optional(spec, SpecWeights), optional(spec, SpecTokenizer),
+			optionalFloat(spec, SpecTemperature), optionalInt(spec, SpecTopK), optionalFloat(spec, SpecTopP), optional(spec, SpecPolicy),
 			timeText(time.Now())); err != nil {
 			return err
 		}

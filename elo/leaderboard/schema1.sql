@@ -15,7 +15,7 @@ CREATE TABLE players (
     sha256         TEXT,
     skill_level    INTEGER,
     uci_elo        INTEGER,
-    checkpoint     TEXT,
+    weights        TEXT,
     tokenizer      TEXT,
     temperature    REAL,
     top_k          INTEGER,

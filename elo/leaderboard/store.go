@@ -142,7 +142,7 @@ func (s *Store) openWritable(ctx context.Context, abs string, steps []string) er
 	if version > len(steps) {
 		return s.newer(version, len(steps))
 	}
-	if err := s.retryBusy(ctx, func() error { return s.useWAL(ctx) }); err != nil {
+	if err := s.useWAL(ctx); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx, steps); err != nil {
@@ -257,23 +257,6 @@ func (s *Store) useWAL(ctx context.Context) error {
 		return &Error{Op: "opening", Path: s.path, Kind: ErrCannotOpen, Err: fmt.Errorf("SQLite offers the journal mode %q and not a write-ahead log", mode), Hint: "name a file on a local disk"}
 	}
 	return nil
-}
-
-// retryBusy repeats what SQLite's busy timeout does not cover: two programs
-// turning on the log of a new file at the same time.
-func (s *Store) retryBusy(ctx context.Context, f func() error) error {
-	deadline := time.Now().Add(s.config.BusyTimeout)
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		err := f()
-		if !isBusy(err) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // migrate takes the file to the newest schema, one transaction a step.

@@ -17,7 +17,7 @@ CREATE TABLE players (
     sha256         TEXT,
     skill_level    INTEGER,
     uci_elo        INTEGER,
-    checkpoint     TEXT,
+    weights        TEXT,
     tokenizer      TEXT,
     temperature    REAL,
     top_k          INTEGER,
@@ -93,8 +93,8 @@ CREATE TABLE voids (
 ) STRICT;
 
 CREATE INDEX voids_by_match ON voids (match_id);
-INSERT INTO players VALUES (1, 'c3e9bdd0295a8a598d72773dc64ce473f9ca34a2e73dd3086cc46315d00a0880', '{"checkpoint":"c0ffee","illegal":"forfeit-after-5","kind":"model","parameters":"123456","temperature":"0.1","tokenizer":"move","top_k":"0","top_p":"1"}', 'model T=0.1', 'model', NULL, NULL, NULL, NULL, NULL, 'c0ffee', 'move', 0.1, 0, 1.0, 'forfeit-after-5', '2026-11-21T02:18:19.49398943Z');
-INSERT INTO players VALUES (2, 'b5866130d91afee03ac1843f90b4c5ed7543b05ae5b891cf6e58e7e4703b55eb', '{"kind":"uci","name":"Stockfish 17.1","option.Skill Level":"1","program":"stockfish","sha256":"abc123","version":"17.1"}', 'Stockfish 17.1 level 1', 'uci', 'Stockfish 17.1', '17.1', 'abc123', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2026-11-21T02:18:19.49415097Z');
-INSERT INTO matches VALUES (1, '1b4ac78a7a2eff7393989d102355ec5b422962c45101fc071fb3df4c38fcd0b4', '{"adjudication":"","max_plies":"0","openings":"startpos","opponent":"b5866130d91afee03ac1843f90b4c5ed7543b05ae5b891cf6e58e7e4703b55eb","opponent_limit":"movetime 100ms","player":"c3e9bdd0295a8a598d72773dc64ce473f9ca34a2e73dd3086cc46315d00a0880","player_limit":"","protocol":"sound","seed":"1"}', 1, 2, 'sound', 'startpos', '', 'movetime 100ms', 0, '', '1', '{}', 'test', '2026-11-21T02:18:19.494312312Z');
+INSERT INTO players VALUES (1, '0c2313310629e26db53c607c2aefd099b7b07f1e26d016b26c388c8b65cc7f9b', '{"kind":"model","parameters":"123456","policy":"forfeit-after-5","temperature":"0.1","tokenizer":"move","top-k":"0","top-p":"1","weights":"c0ffee"}', 'model T=0.1', 'model', NULL, NULL, NULL, NULL, NULL, 'c0ffee', 'move', 0.1, 0, 1.0, 'forfeit-after-5', '2026-11-21T02:47:49.488112592Z');
+INSERT INTO players VALUES (2, 'b5866130d91afee03ac1843f90b4c5ed7543b05ae5b891cf6e58e7e4703b55eb', '{"kind":"uci","name":"Stockfish 17.1","option.Skill Level":"1","program":"stockfish","sha256":"abc123","version":"17.1"}', 'Stockfish 17.1 level 1', 'uci', 'Stockfish 17.1', '17.1', 'abc123', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2026-11-21T02:47:49.488335774Z');
+INSERT INTO matches VALUES (1, '7c095c07695871965ce0fd358828c504b54498d57b4276a8024879ae41270e32', '{"adjudication":"","max_plies":"0","openings":"startpos","opponent":"b5866130d91afee03ac1843f90b4c5ed7543b05ae5b891cf6e58e7e4703b55eb","opponent_limit":"movetime 100ms","player":"0c2313310629e26db53c607c2aefd099b7b07f1e26d016b26c388c8b65cc7f9b","player_limit":"","protocol":"sound","seed":"1"}', 1, 2, 'sound', 'startpos', '', 'movetime 100ms', 0, '', '1', '{}', 'test', '2026-11-21T02:47:49.490825359Z');
 INSERT INTO games VALUES (1, 1, 3, 2, 1, 0, '', '', '15755400384260043839', '1/2-1/2', 1, 'stalemate', '', 43, X'5D0064006B0072007900800087008E0095009C00A300AA00B100B800BF00C600CD00D400DB00E200E900F000F700FE0005010C0113011A01210128012F0136013D0144014B0152015901600167016E0175017C018301', 'e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 e2e4 ', '[{"ply":1,"cp":20}]', 20, 22, 2, '{"a": 1}', '2023-11-14T22:13:23Z', 1000000, 'test');
-INSERT INTO voids VALUES (1, 1, 4, 'opponent', 'crash', 'signal: segmentation fault', '2026-11-21T02:18:19.494761845Z');
+INSERT INTO voids VALUES (1, 1, 4, 'opponent', 'crash', 'signal: segmentation fault', '2026-11-21T02:47:49.493570477Z');
