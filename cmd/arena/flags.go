@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"transcend/engine"
+	"transcend/internal/cli"
+	"transcend/model"
+)
+
+const helpText = `Play a model against engines, rate it, keep the leaderboard.
+
+usage: arena --engine stockfish --temp 0.001 [flags]
+       arena leaderboard [--db FILE] [--json]
+
+Each temperature plays --games games against each level of the engine, half with
+each color, from the starting position. Every finished game is stored at once: an
+arena that was stopped or killed and is started again with the same flags plays
+only the games that are missing.
+
+examples:
+  arena --engine stockfish --temp 0.001
+  arena --engine stockfish --level 0,1,3 --temp 0.001,0.5,1 --games 200
+  arena --engine stockfish --level 1,3,5 --movetime 100ms --max-moves 89 --no-claims --anchors paper-lichess
+  arena --engine ./my-engine --option Hash=16 --nodes 1000 --anchor-elo 1800
+  arena --engine random --model runs/max1000-move-tiny
+  arena leaderboard --json
+
+flags:
+`
+
+const helpTail = `
+Illegal moves (--illegal): forfeit-after-5 samples up to five times and then loses,
+as in the paper; at a low temperature the five are the same move. resample-20
+samples up to 20 times, then plays the most probable legal move. mask samples
+among legal moves only. Losses by illegal moves, by games that outgrow the
+model's context and on the board are counted apart.
+
+Ratings are maximum-likelihood Elo against the engine's published strengths
+(--anchors), with a 95% interval; paper-glicko2 is the paper's game-by-game
+Glicko-2 on the same games.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (start again to go on)
+`
+
+// builtinRandom is the --engine that is no program: a uniformly random mover.
+const builtinRandom = "random"
+
+// settings are the flags of arena, checked.
+type settings struct {
+	engine     string
+	engineArgs []string
+	options    []string
+	levels     []int // empty: the engine's own strength
+
+	model    string
+	temps    []float64
+	topK     int
+	topP     float64
+	policy   engine.IllegalPolicy
+	illegal  string
+	games    int
+	limit    engine.Limit
+	maxMoves int
+	noClaims bool
+
+	anchors   string
+	anchorElo float64
+
+	db, pgnOut  string
+	seed        uint64
+	concurrency int
+	retries     int
+	quiet, json bool
+}
+
+func parseFlags(args []string, stdout io.Writer) (*settings, error) {
+	s := &settings{}
+	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, or random (a uniformly random mover)")
+	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
+	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
+	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (Stockfish: 0 to 20; default 0,1 for stockfish)")
+	fs.StringVar(&s.model, "model", "", "checkpoint or run directory (default: the newest run below runs/)")
+	fs.Float64SliceVar(&s.temps, "temp", []float64{0.001}, "sampling temperatures; 0 always takes the most probable")
+	fs.IntVar(&s.topK, "top-k", 0, "sample among the K most probable tokens only; 0: all")
+	fs.Float64Var(&s.topP, "top-p", 1, "sample among the most probable tokens that hold this probability")
+	fs.StringVar(&s.illegal, "illegal", "forfeit-after-5", "illegal-move policy: forfeit-after-N, resample-N or mask")
+	fs.IntVar(&s.games, "games", 100, "games for each temperature and level")
+	fs.DurationVar(&s.limit.MoveTime, "movetime", 0, "the engine's time for a move (default 100ms)")
+	fs.IntVar(&s.limit.Nodes, "nodes", 0, "the engine's nodes for a move, instead of a time")
+	fs.IntVar(&s.limit.Depth, "depth", 0, "the engine's depth, instead of a time")
+	fs.IntVar(&s.maxMoves, "max-moves", 0, "a game of this many full moves is a draw (the paper: 89); 0: no limit")
+	fs.BoolVar(&s.noClaims, "no-claims", false, "draw by fivefold repetition and 75 moves only, as in the paper's harness")
+	fs.StringVar(&s.anchors, "anchors", "", "strengths of the engine's levels, by name (default: by the engine's version)")
+	fs.Float64Var(&s.anchorElo, "anchor-elo", math.NaN(), "the engine's strength, on a scale of your own")
+	// What --help should show, and not "[0.001000]" and "NaN".
+	fs.Lookup("temp").DefValue = "0.001"
+	fs.Lookup("anchor-elo").DefValue = "0"
+	fs.StringVar(&s.db, "db", "arena.db", "the leaderboard, an SQLite database")
+	fs.StringVar(&s.pgnOut, "pgn-out", "", "write all games of this match as PGN at the end")
+	fs.Uint64Var(&s.seed, "seed", 1, "seed of the games")
+	fs.IntVar(&s.concurrency, "concurrency", runtime.NumCPU(), "games played at once")
+	fs.IntVar(&s.retries, "retries", 2, "times a game is tried again after the engine failed")
+	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only the result and errors")
+	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
+	version := fs.Bool("version", false, "print the version")
+
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
+		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if *version {
+		fmt.Fprintf(stdout, "%s %s\n", program, cli.Version())
+		return nil, pflag.ErrHelp
+	}
+	if fs.NArg() > 0 {
+		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
+		if near := cli.Nearest(fs.Arg(0), []string{"leaderboard"}); near != "" {
+			return nil, cli.WithHint(err, "did you mean arena "+near+"?")
+		}
+		return nil, err
+	}
+	return s, s.check()
+}
+
+func (s *settings) check() error {
+	if s.engine == "" {
+		return cli.WithHint(cli.Usagef("no opponent: --engine is missing"),
+			"arena --engine stockfish --temp 0.001, or arena --engine random")
+	}
+	var err error
+	if s.policy, err = engine.ParseIllegalPolicy(s.illegal); err != nil {
+		return cli.WithHint(cli.Usagef("--illegal %s: %w", s.illegal, err), "forfeit-after-5, resample-20 or mask")
+	}
+	if len(s.temps) == 0 {
+		return cli.Usagef("--temp needs a temperature")
+	}
+	for i, t := range s.temps {
+		if err := (model.Sampling{Temperature: t, TopK: s.topK, TopP: s.topP}).Validate(); err != nil {
+			return cli.Usagef("%w", err)
+		}
+		for _, u := range s.temps[:i] {
+			if t == u {
+				return cli.Usagef("--temp names %v twice", t)
+			}
+		}
+	}
+	limits := 0
+	for _, given := range []bool{s.limit.MoveTime != 0, s.limit.Nodes != 0, s.limit.Depth != 0} {
+		if given {
+			limits++
+		}
+	}
+	if limits > 1 {
+		return cli.Usagef("--movetime, --nodes and --depth exclude each other")
+	}
+	if limits == 0 {
+		s.limit.MoveTime = 100 * time.Millisecond
+	}
+	switch {
+	case s.limit.MoveTime < 0 || s.limit.Nodes < 0 || s.limit.Depth < 0:
+		return cli.Usagef("--movetime, --nodes and --depth must be positive")
+	case s.limit.MoveTime > 0 && s.limit.MoveTime < time.Millisecond:
+		return cli.Usagef("--movetime %v: UCI counts whole milliseconds", s.limit.MoveTime)
+	case s.games < 1 || s.games > 10_000_000:
+		return cli.Usagef("--games %d: must be at least 1", s.games)
+	case s.concurrency < 1 || s.concurrency > 4096:
+		return cli.Usagef("--concurrency %d: must be between 1 and 4096", s.concurrency)
+	case s.retries < 0 || s.maxMoves < 0:
+		return cli.Usagef("--retries and --max-moves must not be negative")
+	case s.engine == builtinRandom && (len(s.levels) > 0 || len(s.options) > 0 || len(s.engineArgs) > 0):
+		return cli.Usagef("--engine random has no levels, options or arguments")
+	case s.anchors != "" && !math.IsNaN(s.anchorElo):
+		return cli.Usagef("--anchors and --anchor-elo exclude each other")
+	}
+	for i, l := range s.levels {
+		if l < -20 || l > 20 {
+			return cli.Usagef("--level %d: levels go from 0 to 20 (Fairy-Stockfish: -20 to 20)", l)
+		}
+		for _, k := range s.levels[:i] {
+			if l == k {
+				return cli.Usagef("--level names %d twice", l)
+			}
+		}
+	}
+	return nil
+}

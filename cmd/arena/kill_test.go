@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"transcend/elo/leaderboard"
+	"transcend/internal/fakeengine"
+)
+
+// TestKilledArenaPlaysTheMissingGames kills an arena with SIGKILL at 20 random
+// moments and compares the games in the end with those of an arena that nobody
+// disturbed. Not one engine process may be left.
+func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes for half a minute")
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "arena")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	fake, err := fakeengine.Build(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint := writeModel(t, dir)
+	const kills, games = 20, 400
+	start := func(db string) *exec.Cmd {
+		cmd := exec.Command(bin, "--engine", fake, "--model", checkpoint, "--temp", "0.5,1", "--games", fmt.Sprint(games/2),
+			"--illegal", "mask", "--nodes", "1", "--max-moves", "40", "--seed", "11", "--db", db, "--concurrency", "3", "--quiet")
+		cmd.Dir = dir
+		cmd.Stderr = new(bytes.Buffer)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	began := time.Now()
+	undisturbed := start("undisturbed.db")
+	if err := undisturbed.Wait(); err != nil {
+		t.Fatalf("undisturbed arena: %v\n%s", err, undisturbed.Stderr)
+	}
+	whole := time.Since(began)
+
+	rng := rand.New(rand.NewPCG(2, uint64(time.Now().UnixNano())))
+	var counts []int
+	for len(counts) < kills {
+		cmd := start("killed.db")
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case err := <-done:
+			t.Fatalf("ended after %d kills with %d games (%v)\n%s", len(counts), len(gamesOf(t, filepath.Join(dir, "killed.db"))), err, cmd.Stderr)
+		case <-time.After(time.Duration(rng.Int64N(int64(whole / kills)))):
+			cmd.Process.Signal(syscall.SIGKILL)
+			<-done
+		}
+		counts = append(counts, len(gamesOf(t, filepath.Join(dir, "killed.db"))))
+	}
+	t.Logf("games stored after each kill: %v", counts)
+	if counts[kills-1] == 0 {
+		t.Error("no game was stored before the last kill: the kills came too early to test anything")
+	}
+	last := start("killed.db")
+	if err := last.Wait(); err != nil {
+		t.Fatalf("last arena: %v\n%s", err, last.Stderr)
+	}
+	want, got := gamesOf(t, filepath.Join(dir, "undisturbed.db")), gamesOf(t, filepath.Join(dir, "killed.db"))
+	if len(want) != games || len(got) != games {
+		t.Fatalf("%d games undisturbed and %d killed, want %d", len(want), len(got), games)
+	}
+	for key, g := range want {
+		if got[key] != g {
+			t.Errorf("game %s differs:\n%s\n%s", key, got[key], g)
+		}
+	}
+	if runtime.GOOS == "linux" {
+		waitForNone(t, fake)
+	}
+}
+
+// gamesOf reads what defines each game of a database, by player and slot.
+func gamesOf(t *testing.T, path string) map[string]string {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	store, err := leaderboard.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.Check(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	games := map[string]string{}
+	for g, err := range store.Games(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := store.Match(context.Background(), g.MatchID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := store.Player(context.Background(), m.PlayerID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := fmt.Sprintf("%s/%d", p.Spec[leaderboard.SpecTemperature], g.Slot)
+		if _, twice := games[key]; twice {
+			t.Fatalf("game %s is there twice", key)
+		}
+		games[key] = fmt.Sprint(g.PlayerWhite, g.Seed, g.Result, g.Termination, g.LossCause, g.MoveText, g.PlayerMoves, g.Attempts, g.Illegal)
+	}
+	return games
+}
+
+// waitForNone waits until no process runs the program, which the kernel sees to
+// soon after its owner's death.
+func waitForNone(t *testing.T, program string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		left := running(t, program)
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("processes left: %v", left)
+		}
+		runtime.Gosched()
+	}
+}
+
+func running(t *testing.T, program string) (pids []string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.TrimSuffix(target, " (deleted)") == program {
+			pids = append(pids, filepath.Base(filepath.Dir(link)))
+		}
+	}
+	return pids
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"transcend/elo/leaderboard"
+	"transcend/internal/cli"
+)
+
+const leaderboardHelp = `Print the leaderboard: every model and temperature that was played, with its
+rating, on each scale.
+
+usage: arena leaderboard [--db FILE] [--json]
+
+examples:
+  arena leaderboard
+  arena leaderboard --db results.db --json
+  arena leaderboard --anchors paper-lichess
+
+flags:
+`
+
+// showLeaderboard is the subcommand "leaderboard".
+func showLeaderboard(ctx context.Context, stdout, _ io.Writer, args []string) error {
+	fs := pflag.NewFlagSet(program+" leaderboard", pflag.ContinueOnError)
+	fs.SortFlags = false
+	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
+	anchors := fs.String("anchors", "", "strengths of the engine's levels, by name (default: by the engine's version)")
+	pgnOut := fs.String("pgn-out", "", "also write all games as PGN")
+	asJSON := fs.Bool("json", false, "print JSON")
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, leaderboardHelp, fs.FlagUsagesWrapped(100)) })
+	if err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	}
+	by, err := anchorsFor(*anchors)
+	if err != nil {
+		return err
+	}
+	store, err := leaderboard.OpenReadOnly(*db)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if *pgnOut != "" {
+		if err := writePGN(ctx, store, *pgnOut, nil); err != nil {
+			return err
+		}
+	}
+	board, err := store.Leaderboard(ctx, leaderboard.BoardOptions{Anchors: by})
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return board.WriteJSON(stdout)
+	}
+	return board.WriteText(stdout)
+}

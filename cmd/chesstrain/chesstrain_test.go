@@ -1,0 +1,183 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"transcend/internal/cli"
+	"transcend/pgn"
+)
+
+// sample is the PGN that comes with the program, cut after n games.
+func sample(t *testing.T, n int) string {
+	t.Helper()
+	path, err := filepath.Abs("../../examples/simulated.pgn.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := pgn.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var b strings.Builder
+	w := pgn.NewWriter(&b)
+	for range n {
+		if !r.Scan() {
+			t.Fatalf("fewer than %d games in %s: %v", n, path, r.Err())
+		}
+		if err := w.Write(r.Game()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+// small are flags of a run that ends in a second.
+var small = []string{"--layers", "1", "--heads", "1", "--width", "16", "--context", "64", "--rows", "2",
+	"--steps", "6", "--eval-tokens", "300", "--eval-positions", "30"}
+
+func TestTrainEvaluateAndResume(t *testing.T) {
+	games := sample(t, 120)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--pgn", "a.pgn", "--max-elo", "1100"}, small...)
+	code, out, errs := command(t, "", args...)
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	run := filepath.Join("runs", "max1100-move-tiny")
+	for _, want := range []string{"validation loss", "move match", "legal moves", "argmax", "T=1", run, "arena --engine stockfish"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("result lacks %q:\n%s", want, out)
+		}
+	}
+	for _, want := range []string{"games seen", "max_elo", "step 6/6", "val ", "tok/s", "GFLOP/s", "kept ", "left "} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("progress lacks %q:\n%s", want, errs)
+		}
+	}
+	if strings.ContainsAny(errs+out, "\r\x1b") {
+		t.Error("a pipe got terminal codes")
+	}
+	for _, file := range []string{"run.json", "corpus.parquet", "filter.json", "metrics.jsonl", "evaluation.json",
+		"checkpoint-00000006/model.safetensors", "checkpoint-00000006/tokenizer.json"} {
+		if _, err := os.Stat(filepath.Join(run, file)); err != nil {
+			t.Errorf("the run lacks a file: %v", err)
+		}
+	}
+	// A finished run is only evaluated again, from its own corpus.
+	if err := os.Remove("a.pgn"); err != nil {
+		t.Fatal(err)
+	}
+	code, again, errs := command(t, "", "--resume", "--json", "--quiet")
+	var result outcome
+	if err := json.Unmarshal([]byte(again), &result); code != cli.ExitOK || err != nil || errs != "" {
+		t.Fatalf("resume: exit %d, %v\n%s%s", code, err, again, errs)
+	}
+	if result.Steps != 6 || result.Corpus.Seen != 120 || result.Corpus.Kept == 0 || result.Moves.Positions < 30 || result.ValidationLoss <= 0 {
+		t.Errorf("result after resuming: %+v", result)
+	}
+	// The same flags make a new run beside it.
+	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := command(t, "", args...); code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	first, err := os.ReadFile(filepath.Join(run, "checkpoint-00000006", "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := os.ReadFile(filepath.Join(run+"-2", "checkpoint-00000006", "model.safetensors"))
+	if err != nil || string(first) != string(second) {
+		t.Errorf("the same flags gave other weights (%v)", err)
+	}
+}
+
+func TestCharactersFromStandardInput(t *testing.T) {
+	games := sample(t, 60)
+	t.Chdir(t.TempDir())
+	args := append([]string{"--pgn", "-", "--tokenizer", "char", "--packing", "blocks", "--draw-artifact", "--out", "r"}, small...)
+	code, out, errs := command(t, games, args...)
+	if code != cli.ExitOK || !strings.Contains(out, "nats a character") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	games := sample(t, 40)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("empty.pgn", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll("taken", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("taken/run.json", []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args string
+		code int
+		want []string
+	}{
+		{"", cli.ExitUsage, []string{"--pgn is missing", "hint: try the simulated games", "hint: real games"}},
+		{"--max-elp 1000", cli.ExitUsage, []string{"unknown flag --max-elp", "did you mean --max-elo?"}},
+		{"a.pgn", cli.ExitUsage, []string{"unexpected argument", "--pgn a.pgn"}},
+		{"--pgn nowhere.pgn", cli.ExitUsage, []string{"nowhere.pgn: no such file"}},
+		{"--pgn *.gz", cli.ExitUsage, []string{"no file matches"}},
+		{"--pgn .", cli.ExitUsage, []string{"is a directory"}},
+		{"--pgn a.pgn --preset tinny", cli.ExitUsage, []string{"did you mean --preset tiny?"}},
+		{"--pgn a.pgn --tokenizer word", cli.ExitUsage, []string{"must be one of move, char"}},
+		{"--pgn a.pgn --steps 5 --time 3m", cli.ExitUsage, []string{"both budgets"}},
+		{"--pgn a.pgn --time 3m --schedule cosine", cli.ExitUsage, []string{"cosine"}},
+		{"--pgn a.pgn --steps -1", cli.ExitUsage, []string{"must be positive"}},
+		{"--pgn a.pgn --steps 5 --heads 3", cli.ExitUsage, []string{"heads"}},
+		{"--pgn a.pgn --steps 5 --validation 1", cli.ExitUsage, []string{"--validation 1"}},
+		{"--pgn a.pgn --steps 5 --validation NaN", cli.ExitUsage, []string{"--validation NaN"}},
+		{"--pgn a.pgn --steps 5 --learning-rate -1", cli.ExitUsage, []string{"--learning-rate -1"}},
+		{"--pgn a.pgn --steps 5 --rows 99999999", cli.ExitUsage, []string{"tokens a batch"}},
+		{"--pgn a.pgn --steps 5 --max-elo 900 --min-elo 1000", cli.ExitUsage, []string{"no game can be kept"}},
+		{"--pgn a.pgn --steps 5 --draw-artifact", cli.ExitUsage, []string{"--tokenizer char"}},
+		{"--pgn a.pgn --steps 5 --threads -1", cli.ExitUsage, []string{"--threads -1"}},
+		{"--pgn a.pgn --steps 5 --out taken", cli.ExitFailure, []string{"a run is already there", "hint: continue it with chesstrain --resume --out taken"}},
+		{"--pgn a.pgn --steps 5 --max-elo 100 --out none", cli.ExitFailure, []string{"no game is left", "max_elo", "hint: raise --max-elo"}},
+		{"--pgn empty.pgn --steps 5 --out empty", cli.ExitFailure, []string{"no game is left"}},
+		{"--resume --out nothing", cli.ExitFailure, []string{"nothing to resume", "run.json"}},
+		{"--resume", cli.ExitFailure, []string{"nothing to resume", "--out DIR"}},
+		{"--resume --max-elo 900 --out taken", cli.ExitUsage, []string{"--max-elo cannot be changed"}},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			code, out, errs := command(t, "", strings.Fields(tt.args)...)
+			if code != tt.code || out != "" {
+				t.Errorf("exit %d, want %d; printed %q\n%s", code, tt.code, out, errs)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(errs, want) {
+					t.Errorf("message lacks %q:\n%s", want, errs)
+				}
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	code, out, errs := command(t, "", "--help")
+	if code != cli.ExitOK || errs != "" || !strings.Contains(out, "examples:") || !strings.Contains(out, "--max-elo") {
+		t.Errorf("exit %d, stderr %q, output:\n%s", code, errs, out)
+	}
+	if code, out, _ := command(t, "", "--version"); code != cli.ExitOK || !strings.HasPrefix(out, "chesstrain ") {
+		t.Errorf("version: exit %d, %q", code, out)
+	}
+}

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"transcend/data"
+	"transcend/internal/cli"
+	"transcend/model"
+)
+
+const program = "chesstrain"
+
+const helpText = `Train a model to imitate chess players under a rating cap.
+
+usage: chesstrain --max-elo 1000 --pgn FILE... [flags]
+       chesstrain --resume [--out DIR]
+
+Games whose stronger player is rated at most --max-elo become the corpus; a GPT
+learns to predict their moves; the checkpoint is what arena plays.
+
+examples:
+  chesstrain --max-elo 1500 --pgn examples/simulated.pgn.zst --steps 300
+  chesstrain --max-elo 1000 --pgn 'lichess/*.pgn.zst' --time 20m
+  zstdcat lichess_db_standard_rated_2023-01.pgn.zst | chesstrain --max-elo 1300 --pgn - --preset small --steps 20000
+  chesstrain --max-elo 1000 --pgn games.pgn --tokenizer char --preset paper --packing blocks --steps 100000
+  chesstrain --resume                     continue the newest run below runs/
+  chesstrain --resume --out runs/NAME     continue that run
+
+flags:
+`
+
+const helpTail = `
+A run is a directory: run.json (settings), corpus.parquet (the games that were
+kept), metrics.jsonl, checkpoint-NNNNNNNN/ (Hugging Face GPT-2 layout) and
+evaluation.json. --resume repeats the settings of the run; with --steps the
+result is the same bit for bit as without the interruption.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (resumable)
+`
+
+// settings define a run: the same settings and files give the same weights.
+// They are stored in run.json.
+type settings struct {
+	Program string   `json:"program"` // version that began the run
+	PGN     []string `json:"pgn"`
+
+	MaxElo             int     `json:"max_elo,omitempty"`
+	MinElo             int     `json:"min_elo,omitempty"`
+	MinPlies           int     `json:"min_plies,omitempty"`
+	KeepDuplicates     bool    `json:"keep_duplicates,omitempty"`
+	ValidationFraction float64 `json:"validation_fraction"`
+
+	Tokenizer    string `json:"tokenizer"`
+	DrawArtifact bool   `json:"draw_artifact,omitempty"`
+	Packing      string `json:"packing"`
+
+	Preset  string            `json:"preset"`
+	Model   model.Config      `json:"model"`
+	Trainer model.TrainConfig `json:"trainer"`
+	Time    duration          `json:"time,omitempty"`
+	Seed    uint64            `json:"seed"`
+
+	EvalEvery      int `json:"eval_every"`
+	EvalTokens     int `json:"eval_tokens"`
+	EvalPositions  int `json:"eval_positions"`
+	CheckpointKeep int `json:"checkpoint_keep"`
+}
+
+// duration is a time.Duration that JSON shows as "20m0s".
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = duration(v)
+	return err
+}
+
+// options are the flags that change how a run is carried out, not what comes
+// out of it.
+type options struct {
+	out             string
+	resume          bool
+	threads         int
+	checkpointEvery int
+	checkpointTime  time.Duration
+	logEvery        int
+	quiet, json     bool
+	verbose         bool
+}
+
+// preset is what --preset chooses beside the model's shape: sizes that fit it
+// on two cores, and rates known to work for it.
+type preset struct {
+	context, contextChar int
+	rows, accumulate     int
+	learningRate         float64
+	schedule             string
+	warmup               int
+}
+
+var presets = map[string]preset{
+	"tiny":  {context: 256, contextChar: 512, rows: 16, accumulate: 1, learningRate: 2e-3, schedule: model.ScheduleWSD, warmup: 100},
+	"small": {context: 256, contextChar: 1023, rows: 16, accumulate: 1, learningRate: 1e-3, schedule: model.ScheduleWSD, warmup: 200},
+	// The paper: 500 sequences a step, 3e-4, cosine over four million steps,
+	// which 100,000 steps hardly see (papers: section 1.5).
+	"paper": {context: 1023, contextChar: 1023, rows: 5, accumulate: 100, learningRate: 3e-4, schedule: model.ScheduleCosine, warmup: 2000},
+}
+
+var presetNames = []string{"tiny", "small", "paper"}
+
+// parseFlags reads the command line. changed tells which flags were given.
+func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.FlagSet, error) {
+	var s settings
+	var o options
+	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
+	fs.SortFlags = false
+
+	fs.StringArrayVar(&s.PGN, "pgn", nil, "games to learn from: a file, a 'glob' or - for standard input; plain, .zst, .gz or .bz2; may be repeated")
+	fs.IntVar(&s.MaxElo, "max-elo", 0, "keep games in which BOTH players are rated at most this; 0 keeps all")
+	fs.IntVar(&s.MinElo, "min-elo", 0, "keep games in which both players are rated at least this")
+	fs.IntVar(&s.MinPlies, "min-plies", 2, "keep games of at least this many half-moves")
+	fs.BoolVar(&s.KeepDuplicates, "keep-duplicates", false, "keep games whose moves, ratings and result occurred before")
+	fs.Float64Var(&s.ValidationFraction, "validation", 0.05, "share of the games held out, chosen by a hash of their moves")
+
+	fs.StringVar(&s.Preset, "preset", "tiny", "model size and its training defaults: tiny (1 M parameters), small (7 M), paper (16 layers, 8 heads, width 512)")
+	fs.StringVar(&s.Tokenizer, "tokenizer", "move", "move (one token a move) or char (the paper's 32 characters)")
+	fs.StringVar(&s.Packing, "packing", "games", "games (attention stays inside each game) or blocks (the paper's stream of games)")
+	fs.BoolVar(&s.DrawArtifact, "draw-artifact", false, "char only: leave the stray \" 12-\" behind drawn games, as the paper's data has it")
+
+	fs.IntVar(&s.Trainer.Steps, "steps", 0, "optimizer steps to train for")
+	minutes := fs.Duration("time", 0, "time to train for, as 20m or 1h30m (default 10m when --steps is not given)")
+	fs.IntVar(&s.Model.Context, "context", 0, "tokens the model sees (default by preset)")
+	fs.IntVar(&s.Model.Layers, "layers", 0, "override the preset's number of layers")
+	fs.IntVar(&s.Model.Heads, "heads", 0, "override the preset's number of attention heads")
+	fs.IntVar(&s.Model.Width, "width", 0, "override the preset's width")
+	fs.IntVar(&s.Trainer.Rows, "rows", 0, "sequences in a batch (default by preset)")
+	fs.IntVar(&s.Trainer.Accumulate, "accumulate", 0, "batches in a step (default by preset)")
+	fs.Float64Var(&s.Trainer.LearningRate, "learning-rate", 0, "peak learning rate (default by preset)")
+	fs.StringVar(&s.Trainer.Schedule, "schedule", "", "wsd, cosine or constant (default by preset)")
+	fs.IntVar(&s.Trainer.Warmup, "warmup", -1, "steps of linear warm-up (default by preset)")
+	fs.Float64Var(&s.Trainer.WeightDecay, "weight-decay", 0.1, "AdamW's, on matrices only")
+	fs.Float64Var(&s.Trainer.ClipNorm, "clip", 1, "largest gradient norm; 0: no clipping")
+	fs.Uint64Var(&s.Seed, "seed", 1, "seed of weights, shuffling and sampling")
+
+	fs.IntVar(&s.EvalEvery, "eval-every", 0, "steps between validations (default: about 20 in a run)")
+	fs.IntVar(&s.EvalTokens, "eval-tokens", 100_000, "validation tokens looked at during training; the end uses all")
+	fs.IntVar(&s.EvalPositions, "eval-positions", 2000, "validation positions for the move-match and legal-move rates at the end")
+	fs.IntVar(&s.CheckpointKeep, "keep", 3, "newest checkpoints kept; 0 keeps all")
+
+	fs.StringVar(&o.out, "out", "", "run directory (default runs/NAME, NAME from the settings)")
+	fs.BoolVar(&o.resume, "resume", false, "continue the run in --out, or the newest below runs/")
+	fs.IntVar(&o.threads, "threads", 0, "cores to use (default all); the result does not depend on it")
+	fs.IntVar(&o.checkpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: by time)")
+	fs.DurationVar(&o.checkpointTime, "checkpoint-time", time.Minute, "time between checkpoints when --checkpoint-every is not given")
+	fs.IntVar(&o.logEvery, "log-every", 0, "steps between lines in a pipe (default: about 50 lines in a run)")
+	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
+	fs.BoolVarP(&o.verbose, "verbose", "v", false, "show examples of what the filter dropped")
+	fs.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	version := fs.Bool("version", false, "print the version")
+
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
+		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail)
+	})
+	if err != nil {
+		return s, o, fs, err
+	}
+	if *version {
+		fmt.Fprintf(stdout, "%s %s\n", program, cli.Version())
+		return s, o, fs, pflag.ErrHelp
+	}
+	// A shell expands an unquoted glob into several words: the rest of the
+	// words are files too.
+	if len(s.PGN) > 0 {
+		s.PGN = append(s.PGN, fs.Args()...)
+	} else if fs.NArg() > 0 {
+		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return s, o, fs, cli.WithHint(err, "games are given as --pgn "+fs.Arg(0))
+	}
+	s.Time = duration(*minutes)
+	if o.threads < 0 || o.threads > 4096 {
+		return s, o, fs, cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
+	}
+	if o.threads == 0 {
+		o.threads = runtime.NumCPU()
+	}
+	if o.checkpointEvery < 0 || o.logEvery < 0 {
+		return s, o, fs, cli.Usagef("--checkpoint-every and --log-every must not be negative")
+	}
+	return s, o, fs, nil
+}
+
+// complete fills the settings that were left to the preset and checks all.
+func (s *settings) complete() error {
+	if len(s.PGN) == 0 {
+		return cli.WithHint(cli.Usagef("no games to learn from: --pgn is missing"),
+			"try the simulated games that come with the program: chesstrain --max-elo 1500 --pgn examples/simulated.pgn.zst --steps 300",
+			"real games: https://database.lichess.org has every rated game by month; chesstrain --max-elo 1000 --pgn lichess_db_standard_rated_2013-01.pgn.zst")
+	}
+	if err := cli.OneOf("preset", s.Preset, presetNames...); err != nil {
+		return err
+	}
+	if err := cli.OneOf("tokenizer", s.Tokenizer, "move", "char"); err != nil {
+		return err
+	}
+	if err := cli.OneOf("packing", s.Packing, data.PackGames, data.PackBlocks); err != nil {
+		return err
+	}
+	if s.DrawArtifact && s.Tokenizer != "char" {
+		return cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
+	}
+	p := presets[s.Preset]
+	shape, ok := model.Preset(s.Preset)
+	if !ok {
+		return fmt.Errorf("model has no preset %q", s.Preset)
+	}
+	m := &s.Model
+	m.Bias, m.Activation = shape.Bias, shape.Activation
+	fill(&m.Layers, shape.Layers)
+	fill(&m.Heads, shape.Heads)
+	fill(&m.Width, shape.Width)
+	if s.Tokenizer == "char" {
+		fill(&m.Context, p.contextChar)
+	} else {
+		fill(&m.Context, p.context)
+	}
+	m.Vocab = s.newTokenizer().VocabSize()
+	if err := m.Validate(); err != nil {
+		return cli.Usagef("%w", err)
+	}
+
+	t := &s.Trainer
+	fill(&t.Rows, p.rows)
+	fill(&t.Accumulate, p.accumulate)
+	fill(&t.LearningRate, p.learningRate)
+	if t.Schedule == "" {
+		t.Schedule = p.schedule
+	}
+	if t.Steps == 0 && s.Time == 0 {
+		s.Time = duration(10 * time.Minute)
+	}
+	if t.Warmup < 0 {
+		t.Warmup = p.warmup
+		if t.Steps > 0 {
+			// A short run must not end while it still warms up.
+			t.Warmup = min(t.Warmup, t.Steps/10)
+		}
+	}
+	t.MinLearningRate = t.LearningRate / 10
+	if t.Schedule == model.ScheduleWSD {
+		t.MinLearningRate = 0
+	}
+	t.DecayFraction = 0.2
+	t.Beta1, t.Beta2, t.Epsilon = 0.9, 0.95, 1e-8
+	t.Seed = s.Seed
+	switch {
+	case t.Steps < 0 || s.Time < 0:
+		return cli.Usagef("--steps and --time must be positive")
+	case t.Steps > 0 && s.Time > 0:
+		return cli.WithHint(cli.Usagef("--steps and --time are both budgets"), "give one of them")
+	case s.Time > 0 && t.Schedule == model.ScheduleCosine:
+		return cli.WithHint(cli.Usagef("--schedule cosine needs to know the number of steps"), "give --steps instead of --time, or --schedule wsd")
+	case t.Rows < 1 || t.Accumulate < 1:
+		return cli.Usagef("--rows and --accumulate must be at least 1")
+	case float64(t.Rows)*float64(m.Context) > 1<<24:
+		return cli.Usagef("--rows %d x --context %d is over 16 million tokens a batch", t.Rows, m.Context)
+	case s.MaxElo < 0 || s.MinElo < 0 || s.MaxElo > 10000:
+		return cli.Usagef("ratings must be between 0 and 10000")
+	case s.MaxElo > 0 && s.MinElo > s.MaxElo:
+		return cli.Usagef("--min-elo %d is above --max-elo %d: no game can be kept", s.MinElo, s.MaxElo)
+	case !(s.ValidationFraction > 0 && s.ValidationFraction < 1):
+		return cli.Usagef("--validation %v: must be between 0 and 1, both excluded", s.ValidationFraction)
+	case !(t.LearningRate > 0) || math.IsInf(t.LearningRate, 0):
+		return cli.Usagef("--learning-rate %v: must be positive", t.LearningRate)
+	case t.WeightDecay < 0 || t.ClipNorm < 0:
+		return cli.Usagef("--weight-decay and --clip must not be negative")
+	case s.EvalEvery < 0 || s.EvalTokens < 0 || s.EvalPositions < 0 || s.CheckpointKeep < 0 || s.MinPlies < 0:
+		return cli.Usagef("--eval-every, --eval-tokens, --eval-positions, --keep and --min-plies must not be negative")
+	}
+	if s.EvalEvery == 0 {
+		s.EvalEvery = 100
+		if t.Steps > 0 {
+			s.EvalEvery = max(1, t.Steps/20)
+		}
+	}
+	return nil
+}
+
+// fill sets *v to byDefault unless a flag did. A flag's zero means "default";
+// negative values are caught by the checks that follow.
+func fill[T int | float64](v *T, byDefault T) {
+	if *v == 0 {
+		*v = byDefault
+	}
+}
+
+func (s *settings) newTokenizer() data.Tokenizer {
+	if s.Tokenizer == "char" {
+		return data.NewCharTokenizer(data.CharOptions{DrawArtifact: s.DrawArtifact})
+	}
+	return data.NewMoveTokenizer()
+}
+
+func (s *settings) filter() data.Filter {
+	return data.Filter{MaxElo: s.MaxElo, MinElo: s.MinElo, MinPlies: s.MinPlies, DropDuplicates: !s.KeepDuplicates}
+}
+
+// name makes a run's name from what sets it apart.
+func (s *settings) name() string {
+	var parts []string
+	if s.MaxElo > 0 {
+		parts = append(parts, fmt.Sprintf("max%d", s.MaxElo))
+	} else {
+		parts = append(parts, "all")
+	}
+	parts = append(parts, s.Tokenizer, s.Preset)
+	if s.Packing == data.PackBlocks {
+		parts = append(parts, "blocks")
+	}
+	return filepath.Clean(strings.Join(parts, "-"))
+}

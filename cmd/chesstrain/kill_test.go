@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"transcend/model"
+)
+
+// build compiles the command under test.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "chesstrain")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// TestKilledTrainerEndsWithTheSameWeights kills a trainer with SIGKILL at 20
+// random moments, anywhere from reading games to renaming a checkpoint, and
+// compares the weights, the optimizer's moments and the recorded losses in the
+// end with those of a run that nobody disturbed.
+func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes for half a minute")
+	}
+	bin := build(t)
+	dir := t.TempDir()
+	sample, err := filepath.Abs("../../examples/simulated.pgn.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const kills = 20
+	flags := []string{"--pgn", sample, "--max-elo", "900", "--layers", "2", "--heads", "2", "--width", "32",
+		"--context", "64", "--rows", "4", "--steps", "1500", "--eval-every", "200", "--eval-tokens", "500",
+		"--eval-positions", "20", "--checkpoint-every", "7", "--keep", "2", "--seed", "7", "--quiet"}
+	start := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(bin, args...)
+		cmd.Dir = dir
+		cmd.Stderr = new(bytes.Buffer)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	began := time.Now()
+	undisturbed := start(append(flags, "--out", "undisturbed")...)
+	if err := undisturbed.Wait(); err != nil {
+		t.Fatalf("undisturbed run: %v\n%s", err, undisturbed.Stderr)
+	}
+	whole := time.Since(began)
+
+	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	killed, steps := 0, []int{}
+	for tries := 0; killed < kills; tries++ {
+		if tries > 10*kills {
+			t.Fatalf("only %d kills in %d tries: the run ends too early", killed, tries)
+		}
+		args := []string{"--resume", "--out", "killed", "--checkpoint-every", "7", "--quiet"}
+		if _, err := os.Stat(filepath.Join(dir, "killed", "run.json")); errors.Is(err, fs.ErrNotExist) {
+			args = append(flags, "--out", "killed")
+		}
+		cmd := start(args...)
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		// The first kills come while games are read and written.
+		most := whole / 8
+		if killed < 5 {
+			most = whole / 30
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("after %d kills: %v\n%s", killed, err, cmd.Stderr)
+			}
+			// Finished: let it be killed again from an earlier checkpoint.
+			removeNewest(t, filepath.Join(dir, "killed"))
+		case <-time.After(time.Duration(rng.Int64N(int64(most)))):
+			cmd.Process.Signal(syscall.SIGKILL)
+			<-done
+			killed++
+			steps = append(steps, newestStep(filepath.Join(dir, "killed")))
+		}
+	}
+	t.Logf("newest checkpoint after each kill: %v", steps)
+	last := start("--resume", "--out", "killed", "--quiet")
+	if err := last.Wait(); err != nil {
+		t.Fatalf("last run: %v\n%s", err, last.Stderr)
+	}
+
+	name := model.CheckpointName(1500)
+	for _, file := range []string{"model.safetensors", "optimizer.safetensors"} {
+		want, err := os.ReadFile(filepath.Join(dir, "undisturbed", name, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "killed", name, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s differs from the undisturbed run's", file)
+		}
+	}
+	if got, want := losses(t, filepath.Join(dir, "killed")), losses(t, filepath.Join(dir, "undisturbed")); !bytes.Equal(got, want) {
+		t.Error("the recorded losses differ from the undisturbed run's")
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "killed", "*.tmp-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("temporary files left: %v %v", left, err)
+	}
+}
+
+func newestStep(run string) int {
+	path, err := model.LatestCheckpoint(run)
+	if err != nil {
+		return 0
+	}
+	for step := range 2000 {
+		if filepath.Base(path) == model.CheckpointName(step) {
+			return step
+		}
+	}
+	return -1
+}
+
+func removeNewest(t *testing.T, run string) {
+	t.Helper()
+	path, err := model.LatestCheckpoint(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// losses returns the metrics without what depends on the clock.
+func losses(t *testing.T, run string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(run, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for line := range bytes.Lines(b) {
+		var m map[string]any
+		if err := json.Unmarshal(line, &m); err != nil {
+			t.Fatalf("metrics line %q: %v", line, err)
+		}
+		delete(m, "elapsed_s")
+		delete(m, "tokens_per_s")
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(b)
+		out.WriteByte('\n')
+	}
+	return out.Bytes()
+}
+
+// command runs the whole command in this process.
+func command(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = execute(context.Background(), bytes.NewReader([]byte(stdin)), &out, &errs, args)
+	return code, out.String(), errs.String()
+}

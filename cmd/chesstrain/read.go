@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"transcend/data"
+	"transcend/internal/cli"
+	"transcend/pgn"
+)
+
+// readPGN filters the games into a corpus, showing how far it is.
+func (t *trainRun) readPGN(ctx context.Context) (*data.Corpus, data.FilterReport, error) {
+	var report data.FilterReport
+	r, err := pgn.OpenWith(t.stdin, t.PGN...)
+	if err != nil {
+		return nil, report, err
+	}
+	defer r.Close()
+	status := cli.NewStatus(t.stderr)
+	defer status.Close()
+	began := time.Now()
+	corpus := data.NewCorpus()
+	report, err = data.ReadPGN(ctx, r, t.filter(), func(g *data.Game) error {
+		corpus.Append(g)
+		if n := corpus.Len(); n%500 == 0 {
+			done := 0.0
+			if read, size := r.Progress(); size > 0 {
+				done = float64(read) / float64(size)
+			}
+			status.Set(done, fmt.Sprintf(" reading: %s games kept, %s a second", cli.Count(n), cli.SI(float64(n)/time.Since(began).Seconds())))
+		}
+		return nil
+	})
+	if err != nil {
+		// A download that was cut off costs what is missing, not the games before.
+		// With more files behind it, it would cost them too: that is for the user
+		// to decide.
+		if ctx.Err() != nil || report.Kept == 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, report, err
+		}
+		if countInputs(t.PGN) > 1 {
+			return nil, report, cli.WithHint(err, "fetch it again, or leave it out")
+		}
+		status.Printf("warning: %v", err)
+	}
+	return corpus, report, nil
+}
+
+// countInputs counts the files that the paths and globs name.
+func countInputs(paths []string) int {
+	n := 0
+	for _, p := range paths {
+		if matches, err := filepath.Glob(p); err == nil && len(matches) > 0 {
+			n += len(matches)
+		} else {
+			n++
+		}
+	}
+	return n
+}

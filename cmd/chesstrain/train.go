@@ -1,0 +1,414 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/analysis"
+	"transcend/data"
+	"transcend/internal/atomicfile"
+	"transcend/internal/cli"
+	"transcend/model"
+	"transcend/model/blas"
+	"transcend/model/run"
+)
+
+const runsDir = "runs"
+
+// Files that chesstrain puts into a run beside those of package run.
+const (
+	corpusFile     = "corpus.parquet"
+	reportFile     = "filter.json"
+	evaluationFile = "evaluation.json"
+)
+
+// train is the command: filter, tokenize, train, evaluate.
+func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
+	began := time.Now()
+	s, o, fs, err := parseFlags(args, stdout)
+	if err != nil {
+		return err
+	}
+	var dir *run.Dir
+	if o.resume {
+		dir, err = resume(&s, &o, fs)
+	} else {
+		dir, err = create(&s, &o)
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	runtime.GOMAXPROCS(o.threads)
+	kernels, err := blas.New(blas.Options{})
+	if err != nil {
+		return err
+	}
+	blas32.Use(kernels)
+
+	var progress io.Writer = stderr
+	if o.quiet {
+		progress = io.Discard
+	}
+	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress}
+	result, err := t.do(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), t.resumeCommand())
+		}
+		return err
+	}
+	if o.json {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(result)
+	}
+	return result.writeText(stdout)
+}
+
+// create makes a new run from the flags.
+func create(s *settings, o *options) (*run.Dir, error) {
+	if err := s.complete(); err != nil {
+		return nil, err
+	}
+	// Missing files should not leave an empty run behind.
+	if err := checkInputs(s.PGN); err != nil {
+		return nil, err
+	}
+	s.Program = cli.Version()
+	path := o.out
+	if path == "" {
+		path = run.FreeName(runsDir, s.name())
+	}
+	dir, err := run.Create(path, s)
+	if errors.Is(err, run.ErrExists) {
+		return nil, cli.WithHint(err, fmt.Sprintf("continue it with %s --resume --out %s, or choose another --out", program, path))
+	}
+	return dir, err
+}
+
+// checkInputs reports inputs that cannot be read before anything is started.
+func checkInputs(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		matches, err := filepath.Glob(path)
+		if err != nil {
+			return cli.Usagef("--pgn %s: %w", path, err)
+		}
+		if len(matches) == 0 {
+			if strings.ContainsAny(path, "*?[") {
+				return cli.Usagef("--pgn %s: no file matches", path)
+			}
+			return cli.Usagef("--pgn %s: no such file", path)
+		}
+		for _, m := range matches {
+			info, err := os.Stat(m)
+			if err != nil {
+				return cli.Usagef("--pgn %s: %w", path, err)
+			}
+			if info.IsDir() {
+				return cli.WithHint(cli.Usagef("--pgn %s is a directory", m), fmt.Sprintf("give its files: --pgn '%s'", filepath.Join(m, "*.pgn*")))
+			}
+			f, err := os.Open(m)
+			if err != nil {
+				return cli.Usagef("--pgn %s: %w", path, err)
+			}
+			f.Close()
+		}
+	}
+	return nil
+}
+
+// resumable are the flags that may accompany --resume: they do not change
+// what the run computes.
+var resumable = map[string]bool{
+	"resume": true, "out": true, "threads": true, "checkpoint-every": true, "checkpoint-time": true,
+	"log-every": true, "quiet": true, "verbose": true, "json": true,
+}
+
+// resume opens the run that is to be continued and replaces the settings by
+// its own.
+func resume(s *settings, o *options, fs *pflag.FlagSet) (*run.Dir, error) {
+	var given []string
+	fs.Visit(func(f *pflag.Flag) {
+		if !resumable[f.Name] {
+			given = append(given, "--"+f.Name)
+		}
+	})
+	if len(given) > 0 {
+		return nil, cli.WithHint(cli.Usagef("--resume continues a run with its own settings; %s cannot be changed", strings.Join(given, ", ")),
+			"leave them out, or start a new run without --resume")
+	}
+	path := o.out
+	if path == "" {
+		newest, err := run.Newest(runsDir)
+		if err != nil {
+			return nil, cli.WithHint(fmt.Errorf("nothing to resume: %w", err), "name the run with --out DIR")
+		}
+		path = newest
+	}
+	*s = settings{}
+	dir, err := run.Open(path, s)
+	if errors.Is(err, run.ErrNoRun) {
+		return nil, cli.WithHint(fmt.Errorf("nothing to resume: %w", err), "a run directory holds run.json; runs are made below "+runsDir+"/ unless --out says otherwise")
+	}
+	return dir, err
+}
+
+// trainRun is one execution of the command.
+type trainRun struct {
+	settings
+	options
+	dir    *run.Dir
+	began  time.Time
+	stdin  io.Reader
+	stderr io.Writer // discards when quiet
+
+	corpus *data.Corpus
+	report data.FilterReport
+	tok    data.Tokenizer
+}
+
+func (t *trainRun) resumeCommand() string {
+	return fmt.Sprintf("to continue: %s --resume --out %s", program, t.dir.Path())
+}
+
+func (t *trainRun) printf(format string, args ...any) { fmt.Fprintf(t.stderr, format+"\n", args...) }
+
+func (t *trainRun) do(ctx context.Context) (*outcome, error) {
+	t.tok = t.newTokenizer()
+	if err := t.loadCorpus(ctx); err != nil {
+		return nil, err
+	}
+	training, validation := t.corpus.Split(t.ValidationFraction)
+	if training.Len() == 0 || validation.Len() == 0 {
+		return nil, cli.WithHint(fmt.Errorf("%d games are left for training and %d for validation", training.Len(), validation.Len()),
+			"give more games, raise --max-elo, or change --validation")
+	}
+	loaderConfig := data.LoaderConfig{
+		Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Seed: t.Seed,
+	}
+	loader, err := data.NewLoader(training, t.tok, loaderConfig)
+	if err != nil {
+		return nil, err
+	}
+	trainer, err := t.dir.Resume(loader)
+	switch {
+	case err == nil:
+		t.printf("resuming %s at step %s", t.dir.Path(), cli.Count(trainer.StepsDone()))
+	case errors.Is(err, fs.ErrNotExist):
+		m, err := model.New(t.Model, t.Seed)
+		if err != nil {
+			return nil, err
+		}
+		if trainer, err = model.NewTrainer(m, t.Trainer, loader); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, err
+	}
+	m := trainer.Model()
+	t.printf("corpus: %s games for training, %s for validation", cli.Count(training.Len()), cli.Count(validation.Len()))
+	t.printf("model: %s, %d layers, %d heads, width %d, context %d, %s parameters; seed %d; %d threads",
+		t.Preset, t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()), t.Seed, t.threads)
+	t.printf("run: %s", t.dir.Path())
+
+	files, err := t.checkpointFiles()
+	if err != nil {
+		return nil, err
+	}
+	view := newView(t)
+	o := run.Options{
+		Budget: time.Duration(t.Time), Start: t.began,
+		EvalEvery: t.EvalEvery, CheckpointEvery: t.checkpointEvery, CheckpointInterval: t.checkpointTime, Keep: t.CheckpointKeep,
+		Files: files, Observe: view.observe,
+		Validate: func(ctx context.Context) (float64, error) {
+			return t.validationLoss(ctx, m, validation, t.EvalTokens)
+		},
+	}
+	result, err := t.dir.Train(ctx, trainer, o)
+	view.close()
+	if err != nil {
+		return nil, err
+	}
+	return t.evaluate(ctx, m, validation, result)
+}
+
+// loadCorpus reads the games: from the run's own corpus file when it is there,
+// else from the PGN, after which it writes that file.
+func (t *trainRun) loadCorpus(ctx context.Context) error {
+	path := filepath.Join(t.dir.Path(), corpusFile)
+	corpus, err := data.ReadParquet(path)
+	if err == nil {
+		t.corpus = corpus
+		b, err := os.ReadFile(filepath.Join(t.dir.Path(), reportFile))
+		if err == nil {
+			err = json.Unmarshal(b, &t.report)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the run's filter report: %w", err)
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return cli.WithHint(err, fmt.Sprintf("delete %s to read the PGN again", path))
+	}
+	if err := checkInputs(t.PGN); err != nil {
+		return err
+	}
+	for _, p := range t.PGN {
+		if p == "-" && t.resume {
+			return fmt.Errorf("the run was killed before it had read standard input: start it again without --resume")
+		}
+	}
+	if t.corpus, t.report, err = t.readPGN(ctx); err != nil {
+		return err
+	}
+	if t.report.Kept == 0 {
+		return cli.WithHint(fmt.Errorf("no game is left after the filter\n%s", t.report), "raise --max-elo or give other games")
+	}
+	table := t.report.String()
+	if t.verbose {
+		table = t.report.Verbose()
+	}
+	t.printf("%s", strings.TrimRight(table, "\n"))
+	// The report first: where the corpus is, the report is.
+	b, err := json.MarshalIndent(t.report, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteBytes(filepath.Join(t.dir.Path(), reportFile), 0o644, append(b, '\n')); err != nil {
+		return err
+	}
+	return t.corpus.WriteParquet(path)
+}
+
+func (t *trainRun) checkpointFiles() (map[string][]byte, error) {
+	tokenizer, err := t.tok.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := json.MarshalIndent(t.settings, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	report, err := json.MarshalIndent(t.report, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{data.TokenizerFile: tokenizer, "run.json": settings, reportFile: report}, nil
+}
+
+// validationLoss is the mean loss in nats a token over the first tokens of the
+// held-out games, which come in the same order every time; 0 takes all.
+func (t *trainRun) validationLoss(ctx context.Context, m *model.Model, games *data.Corpus, tokens int) (float64, error) {
+	it, err := data.NewValidation(games, t.tok, data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing})
+	if err != nil {
+		return 0, err
+	}
+	e := m.NewEvaluator()
+	var total model.Evaluation
+	var b model.Batch
+	for it.Next(&b) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		part, err := e.Evaluate(&b)
+		if err != nil {
+			return 0, err
+		}
+		total.Add(part)
+		if tokens > 0 && total.Count >= tokens {
+			break
+		}
+	}
+	if total.Count == 0 {
+		return math.NaN(), errors.New("the held-out games have no moves")
+	}
+	return total.Loss(), nil
+}
+
+// evaluate measures the finished model on the held-out games.
+func (t *trainRun) evaluate(ctx context.Context, m *model.Model, games *data.Corpus, r run.Result) (*outcome, error) {
+	t.printf("evaluating on %s held-out games", cli.Count(games.Len()))
+	loss, err := t.validationLoss(ctx, m, games, 0)
+	if err != nil {
+		return nil, err
+	}
+	quality, err := analysis.MoveQuality(ctx, m, t.tok, games, analysis.MoveQualityOptions{Positions: t.EvalPositions, Seed: t.Seed})
+	if err != nil {
+		return nil, err
+	}
+	out := &outcome{
+		Run: t.dir.Path(), Checkpoint: r.Checkpoint, Steps: r.Step, ElapsedSeconds: r.Elapsed.Seconds(),
+		Seed: t.Seed, Tokenizer: t.tok.Name(), Preset: t.Preset, Parameters: t.Model.NumParams(),
+		TrainingLoss: finite(r.Loss), ValidationLoss: loss, Moves: quality, Corpus: t.report,
+	}
+	b, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return out, atomicfile.WriteBytes(filepath.Join(t.dir.Path(), evaluationFile), 0o644, append(b, '\n'))
+}
+
+// finite makes a number fit for JSON, which has no NaN.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+// outcome is what a run ends with, as --json prints it.
+type outcome struct {
+	Run            string            `json:"run"`
+	Checkpoint     string            `json:"checkpoint"`
+	Steps          int               `json:"steps"`
+	ElapsedSeconds float64           `json:"elapsed_s"`
+	Seed           uint64            `json:"seed"`
+	Tokenizer      string            `json:"tokenizer"`
+	Preset         string            `json:"preset"`
+	Parameters     int               `json:"parameters"`
+	TrainingLoss   float64           `json:"training_loss"`
+	ValidationLoss float64           `json:"validation_loss"`
+	Moves          analysis.Moves    `json:"moves"`
+	Corpus         data.FilterReport `json:"corpus"`
+}
+
+func (o *outcome) writeText(w io.Writer) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-18s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	unit := map[string]string{"move": "move", "char": "character"}[o.Tokenizer]
+	line("steps", "%s in %s", cli.Count(o.Steps), cli.Duration(time.Duration(o.ElapsedSeconds*float64(time.Second))))
+	line("validation loss", "%.4f nats a %s (training %.4f)", o.ValidationLoss, unit, o.TrainingLoss)
+	m := o.Moves
+	n := float64(m.Positions)
+	line("move match", "%s of %s held-out positions (argmax is the move played)", cli.Percent(float64(m.Match), n), cli.Count(m.Positions))
+	line("legal moves", "%s argmax, %s at T=1", cli.Percent(float64(m.LegalArgmax), n), cli.Percent(float64(m.LegalSampled), n))
+	for _, p := range m.ByPly {
+		line("", "plies %3d-%-3d  match %6s  legal %6s argmax %6s T=1  (%s)", p.From, p.To,
+			cli.Percent(float64(p.Match), float64(p.Positions)), cli.Percent(float64(p.LegalArgmax), float64(p.Positions)),
+			cli.Percent(float64(p.LegalSampled), float64(p.Positions)), cli.Count(p.Positions))
+	}
+	line("checkpoint", "%s", o.Checkpoint)
+	line("play it", "arena --engine stockfish --temp 0.001 --model %s", o.Run)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
