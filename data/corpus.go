@@ -154,12 +154,6 @@ func (c *Corpus) Game(i int) Game {
 	}
 }
 
-// tokens appends the tokens of game i. It reads no more of the game than a
-// tokenizer may look at.
-func (c *Corpus) tokens(dst []int32, tok Tokenizer, i int) []int32 {
-	return tok.AppendGame(dst, &Game{Result: c.games.result[c.at(i)], Moves: c.Moves(i)})
-}
-
 // All returns the games in order, with their numbers.
 func (c *Corpus) All() iter.Seq2[int, Game] {
 	return func(yield func(int, Game) bool) {

@@ -102,6 +102,7 @@ type packer struct {
 	window  []waiting
 	free    [][]int32 // token slices to use again
 	current waiting   // PackBlocks: the tokens of the game at cursor, if game >= 0
+	game    Game      // what a tokenizer is shown; here because it would be allocated
 	stats   LoaderStats
 }
 
@@ -161,7 +162,8 @@ func (p *packer) tokens(game int) []int32 {
 		buf = p.free[n-1][:0]
 		p.free = p.free[:n-1]
 	}
-	return p.c.tokens(buf, p.tok, game)
+	p.game = Game{Result: p.c.games.result[p.c.at(game)], Moves: p.c.Moves(game)}
+	return p.tok.AppendGame(buf, &p.game)
 }
 
 func (p *packer) recycle(tokens []int32) { p.free = append(p.free, tokens) }
