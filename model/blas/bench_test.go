@@ -83,25 +83,18 @@ func (s benchShape) operands(rng *rand.Rand) (a []float32, lda int, b []float32,
 	return random(s.m * s.k), lda, random(s.k * s.n), ldb, make([]float32, s.m*s.n)
 }
 
-// bestRate is the highest rate in GFLOP/s of runs repeated for a time.
-func bestRate(flops float64, during time.Duration, f func()) float64 {
-	f()
-	rate := 0.0
-	for begin := time.Now(); time.Since(begin) < during; {
-		repeat := 1 + int(2e6/flops)
-		start := time.Now()
-		for range repeat {
-			f()
-		}
-		rate = max(rate, flops*float64(repeat)/float64(time.Since(start).Nanoseconds()))
+// rate is the speed of one run of f in GFLOP/s, of as many calls as fill about half
+// a millisecond.
+func rate(flops float64, f func()) float64 {
+	calls := 1 + int(1e8/flops)
+	start := time.Now()
+	for range calls {
+		f()
 	}
-	return rate
+	return flops * float64(calls) / float64(time.Since(start).Nanoseconds())
 }
 
-// benchTime is how long each figure is tried for; the best run counts, since what
-// else the machine does can only take away.
-const benchTime = 60 * time.Millisecond
-
+// benchLevels are the kernels of this machine, each in the precision it is for.
 func benchLevels() []Options {
 	var all []Options
 	for _, o := range []Options{{Level: AVX2}, {Level: AVX512}, {Level: AVX512BF16, Precision: BF16}} {
@@ -112,45 +105,41 @@ func benchLevels() []Options {
 	return all
 }
 
-// benchmarkShapes reports the rate of every shape, level and thread count as
-// GFLOP/s and as a share of the peak measured just before it, and gonum's beside.
+// benchmarkShapes reports the rate of every shape, level and thread count, also as
+// a share of the peak, with gonum's beside. Peak and product take turns, and the best
+// run of each counts: what else the machine does can only take away. Give it
+// -benchtime 30x or so.
 func benchmarkShapes(b *testing.B, shapes []benchShape, threadCounts []int) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, s := range shapes {
-		a, lda, bb, ldb, c := s.operands(rng)
+		x, ldx, y, ldy, z := s.operands(rng)
 		flops := 2 * float64(s.m) * float64(s.n) * float64(s.k)
-		name := fmt.Sprintf("%v_%dx%dx%d", s.form, s.m, s.n, s.k)
+		call := func(impl blas.Float32) func() {
+			return func() {
+				impl.Sgemm(s.form.a, s.form.b, s.m, s.n, s.k, 1, x, ldx, y, ldy, 0, z, s.n)
+			}
+		}
+		peers := 0.0
+		for range 3 {
+			peers = max(peers, rate(flops, call(gonum.Implementation{})))
+		}
 		for _, o := range benchLevels() {
 			for _, threads := range threadCounts {
 				o.Threads = threads
-				impl, err := New(o)
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.Run(fmt.Sprintf("%s/%v/threads=%d", name, o.Level, threads), func(b *testing.B) {
-					var rate, peak float64
+				impl := newImplementation(b, o)
+				b.Run(fmt.Sprintf("%v_%dx%dx%d/%v/threads=%d", s.form, s.m, s.n, s.k, o.Level, threads), func(b *testing.B) {
+					var ours, peak float64
 					for b.Loop() {
-						peak = max(peak, Peak(o.Level, o.Precision, threads, benchTime/10))
-						rate = max(rate, bestRate(flops, benchTime, func() {
-							impl.Sgemm(s.form.a, s.form.b, s.m, s.n, s.k, 1, a, lda, bb, ldb, 0, c, s.n)
-						}))
+						peak = max(peak, Peak(o.Level, o.Precision, threads, 0))
+						ours = max(ours, rate(flops, call(impl)))
 					}
-					b.ReportMetric(rate, "GFLOP/s")
-					b.ReportMetric(100*rate/peak, "%peak")
+					b.ReportMetric(ours, "GFLOP/s")
+					b.ReportMetric(100*ours/peak, "%peak")
+					b.ReportMetric(peers, "gonum-GFLOP/s")
 					b.ReportMetric(0, "ns/op")
 				})
 			}
 		}
-		b.Run(name+"/gonum", func(b *testing.B) {
-			var rate float64
-			for b.Loop() {
-				rate = max(rate, bestRate(flops, benchTime/4, func() {
-					gonum.Implementation{}.Sgemm(s.form.a, s.form.b, s.m, s.n, s.k, 1, a, lda, bb, ldb, 0, c, s.n)
-				}))
-			}
-			b.ReportMetric(rate, "GFLOP/s")
-			b.ReportMetric(0, "ns/op")
-		})
 	}
 }
 
@@ -168,7 +157,7 @@ func BenchmarkPeak(b *testing.B) {
 			b.Run(fmt.Sprintf("%v/threads=%d", o.Level, threads), func(b *testing.B) {
 				var peak float64
 				for b.Loop() {
-					peak = max(peak, Peak(o.Level, o.Precision, threads, benchTime))
+					peak = max(peak, Peak(o.Level, o.Precision, threads, 0))
 				}
 				b.ReportMetric(peak, "GFLOP/s")
 				b.ReportMetric(0, "ns/op")

@@ -20,7 +20,8 @@
 // With [BF16] both factors of a product are first rounded to bf16, which adds
 // (2v+v²) |alpha| |A||B| with v = 2^-8; magnitudes that bf16 cannot hold behave as
 // on the hardware: subnormals count as zero, and values beyond 3.39e38 become
-// infinite. Products too small to gain from bf16 stay in float32.
+// infinite. Products with fewer than 32 rows or columns, or fewer than half a million
+// multiply-adds, do not gain and stay in float32.
 //
 // Sgemm keeps to the reference BLAS where gonum's own differs: NaN and Inf in A or
 // B propagate even against zeros, alpha = 0 or k = 0 reads neither A nor B, and
@@ -113,7 +114,9 @@ type Options struct {
 	// variable TRANSCEND_BLAS and, where that is unset, the best there is.
 	Level Level
 	// Precision BF16 takes effect from level AVX512BF16 on; below, products
-	// stay in float32. Implementation.Precision tells which it is.
+	// stay in float32. Implementation.Precision tells which it is. Whether bf16
+	// is the faster depends on the CPU: some have twice the rate of float32,
+	// Sapphire Rapids half of it. Peak tells.
 	Precision Precision
 	// Threads bounds the goroutines that share one product and, together, all
 	// products of the Implementation that run at the same time. 0 is GOMAXPROCS

@@ -66,9 +66,7 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 				if l0 > 0 {
 					q.beta = 1
 				}
-				if !q.packB {
-					q.tail = q.n % q.columns
-				}
+				q.setTail()
 				j.run(q, t)
 			}
 		}

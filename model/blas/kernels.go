@@ -10,9 +10,10 @@ type kernels struct {
 	rows    int // rows of C in a tile: a panel of A is that many rows, lanes words a step
 	columns int // columns of C in a tile: a panel of B is as many words a step
 
-	gemm gemmFunc
-	wide []wideKernel // for few rows and B as it lies, fewest rows first
-	dot  []dotKernel  // for few rows and a transposed B, most rows first
+	gemm   gemmFunc
+	narrow gemmFunc     // the same for at most lanes columns
+	wide   []wideKernel // for few rows and B as it lies, fewest rows first
+	dot    []dotKernel  // for few rows and a transposed B, most rows first
 
 	packRowsA packFunc // from rows that run along k
 	packColsA packFunc // from rows that run along m

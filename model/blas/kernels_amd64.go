@@ -9,6 +9,11 @@ package blas
 //go:noescape
 func gemmAVX512_14x32(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha float32, beta float32, n int)
 
+// gemmAVX512_14x16 multiplies m rows of A by at most 16 columns of B; see gemm in gen.
+//
+//go:noescape
+func gemmAVX512_14x16(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha float32, beta float32, n int)
+
 // gemmAVX512_6x64 multiplies m rows of A by exactly 64 columns of B (n is not read).
 //
 //go:noescape
@@ -24,10 +29,20 @@ func gemmAVX512_2x128(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBl
 //go:noescape
 func gemmBF16_14x32(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha float32, beta float32, n int)
 
+// gemmBF16_14x16 multiplies m rows of A by at most 16 columns of B; see gemm in gen.
+//
+//go:noescape
+func gemmBF16_14x16(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha float32, beta float32, n int)
+
 // gemmAVX2_6x16 multiplies m rows of A by at most 16 columns of B; see gemm in gen.
 //
 //go:noescape
 func gemmAVX2_6x16(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha float32, beta float32, n int)
+
+// gemmAVX2_6x8 multiplies m rows of A by at most 8 columns of B; see gemm in gen.
+//
+//go:noescape
+func gemmAVX2_6x8(m int, k int, a *float32, aRow uintptr, aStep uintptr, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha float32, beta float32, n int)
 
 // gemmAVX2_2x32 multiplies m rows of A by exactly 32 columns of B (n is not read).
 //

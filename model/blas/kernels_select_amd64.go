@@ -27,6 +27,7 @@ func kernelsOf(level Level, p Precision) *kernels {
 		return &kernels{
 			lanes: 16, pair: 2, rows: 14, columns: 32,
 			gemm:      gemmBF16_14x32,
+			narrow:    gemmBF16_14x16,
 			packRowsA: packTransposeBF16_14,
 			packColsA: packCopyBF16_16,
 			packRowsB: packCopyBF16_32,
@@ -37,7 +38,7 @@ func kernelsOf(level Level, p Precision) *kernels {
 	case level >= AVX512:
 		return &kernels{
 			lanes: 16, pair: 1, rows: 14, columns: 32,
-			gemm: gemmAVX512_14x32,
+			gemm: gemmAVX512_14x32, narrow: gemmAVX512_14x16,
 			wide: []wideKernel{
 				{rows: 2, columns: 128, gemm: gemmAVX512_2x128},
 				{rows: 6, columns: 64, gemm: gemmAVX512_6x64},
@@ -56,7 +57,7 @@ func kernelsOf(level Level, p Precision) *kernels {
 	case level == AVX2:
 		return &kernels{
 			lanes: 8, pair: 1, rows: 6, columns: 16,
-			gemm: gemmAVX2_6x16,
+			gemm: gemmAVX2_6x16, narrow: gemmAVX2_6x8,
 			wide: []wideKernel{
 				{rows: 2, columns: 32, gemm: gemmAVX2_2x32},
 			},

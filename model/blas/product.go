@@ -55,19 +55,26 @@ func (p *product) plan(e *engine) {
 	}
 	bAcross := p.b.col == 4
 	switch {
-	case e.bf16 != nil && m >= t.minRowsBF16 && n >= t.minColumnsBF16 && k >= t.minDepthBF16:
+	case e.bf16 != nil && min(m, n) >= t.minSideBF16 && m*n*k >= t.minWorkBF16:
 		p.kernels = e.bf16
 		p.packA, p.packB = true, true
 	case !bAcross && p.a.col == 4 && m <= min(t.maxRowsDot, k/t.depthPerRowDot):
 		p.dots = true
 	default:
 		p.packB = !bAcross || m >= t.minRowsPackB
-		p.packA = p.a.col != 4 && m > p.rows && (m >= t.minRowsPackA || n >= t.minColumnsPackA)
-		if !p.packB {
-			p.tail = n % p.columns
-		}
+		// A tile of narrow vectors is low, and reads little of each row of Aᵀ.
+		p.packA = p.a.col != 4 && m > p.rows && (m*16/p.lanes >= t.minRowsPackA || n >= t.minColumnsPackA)
+		p.setTail()
 	}
 	p.depth = t.blockSteps * p.pair
+}
+
+// setTail finds the columns of a B read as it lies that do not fill whole vectors.
+func (p *product) setTail() {
+	p.tail = 0
+	if !p.packB && p.n%p.lanes != 0 {
+		p.tail = p.n % p.columns
+	}
 }
 
 // tuning is where the alternatives cross and how large the pieces are. Tests move
@@ -80,9 +87,8 @@ type tuning struct {
 	minColumnsPackA  int // if columns are fewer than this as well
 	maxRowsDot       int // rows up to which a transposed B is not packed,
 	depthPerRowDot   int // and values of k that each of them takes to be worth it
-	minRowsBF16      int // smaller products stay in float32
-	minColumnsBF16   int
-	minDepthBF16     int
+	minSideBF16      int // products with fewer rows or columns stay in float32,
+	minWorkBF16      int // and so do those of fewer multiply-adds: rounding would take too long
 
 	blockSteps  int // steps of k between two visits to C: a panel of B stays in the first-level cache
 	taskRows    int // rows and columns of C in a task: its share of A and B stays in the second
@@ -102,9 +108,8 @@ var measured = tuning{
 	minColumnsPackA:  1024,
 	maxRowsDot:       64,
 	depthPerRowDot:   8,
-	minRowsBF16:      16,
-	minColumnsBF16:   32,
-	minDepthBF16:     32,
+	minSideBF16:      32,
+	minWorkBF16:      1 << 19,
 	blockSteps:       256,
 	taskRows:         126,
 	taskColumns:      512,
@@ -285,6 +290,9 @@ func (p *product) multiplyBlock(i0, i1, j0, j1 int) {
 		depth, steps := p.block(l)
 		for j := j0; j < j1; {
 			gemm, rows, columns := p.gemm, p.rows, min(p.columns, j1-j)
+			if columns <= p.lanes {
+				gemm = p.narrow
+			}
 			var b *float32
 			bStep := p.b.row
 			if j/p.columns >= p.firstB {

@@ -33,13 +33,13 @@ func paths(t testing.TB, threads int) []path {
 		{"packed", func(u *tuning) {
 			u.minRowsPackA, u.minColumnsPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
-			u.minRowsBF16, u.minColumnsBF16, u.minDepthBF16 = 1, 1, 1
+			u.minSideBF16, u.minWorkBF16 = 1, 1
 			u.parallelWork = 1
 		}},
 		{"pieces", func(u *tuning) {
 			u.minRowsPackA, u.minColumnsPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
-			u.minRowsBF16, u.minColumnsBF16, u.minDepthBF16 = 1, 1, 1
+			u.minSideBF16, u.minWorkBF16 = 1, 1
 			u.parallelWork = 1
 			u.blockSteps, u.taskRows, u.taskColumns = 8, 14, 32
 			u.passRows, u.passColumns, u.passBlocks = 84, 64, 3
@@ -47,12 +47,12 @@ func paths(t testing.TB, threads int) []path {
 		{"direct", func(u *tuning) {
 			u.minRowsPackA, u.minColumnsPackA, u.minRowsPackB = 1<<30, 1<<30, 1<<30
 			u.maxRowsDot = 0
-			u.minRowsBF16 = 1 << 30
+			u.minSideBF16 = 1 << 30
 			u.parallelWork = 1
 		}},
 		{"dots", func(u *tuning) {
 			u.maxRowsDot, u.depthPerRowDot = 1<<30, 1
-			u.minRowsBF16 = 1 << 30
+			u.minSideBF16 = 1 << 30
 			u.parallelWork = 1
 		}},
 	}
@@ -350,7 +350,7 @@ func (p problem) inBF16(impl Implementation) bool {
 		return false
 	}
 	u := impl.e.tuning
-	return p.m >= u.minRowsBF16 && p.n >= u.minColumnsBF16 && p.k >= u.minDepthBF16
+	return min(p.m, p.n) >= u.minSideBF16 && p.m*p.n*p.k >= u.minWorkBF16
 }
 
 // flushed returns the problem with subnormal numbers in A and B replaced by zero.
@@ -563,7 +563,7 @@ func TestSgemv(t *testing.T) {
 		}
 		want, wantFailure := call(gonum.Implementation{})
 		for _, path := range paths(t, 1) {
-			if path.impl.Precision() == BF16 && path.impl.e.tuning.minRowsBF16 == 1 {
+			if path.impl.Precision() == BF16 && path.impl.e.tuning.minSideBF16 == 1 {
 				continue // as it is measured, one row is never in bf16
 			}
 			got, failure := call(path.impl)

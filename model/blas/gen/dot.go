@@ -166,7 +166,6 @@ func dotTile(k kind, r, s int, name string) {
 	ADDL(ECX, ECX)
 	Load(Param("ldc"), a)
 	MOVQ(c, b)
-	flags := name
 	for i := range r {
 		for j := 0; j < s; j += 4 {
 			x := acc(i, j)
@@ -185,7 +184,7 @@ func dotTile(k kind, r, s int, name string) {
 			}
 			VADDPS(xmm[t], xmm[x], xmm[x])
 			VMULPS(xmm[alpha], xmm[x], xmm[x])
-			skip := label("%soverwrite%d_%d", flags, i, j)
+			skip := label("%soverwrite%d_%d", name, i, j)
 			TESTL(ECX, ECX)
 			JZ(LabelRef(skip))
 			if s == 1 {

@@ -59,7 +59,7 @@ func rowAddress(i int) Mem {
 // cuts a product up never shows in the result.
 func gemm(k kind, s shape) {
 	width := s.v * k.lanes()
-	masked := s.v == 2
+	masked := s.v <= 2 // wider ones are for whole vectors only
 	sig := "func(m, k int, a *float32, aRow, aStep, aBlock uintptr, b *float32, bStep uintptr, c *float32, ldc uintptr, alpha, beta float32, n int)"
 	TEXT(fmt.Sprintf("gemm%s_%dx%d", k.name(), s.r, width), NOSPLIT, sig)
 	Pragma("noescape")
@@ -226,7 +226,9 @@ func tile(k kind, s shape, r int, masked bool) {
 		LEAQ(table, gA)
 		NEGQ(gK)
 		VMOVUPS(Mem{Base: gA, Index: gK, Scale: 4, Disp: 64}, t(1))
-		VMOVUPS(Mem{Base: gA, Index: gK, Scale: 4, Disp: 96}, t(2))
+		if v == 2 {
+			VMOVUPS(Mem{Base: gA, Index: gK, Scale: 4, Disp: 96}, t(2))
+		}
 		combine(k, r, v, label("masked%d", r), beta, func(i, j int) {
 			VMASKMOVPS(at(j), t(1+j), t(3))
 			VFMADD231PS(t(3), beta, k.reg(acc(i, j)))
@@ -253,7 +255,7 @@ func tile(k kind, s shape, r int, masked bool) {
 	Label(label("end%d", r))
 }
 
-// combine emits the loop over the rows of C, once with beta and once, where beta
+// combine emits the rows of C, once with beta and once, where beta
 // is zero and C must not be read (it may hold NaN), without.
 func combine(k kind, r, v int, name string, beta VecPhysical, add, store func(i, j int)) {
 	MOVL(NewParamAddr("beta", 84), EAX)

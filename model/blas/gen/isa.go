@@ -108,7 +108,7 @@ func evex0F38(pp, opcode byte, rm, vvvv, dst int) {
 	}})
 }
 
-// label numbers the jump targets of a function by what they are for.
+// label names a jump target by what it is for and a number.
 func label(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
 // slidingMask returns a table of 16 words of ones followed by 16 of zeros: the

@@ -10,11 +10,13 @@ import (
 func main() {
 	build.ConstraintExpr("!noasm")
 
-	for _, s := range []shape{{v: 2, r: 14}, {v: 4, r: 6}, {v: 8, r: 2}} {
+	for _, s := range []shape{{v: 2, r: 14}, {v: 1, r: 14}, {v: 4, r: 6}, {v: 8, r: 2}} {
 		gemm(avx512F32, s)
 	}
-	gemm(avx512BF16, shape{v: 2, r: 14})
-	for _, s := range []shape{{v: 2, r: 6}, {v: 4, r: 2}} {
+	for _, s := range []shape{{v: 2, r: 14}, {v: 1, r: 14}} {
+		gemm(avx512BF16, s)
+	}
+	for _, s := range []shape{{v: 2, r: 6}, {v: 1, r: 6}, {v: 4, r: 2}} {
 		gemm(avx2F32, s)
 	}
 
