@@ -421,6 +421,7 @@ func compareRows(a, b Row) int {
 	return cmp.Or(
 		compareBool(a.Scale == "", b.Scale == ""),
 		cmp.Compare(a.Scale, b.Scale),
+		cmp.Compare(a.AnchorSet, b.AnchorSet),
 		cmp.Compare(strengthOf(b), strengthOf(a)),
 		cmp.Compare(b.Score, a.Score),
 		cmp.Compare(a.Player.ID, b.Player.ID),

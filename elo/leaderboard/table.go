@@ -29,7 +29,7 @@ func (b *Board) WriteText(w io.Writer) error {
 	var out strings.Builder
 	for i := 0; i < len(b.Rows); {
 		j := i + 1
-		for j < len(b.Rows) && b.Rows[j].Scale == b.Rows[i].Scale {
+		for j < len(b.Rows) && b.Rows[j].Scale == b.Rows[i].Scale && b.Rows[j].AnchorSet == b.Rows[i].AnchorSet {
 			j++
 		}
 		if i > 0 {
