@@ -27,7 +27,7 @@ only the games that are missing.
 examples:
   arena --engine stockfish --temp 0.001
   arena --engine stockfish --level 0,1,3 --temp 0.001,0.5,1 --games 200
-  arena --engine stockfish --level 1,3,5 --movetime 100ms --max-moves 89 --no-claims --anchors paper-lichess
+  arena --engine stockfish --level 1,3,5 --movetime 100ms --max-moves 89 --no-claims --anchors paper-code
   arena --engine ./my-engine --option Hash=16 --nodes 1000 --anchor-elo 1800
   arena --engine random --model runs/max1000-move-tiny
   arena leaderboard --json

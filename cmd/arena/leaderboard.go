@@ -19,7 +19,7 @@ usage: arena leaderboard [--db FILE] [--json]
 examples:
   arena leaderboard
   arena leaderboard --db results.db --json
-  arena leaderboard --anchors paper-lichess
+  arena leaderboard --anchors paper-code
 
 flags:
 `

@@ -122,7 +122,7 @@ func (a *arena) open(ctx context.Context) error {
 func (a *arena) openModel() error {
 	dir := a.settings.model
 	if dir == "" {
-		newest, err := run.Newest(runsDir)
+		newest, err := run.NewestTrained(runsDir)
 		if err != nil {
 			return cli.WithHint(fmt.Errorf("no model: %w", err), "train one with chesstrain, or name one with --model DIR")
 		}
@@ -230,6 +230,10 @@ func (a *arena) tryEngine(ctx context.Context, path string, level *int) (opponen
 	}
 	factory := func(ctx context.Context) (engine.Player, error) { return engine.StartUCI(ctx, config) }
 	p, err := factory(ctx)
+	var crash *engine.CrashError
+	if errors.As(err, &crash) && crash.During == "uci" {
+		err = cli.WithHint(err, "is it a UCI engine? start it by hand and type uci: it should answer uciok")
+	}
 	if err != nil {
 		return opponent{}, err
 	}
@@ -272,7 +276,11 @@ func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pai
 	if a.policy.String() != "forfeit-after-5" {
 		name += " " + a.policy.String()
 	}
-	subjectID, err := a.store.EnsurePlayer(ctx, leaderboard.Player{Name: name, Spec: p.Spec()})
+	// The name says where the checkpoint lies; the hash of its weights is what
+	// makes it this player, wherever it is moved.
+	spec := p.Spec()
+	delete(spec, leaderboard.SpecName)
+	subjectID, err := a.store.EnsurePlayer(ctx, leaderboard.Player{Name: name, Spec: spec})
 	if err != nil {
 		return nil, err
 	}
@@ -424,7 +432,7 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 			if errors.As(err, &failure) && failure.Player == 0 {
 				by = leaderboard.ByPlayer
 			}
-			v.status.Printf("warning: game %d is void and will be played again: %v", slot+1, err)
+			v.status.Printf("warning: game %d is void: %v", slot+1, err)
 			if err := a.store.RecordVoid(context.WithoutCancel(ctx), p.matchID, slot, by, cause, err); err != nil {
 				v.status.Printf("warning: %v", err)
 			}

@@ -286,6 +286,9 @@ func (s *settings) complete() error {
 	case s.EvalEvery < 0 || s.EvalTokens < 0 || s.EvalPositions < 0 || s.CheckpointKeep < 0 || s.MinPlies < 0:
 		return cli.Usagef("--eval-every, --eval-tokens, --eval-positions, --keep and --min-plies must not be negative")
 	}
+	if err := t.Validate(); err != nil {
+		return cli.Usagef("%w", err)
+	}
 	if s.EvalEvery == 0 {
 		s.EvalEvery = 100
 		if t.Steps > 0 {

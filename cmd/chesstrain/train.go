@@ -69,6 +69,9 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 		if ctx.Err() != nil {
 			return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), t.resumeCommand())
 		}
+		if _, latest := model.LatestCheckpoint(dir.Path()); latest == nil {
+			err = cli.WithHint(err, t.resumeCommand())
+		}
 		return err
 	}
 	if o.json {
@@ -209,6 +212,8 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	}
 	trainer, err := t.dir.Resume(loader)
 	switch {
+	case errors.Is(err, model.ErrCheckpoint):
+		return nil, cli.WithHint(err, "delete the checkpoint that is named there: the run then continues from the one before, or from its beginning")
 	case err == nil:
 		t.printf("resuming %s at step %s", t.dir.Path(), cli.Count(trainer.StepsDone()))
 	case errors.Is(err, fs.ErrNotExist):
@@ -235,6 +240,7 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	view := newView(t)
 	o := run.Options{
 		Budget: time.Duration(t.Time), Start: t.began,
+		Patience:  10 * time.Minute,
 		EvalEvery: t.EvalEvery, CheckpointEvery: t.checkpointEvery, CheckpointInterval: t.checkpointTime, Keep: t.CheckpointKeep,
 		Files: files, Observe: view.observe,
 		Validate: func(ctx context.Context) (float64, error) {
@@ -279,14 +285,21 @@ func (t *trainRun) loadCorpus(ctx context.Context) error {
 	if t.corpus, t.report, err = t.readPGN(ctx); err != nil {
 		return err
 	}
-	if t.report.Kept == 0 {
-		return cli.WithHint(fmt.Errorf("no game is left after the filter\n%s", t.report), "raise --max-elo or give other games")
-	}
 	table := t.report.String()
 	if t.verbose {
 		table = t.report.Verbose()
 	}
 	t.printf("%s", strings.TrimRight(table, "\n"))
+	if t.report.Kept == 0 {
+		var why []string
+		for _, d := range t.report.Dropped {
+			if d.Count > 0 {
+				why = append(why, fmt.Sprintf("%s dropped by %s", cli.Count(d.Count), d.Rule))
+			}
+		}
+		err := fmt.Errorf("no game is left of %s (%s)", cli.Count(t.report.Seen), strings.Join(append(why, cli.Count(t.report.Errors)+" broken"), ", "))
+		return cli.WithHint(err, "raise --max-elo or give other games; --verbose shows examples")
+	}
 	// The report first: where the corpus is, the report is.
 	b, err := json.MarshalIndent(t.report, "", "  ")
 	if err != nil {

@@ -41,7 +41,7 @@ func (v *view) close() { v.status.Close() }
 func (v *view) observe(e run.Event) {
 	v.status.Set(e.Fraction, " "+v.line(e))
 	if e.Warning != nil {
-		v.status.Printf("warning: no checkpoint written, training goes on: %v", e.Warning)
+		v.status.Printf("warning: no checkpoint was written; trying again later: %v", e.Warning)
 	}
 	switch {
 	case e.Validated:

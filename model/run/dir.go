@@ -135,6 +135,19 @@ func (d *Dir) Close() error { return d.lock.Close() }
 
 // Newest returns the run below parent that was worked on last.
 func Newest(parent string) (string, error) {
+	return newest(parent, func(string) bool { return true })
+}
+
+// NewestTrained returns, of the runs below parent that have a checkpoint, the
+// one that was worked on last.
+func NewestTrained(parent string) (string, error) {
+	return newest(parent, func(path string) bool {
+		_, err := model.LatestCheckpoint(path)
+		return err == nil
+	})
+}
+
+func newest(parent string, wanted func(path string) bool) (string, error) {
 	entries, err := os.ReadDir(parent)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("run: %w", err)
@@ -142,7 +155,7 @@ func Newest(parent string) (string, error) {
 	best, bestTime := "", int64(-1)
 	for _, e := range entries {
 		path := filepath.Join(parent, e.Name())
-		if _, err := os.Stat(filepath.Join(path, settingsFile)); err != nil {
+		if _, err := os.Stat(filepath.Join(path, settingsFile)); err != nil || !wanted(path) {
 			continue
 		}
 		t := lastChange(path)

@@ -139,6 +139,15 @@ func TestDirectories(t *testing.T) {
 	if got, err := Newest(parent); err != nil || got != path {
 		t.Errorf("newest = %s, %v; want %s", got, err, path)
 	}
+	if got, err := NewestTrained(parent); !errors.Is(err, ErrNoRun) {
+		t.Errorf("newest trained = %s, %v; none has a checkpoint", got, err)
+	}
+	if err := newTrainer(t, 1).Save(filepath.Join(parent, "b", model.CheckpointName(0)), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := NewestTrained(parent); err != nil || filepath.Base(got) != "b" {
+		t.Errorf("newest trained = %s, %v; want b", got, err)
+	}
 }
 
 func TestTrainWritesMetricsAndCheckpoints(t *testing.T) {
@@ -285,6 +294,21 @@ func TestTrainingOutlivesAFailedCheckpoint(t *testing.T) {
 	r, err := d.Train(context.Background(), newTrainer(t, 5), o)
 	if err == nil || r.Step != 5 || warnings != 2 {
 		t.Errorf("step %d, %d warnings, error %v; want 5 steps, 2 warnings and the last save's error", r.Step, warnings, err)
+	}
+	// With patience the end waits for what is in the way to be removed.
+	warnings = 0
+	o.CheckpointEvery = 0
+	o.Patience, o.retryAfter = time.Hour, time.Nanosecond
+	o.Observe = func(e Event) {
+		if e.Warning != nil {
+			if warnings++; warnings == 3 {
+				delete(o.Files, "../escape")
+			}
+		}
+	}
+	r, err = d.Train(context.Background(), newTrainer(t, 5), o)
+	if err != nil || warnings != 3 || filepath.Base(r.Checkpoint) != model.CheckpointName(5) {
+		t.Errorf("checkpoint %q after %d warnings, %v; want that of step 5 after 3", r.Checkpoint, warnings, err)
 	}
 }
 

@@ -40,6 +40,13 @@ type Options struct {
 	CheckpointInterval time.Duration // time between checkpoints; 0: only at the end
 	Keep               int           // newest checkpoints kept; 0: all
 
+	// Patience is how long the end of a run waits, trying again and again, when
+	// the last checkpoint cannot be written: on a full disk, what was trained
+	// must not be lost before somebody made room.
+	Patience time.Duration
+	// retryAfter is the time between these tries; 0: ten seconds.
+	retryAfter time.Duration
+
 	// Validate returns the validation loss in nats a token.
 	Validate func(context.Context) (float64, error)
 	// Files are put into every checkpoint beside the model.
@@ -67,7 +74,7 @@ type Event struct {
 	Validated      bool    // a validation was made after this step
 	ValidationLoss float64 // the newest; NaN before the first
 	Checkpoint     string  // set when a checkpoint was written after this step
-	Warning        error   // a checkpoint could not be written; training goes on
+	Warning        error   // a checkpoint could not be written; another try follows
 }
 
 // Result is how a run ended.
@@ -202,7 +209,7 @@ func (l *loop) run(ctx context.Context) (Result, error) {
 	}
 	// The checkpoint first: the validation may take long, and must not be able
 	// to lose what was trained.
-	if err := l.save(); err != nil {
+	if err := l.saveLast(ctx); err != nil {
 		return l.result(), err
 	}
 	e := l.event(l.window.last)
@@ -280,6 +287,28 @@ func (l *loop) save() error {
 		return model.PruneCheckpoints(l.dir.path, l.o.Keep)
 	}
 	return nil
+}
+
+// saveLast is save with the run's patience.
+func (l *loop) saveLast(ctx context.Context) error {
+	wait := l.o.retryAfter
+	if wait == 0 {
+		wait = 10 * time.Second
+	}
+	for began := time.Now(); ; {
+		err := l.save()
+		if err == nil || time.Since(began) >= l.o.Patience {
+			return err
+		}
+		e := l.event(l.window.last)
+		e.Warning = err
+		l.o.Observe(e)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
 }
 
 func (l *loop) validate(ctx context.Context, e *Event) error {
