@@ -92,3 +92,5 @@ func realData(t testing.TB) string {
 	}
 	return dir
 }
+
+func rng(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
