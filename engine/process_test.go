@@ -4,13 +4,13 @@ package engine
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -106,40 +106,34 @@ func cmdline(pid int) string {
 func isGuard(pid int) bool      { return strings.Contains(cmdline(pid), guardScript) }
 func isGrandchild(pid int) bool { return strings.Contains(cmdline(pid), "-hold") }
 
-// TestThreadExit starts an engine from a goroutine whose thread then ends. A
-// parent-death signal tied to that thread would kill the engine.
+// TestThreadExit ends threads of this process while engines run. The parent-death
+// signal goes by threads: were an engine forked on one that ends, it would die.
 func TestThreadExit(t *testing.T) {
-	engines := make(chan *UCI)
-	tid := make(chan int, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		tid <- unix.Gettid()
-		c, err := StartUCI(context.Background(), fake())
-		if err != nil {
-			t.Error(err)
-		}
-		engines <- c
-	}()
-	c := <-engines
-	if c == nil {
-		return
-	}
-	defer c.Close()
-	// The end of a thread cannot be waited for, but it can be seen.
-	task := fmt.Sprintf("/proc/self/task/%d", <-tid)
-	for range 10_000 {
-		if _, err := os.Stat(task); err != nil {
-			break
-		}
-		runtime.Gosched()
-	}
-	g := newGame(t, "")
 	for range 20 {
-		if err := g.Make(mustMove(t, c, g, Limit{Depth: 1}).Move); err != nil {
-			t.Fatal(err)
+		c := start(t, fake())
+		// That the right thread ends is rare; what prevents it can be seen always.
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+			if strings.Contains(stack, "(*process).run(") && !strings.Contains(stack, "locked to thread") {
+				t.Fatalf("the goroutine that forked is not tied to its thread:\n%s", stack)
+			}
 		}
+		var wg sync.WaitGroup
+		// As many as there are threads without work, and more.
+		for range 20 {
+			wg.Go(runtime.LockOSThread) // never unlocked: the thread ends with the goroutine
+		}
+		wg.Wait()
+		// The end of a thread cannot be waited for; the moves give it some time.
+		g := newGame(t, "")
+		for range 20 {
+			if err := g.Make(mustMove(t, c, g, Limit{Depth: 1}).Move); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantNoError(t, c.Close())
 	}
-	wantNoError(t, c.Close())
 }
 
 // TestEscapedGrandchild: a descendant that left the process group and holds the

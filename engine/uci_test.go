@@ -518,16 +518,30 @@ func TestScore(t *testing.T) {
 		if latency, ok := r.Latency(); !ok || latency != r.Elapsed-3*time.Millisecond {
 			t.Errorf("latency %v, %v", latency, ok)
 		}
-		// The next search starts with none.
-		c.mu.Lock()
-		c.searching = true
-		c.mu.Unlock()
+	})
+	t.Run("of another search", func(t *testing.T) {
+		c := start(t, fake("-scores", "string nothing"))
 		c.line([]byte("info depth 9 score cp 1"), false)
-		c.mu.Lock()
-		c.searching = false
-		c.mu.Unlock()
-		if r = mustMove(t, c, newGame(t, ""), Limit{Depth: 1}); r.Score.Depth != 5 {
-			t.Errorf("got %+v", r.Score)
+		if s := c.info.score(); s != nil {
+			t.Errorf("got %+v while idle", s)
+		}
+		c.info.keep([]byte("depth 9 score cp 1"))
+		if r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1}); r.Score != nil {
+			t.Errorf("got %+v of the search before", r.Score)
+		}
+	})
+	t.Run("before readyok", func(t *testing.T) {
+		c := &UCI{wake: make(chan struct{}, 1), pings: 1, searching: true}
+		c.line([]byte("info depth 9 score cp 1"), false)
+		c.line([]byte("bestmove e2e4"), false)
+		if s := c.info.score(); s != nil || !c.searching {
+			t.Errorf("got %+v, searching %v", s, c.searching)
+		}
+		c.line([]byte("readyok"), false)
+		c.line([]byte("info depth 2 score cp 2"), false)
+		c.line([]byte("bestmove e2e4"), false)
+		if s := c.info.score(); s == nil || s.Depth != 2 || c.searching {
+			t.Errorf("got %+v, searching %v", s, c.searching)
 		}
 	})
 	t.Run("flood", func(t *testing.T) {
@@ -586,6 +600,28 @@ func TestCommands(t *testing.T) {
 	defer mu.Unlock()
 	if !reflect.DeepEqual(sent, want) {
 		t.Errorf("sent\n%s\nwant\n%s", strings.Join(sent, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestTrace: every line goes through, in order and without its line break.
+func TestTrace(t *testing.T) {
+	var mu sync.Mutex
+	var lines []string
+	cfg := fake("-crlf", "-no-options", "-scores", "depth 1 score cp 5")
+	cfg.Trace = func(sent bool, line []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		lines = append(lines, map[bool]string{true: "> ", false: "< "}[sent]+string(line))
+	}
+	c := start(t, cfg)
+	r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+	wantNoError(t, c.Close())
+	want := []string{
+		"> uci", "< id name Fake 1.0", "< id author nobody", "< uciok", "> isready", "< readyok",
+		"> position startpos", "> isready", "> go depth 1", "< readyok", "< info depth 1 score cp 5", "< bestmove " + r.Text, "> quit",
+	}
+	if !reflect.DeepEqual(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 }
 
