@@ -87,6 +87,7 @@ func newNetwork(m *Model, pool *pool, training bool) *network {
 		n = m.cfg.Layers
 	}
 	nw.blocks = make([]blockActs, n)
+	nw.head.chunkRows = lossRows(m.cfg.Vocab)
 	return nw
 }
 
@@ -130,7 +131,6 @@ func (nw *network) resize(rows, context int) {
 	nw.hidden = grow(nw.hidden, n*4*c)
 
 	h := &nw.head
-	h.chunkRows = lossRows(nw.cfg.Vocab)
 	k := min(h.chunkRows, n)
 	h.index = grow(h.index, n)
 	h.x = grow(h.x, k*c)

@@ -239,6 +239,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 			count := batches[0].targetCount() + batches[1].targetCount()
 			g := newParams(cfg)
 			nw := newNetwork(m, newPool(), true)
+			nw.head.chunkRows = 5 // so that the loss takes several chunks
 			for _, b := range batches {
 				nw.lossAndGradient(b, g, 1/float64(count))
 			}
@@ -298,10 +299,17 @@ func TestGradientsOfLongSegments(t *testing.T) {
 	g := newParams(cfg)
 	newNetwork(m, newPool(), true).lossAndGradient(b, g, 1)
 	ref := newReference(m)
+	checkDerivatives(t, g, ref, b, 3)
+}
+
+// checkDerivatives compares the gradient g of the summed loss with central
+// differences of the reference, in some random directions for each tensor.
+func checkDerivatives(t *testing.T, g *params, ref *reference, b *Batch, directions int) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(6, 6))
-	for _, tensor := range g.tensors(cfg) {
+	for _, tensor := range g.tensors(ref.cfg) {
 		w := ref.w[tensor.Name]
-		for range 3 {
+		for range directions {
 			const h = 1e-5
 			direction := make([]float64, len(w))
 			var got, scale float64

@@ -104,7 +104,7 @@ func TestSamplerAgainstExactProbabilities(t *testing.T) {
 		{Sampling{Temperature: 1.3, TopP: 0.8}, allow},
 		{Sampling{Temperature: 0.7, TopK: 12, TopP: 0.9}, allow},
 	} {
-		const draws = 200_000
+		const draws = 50_000
 		counts := make([]int, len(logits))
 		for range draws {
 			counts[c.s.Sample(logits, c.allow, rng)]++
