@@ -43,7 +43,7 @@ func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
 	}
 	const kills = 20
 	flags := []string{"--pgn", sample, "--max-elo", "900", "--layers", "2", "--heads", "2", "--width", "32",
-		"--context", "64", "--rows", "4", "--steps", "1500", "--eval-every", "200", "--eval-tokens", "500",
+		"--context", "64", "--rows", "4", "--steps", "500", "--eval-every", "70", "--eval-tokens", "500",
 		"--eval-positions", "20", "--checkpoint-every", "7", "--keep", "2", "--seed", "7", "--quiet"}
 	start := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(bin, args...)
@@ -99,7 +99,7 @@ func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
 		t.Fatalf("last run: %v\n%s", err, last.Stderr)
 	}
 
-	name := model.CheckpointName(1500)
+	name := model.CheckpointName(500)
 	for _, file := range []string{"model.safetensors", "optimizer.safetensors"} {
 		want, err := os.ReadFile(filepath.Join(dir, "undisturbed", name, file))
 		if err != nil {

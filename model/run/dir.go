@@ -194,9 +194,11 @@ func FreeName(parent, name string) string {
 	}
 }
 
-// trimMetrics drops from the metrics what was recorded after step, and a last
-// line that a killed process left unfinished: those steps are made again.
-func trimMetrics(path string, step int) error {
+// trimMetrics drops from the metrics what will be recorded again by a run that
+// continues from step: what came after it, a last line that a killed process
+// left unfinished and, when the run is done, the last validation, which is made
+// after the last checkpoint.
+func trimMetrics(path string, step int, done bool) error {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -207,9 +209,13 @@ func trimMetrics(path string, step int) error {
 	var kept strings.Builder
 	for line := range strings.Lines(string(b)) {
 		var m struct {
-			Step int `json:"step"`
+			Step       int      `json:"step"`
+			Validation *float64 `json:"validation_loss"`
 		}
 		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &m) != nil || m.Step > step {
+			continue
+		}
+		if done && m.Step == step && m.Validation != nil {
 			continue
 		}
 		kept.WriteString(line)

@@ -193,6 +193,9 @@ func TestTrainWritesMetricsAndCheckpoints(t *testing.T) {
 	if err != nil || again.Step != 10 || again.Tokens != 0 {
 		t.Errorf("training a finished run: %+v, %v", again, err)
 	}
+	if steps, validations := metricSteps(t, d); len(steps) != 10 || validations != 3 {
+		t.Errorf("metrics of %d steps and %d validations after training a finished run, want 10 and 3", len(steps), validations)
+	}
 }
 
 func TestInterruptedRunContinuesExactly(t *testing.T) {

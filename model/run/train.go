@@ -117,7 +117,7 @@ func (d *Dir) Train(ctx context.Context, t *model.Trainer, o Options) (Result, e
 		return Result{}, err
 	}
 	path := filepath.Join(d.path, metricsFile)
-	if err := trimMetrics(path, t.StepsDone()); err != nil {
+	if err := trimMetrics(path, t.StepsDone(), l.done()); err != nil {
 		return Result{}, err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
