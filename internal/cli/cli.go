@@ -79,7 +79,13 @@ func Fail(stderr io.Writer, program string, err error) int {
 	if errors.Is(err, pflag.ErrHelp) {
 		return ExitOK
 	}
-	fmt.Fprintf(stderr, "%s: error: %v\n", program, err)
+	// Being stopped is no error of anybody.
+	interrupted := errors.Is(err, context.Canceled)
+	if interrupted {
+		fmt.Fprintf(stderr, "%s: interrupted\n", program)
+	} else {
+		fmt.Fprintf(stderr, "%s: error: %v\n", program, err)
+	}
 	for _, h := range Hints(err) {
 		fmt.Fprintf(stderr, "%s: hint: %s\n", program, h)
 	}
@@ -87,7 +93,7 @@ func Fail(stderr io.Writer, program string, err error) int {
 	switch {
 	case errors.As(err, &usage):
 		return ExitUsage
-	case errors.Is(err, context.Canceled):
+	case interrupted:
 		return ExitInterrupted
 	}
 	return ExitFailure

@@ -26,7 +26,7 @@ func TestFail(t *testing.T) {
 	}{
 		{errors.New("no room"), ExitFailure, "x: error: no room\n"},
 		{Usagef("bad flag"), ExitUsage, "x: error: bad flag\n"},
-		{fmt.Errorf("stopped: %w", context.Canceled), ExitInterrupted, "x: error: stopped: context canceled\n"},
+		{fmt.Errorf("stopped: %w", context.Canceled), ExitInterrupted, "x: interrupted\n"},
 		{fmt.Errorf("outer: %w", WithHint(Usagef("inner"), "do this")), ExitUsage, "x: error: outer: inner\nx: hint: do this\n"},
 		{fmt.Errorf("playing: %w", hinting{}), ExitFailure, "x: error: playing: it broke\nx: hint: mend it\n"},
 		{errors.Join(errors.New("a"), WithHint(errors.New("b"), "c")), ExitFailure, "x: error: a\nb\nx: hint: c\n"},
