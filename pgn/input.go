@@ -126,7 +126,7 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 		}
 		d := *decoder
 		if err := d.Reset(br); err != nil {
-			return nil, in.wrap(err)
+			return nil, in.wrap(err, 0)
 		}
 		in.text = d
 	case "gzip":
@@ -135,7 +135,7 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
-			return nil, in.wrap(err)
+			return nil, in.wrap(err, 0)
 		}
 		in.text = d
 	case "bzip2":
@@ -152,15 +152,16 @@ func (in *input) shut() error {
 	return in.closeRaw()
 }
 
-// wrap says what an error that ended the text means, and what can be done.
-func (in *input) wrap(err error) error {
+// wrap says what an error that ended the text after so many games means, and
+// what can be done.
+func (in *input) wrap(err error, games int) error {
 	if raw := in.raw.err.Load(); raw != nil {
 		err = *raw
 	} else if in.format != "" {
-		what := fmt.Sprintf("the %s data is damaged (check it with %s -t, fetch it again)", in.format, in.format)
+		what := fmt.Sprintf("the %s data is damaged after game %d (check it with %s -t, fetch it again)", in.format, games, in.format)
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			what = fmt.Sprintf("the %s data is cut off (fetch the file again for the rest)", in.format)
+			what = fmt.Sprintf("the %s data is cut off after game %d (fetch it again for the rest)", in.format, games)
 		case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 			what = fmt.Sprintf("the zstd data needs a window of more than %d MiB (decompress it with zstd -dc --long=31 and read standard input)", maxZstdWindow>>20)
 		}
@@ -219,7 +220,11 @@ func expand(paths []string) (names []string, size int64, err error) {
 func check(name string) (int64, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return 0, fmt.Errorf("pgn: %w", err)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // "stat" would tell nobody anything
+		}
+		return 0, fmt.Errorf("pgn: open %s: %w", name, err)
 	}
 	switch {
 	case info.IsDir():

@@ -149,7 +149,8 @@ func TestCutOff(t *testing.T) {
 				got = scan(t, r)
 				err = r.Err()
 			}
-			if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "pgn: read file: the "+test.format+" data is cut off") {
+			message := fmt.Sprintf("pgn: read file: the %s data is cut off after game %d (fetch it again for the rest): unexpected EOF", test.format, len(got))
+			if !errors.Is(err, io.ErrUnexpectedEOF) || err.Error() != message {
 				t.Fatalf("%s cut at %d of %d: %v", test.format, cut, len(test.data), err)
 			}
 			// A game is there when its marker is.
@@ -228,9 +229,9 @@ func TestDamage(t *testing.T) {
 		name, want string
 		data       []byte
 	}{
-		{"damaged", "the zstd data is damaged (check it with zstd -t, fetch it again)", damaged},
-		{"followed by text", "the zstd data is damaged", join(data, []byte("[Event \"more\"]"))},
-		{"gzip header", "the gzip data is damaged (check it with gzip -t", []byte("\x1f\x8bAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")},
+		{"damaged", "the zstd data is damaged after game ", damaged},
+		{"followed by text", "the zstd data is damaged after game 3000", join(data, []byte("[Event \"more\"]"))},
+		{"gzip header", "the gzip data is damaged after game 0 (check it with gzip -t", []byte("\x1f\x8bAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")},
 		{"window", "the zstd data needs a window of more than 128 MiB (decompress it with zstd -dc --long=31", zstdData(t, text, zstd.WithWindowSize(256<<20))},
 	} {
 		var games []string
@@ -346,7 +347,7 @@ func TestOpenErrors(t *testing.T) {
 		is    error
 	}{
 		{nil, "pgn: no file to read", nil},
-		{[]string{good, filepath.Join(dir, "gone.pgn")}, "pgn: stat " + filepath.Join(dir, "gone.pgn") + ": no such file or directory", fs.ErrNotExist},
+		{[]string{good, filepath.Join(dir, "gone.pgn")}, "pgn: open " + filepath.Join(dir, "gone.pgn") + ": no such file or directory", fs.ErrNotExist},
 		{[]string{filepath.Join(dir, "*.pgn")}, "pgn: open " + filepath.Join(dir, "*.pgn") + ": no file matches: file does not exist", fs.ErrNotExist},
 		{[]string{filepath.Join(dir, "[")}, "pgn: open " + filepath.Join(dir, "[") + ": syntax error in pattern", filepath.ErrBadPattern},
 		{[]string{dir}, "pgn: open " + dir + ": it is a directory: name its files, as in " + filepath.Join(dir, "*.pgn"), nil},

@@ -166,7 +166,7 @@ func TestHostile(t *testing.T) {
 		{"half tags", "[A \"x\n", -1},
 		{"tags and empty lines", "[A \"x\"]\n\n[B \"y\"]\n\n", 1},
 	} {
-		n := 8 << 20 / len(test.piece)
+		n := 4 << 20 / len(test.piece)
 		want := 1 + n*test.games
 		if test.games < 0 {
 			want = 2

@@ -155,7 +155,7 @@ func TestAgainstNotnil(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a few thousand games with a slow peer")
 	}
-	all, texts := samples(t, 300)
+	all, texts := samples(t, 220)
 	positions := 0
 	for i, g := range all {
 		update, err := chess.PGN(strings.NewReader(texts[i]))

@@ -201,7 +201,7 @@ func (r *Reader) endInput() error {
 	r.in = nil
 	in.shut() // a file that was only read has no data to lose when it is closed
 	if err := r.split.w.err; err != nil && err != io.EOF {
-		return in.wrap(err)
+		return in.wrap(err, r.number)
 	}
 	return nil
 }
