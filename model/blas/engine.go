@@ -54,7 +54,7 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 		j.run(p, t)
 		return
 	}
-	passDepth := t.passBlocks * p.depth
+	passDepth := p.passDepth(t)
 	for j0 := 0; j0 < n; j0 += t.passColumns {
 		for l0 := 0; l0 < k; l0 += passDepth {
 			for i0 := 0; i0 < m; i0 += t.passRows {

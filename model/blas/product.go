@@ -61,12 +61,21 @@ func (p *product) plan(e *engine) {
 	case !bAcross && p.a.col == 4 && m <= min(t.maxRowsDot, k/t.depthPerRowDot):
 		p.dots = true
 	default:
-		p.packB = !bAcross || m >= t.minRowsPackB
 		// A tile of narrow vectors is low, and reads little of each row of Aᵀ.
-		p.packA = p.a.col != 4 && m > p.rows && (m*16/p.lanes >= t.minRowsPackA || n >= t.minColumnsPackA)
+		p.packA = p.a.col != 4 && min(m, n) >= t.minSidePackA && m*n*16/p.lanes >= t.minAreaPackA
+		p.packB = !bAcross || m >= t.minRowsPackB || p.packA
 		p.setTail()
 	}
 	p.depth = t.blockSteps * p.pair
+}
+
+// passDepth returns how many values of k a pass takes: whole blocks.
+func (p *product) passDepth(t *tuning) int {
+	across := min(p.n, t.passColumns)
+	if p.packA {
+		across += min(p.m, t.passRows)
+	}
+	return p.depth * max(1, t.passWords/(across*t.blockSteps))
 }
 
 // setTail finds the columns of a B read as it lies that do not fill whole vectors.
@@ -83,8 +92,8 @@ type tuning struct {
 	parallelWork     int // multiply-adds that are worth waking a goroutine for
 	parallelElements int // elements of B that are, where each is used few times
 	minRowsPackB     int // fewer rows read B as it lies, if its rows run along n
-	minRowsPackA     int // fewer rows read A as it lies, even if its rows run along m,
-	minColumnsPackA  int // if columns are fewer than this as well
+	minSidePackA     int // smaller C reads A as it lies, even if its rows run along m,
+	minAreaPackA     int // and so does C of fewer elements
 	maxRowsDot       int // rows up to which a transposed B is not packed,
 	depthPerRowDot   int // and values of k that each of them takes to be worth it
 	minSideBF16      int // products with fewer rows or columns stay in float32,
@@ -93,10 +102,11 @@ type tuning struct {
 	blockSteps  int // steps of k between two visits to C: a panel of B stays in the first-level cache
 	taskRows    int // rows and columns of C in a task: its share of A and B stays in the second
 	taskColumns int
-	// Extents of A, B and C that are packed in one pass, and so the size of the
-	// buffers: 4 MiB each. Larger products take several passes.
+	// Extents of C in one pass, and so the size of the buffers: 4 MiB each at most.
+	// Larger products take several passes, and so do those of which more than
+	// passWords would be packed at a time, which the second-level cache should hold.
 	passRows, passColumns int
-	passBlocks            int // of blockSteps
+	passWords             int
 }
 
 // measured are the borders found on a Sapphire Rapids core.
@@ -104,8 +114,8 @@ var measured = tuning{
 	parallelWork:     2 << 20,
 	parallelElements: 1 << 18,
 	minRowsPackB:     257,
-	minRowsPackA:     2048,
-	minColumnsPackA:  1024,
+	minSidePackA:     128,
+	minAreaPackA:     1 << 18,
 	maxRowsDot:       64,
 	depthPerRowDot:   8,
 	minSideBF16:      32,
@@ -115,7 +125,7 @@ var measured = tuning{
 	taskColumns:      512,
 	passRows:         4032,
 	passColumns:      4096,
-	passBlocks:       1,
+	passWords:        1 << 18,
 }
 
 // layOut fixes tasks and buffers of a job from its product.

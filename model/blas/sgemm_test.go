@@ -31,21 +31,21 @@ func paths(t testing.TB, threads int) []path {
 	}{
 		{"default", func(*tuning) {}},
 		{"packed", func(u *tuning) {
-			u.minRowsPackA, u.minColumnsPackA, u.minRowsPackB = 0, 0, 0
+			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
 			u.parallelWork = 1
 		}},
 		{"pieces", func(u *tuning) {
-			u.minRowsPackA, u.minColumnsPackA, u.minRowsPackB = 0, 0, 0
+			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
 			u.parallelWork = 1
 			u.blockSteps, u.taskRows, u.taskColumns = 8, 14, 32
-			u.passRows, u.passColumns, u.passBlocks = 84, 64, 3
+			u.passRows, u.passColumns, u.passWords = 84, 64, 1000
 		}},
 		{"direct", func(u *tuning) {
-			u.minRowsPackA, u.minColumnsPackA, u.minRowsPackB = 1<<30, 1<<30, 1<<30
+			u.minSidePackA, u.minRowsPackB = 1<<30, 1<<30
 			u.maxRowsDot = 0
 			u.minSideBF16 = 1 << 30
 			u.parallelWork = 1
@@ -376,7 +376,7 @@ func TestLarge(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(9, 10))
 	for _, s := range []benchShape{
-		{formNN, 300, 70, 1100}, {formTN, 130, 1100, 270}, {formTN, 2060, 40, 300}, {formNT, 40, 4200, 40}, {formTT, 260, 270, 290},
+		{formNN, 300, 70, 1100}, {formTN, 260, 1100, 270}, {formTN, 2060, 140, 300}, {formNT, 40, 4200, 40}, {formTT, 260, 270, 290},
 	} {
 		p := newProblem(rng, s.form.a, s.form.b, s.m, s.n, s.k, 1, 0.5, true)
 		want, products, old := p.reference()
