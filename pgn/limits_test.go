@@ -40,6 +40,9 @@ func (r *repeated) Read(b []byte) (int, error) {
 // A game that is too large is a broken game, nobody needs the memory for it, and
 // the games around it are read.
 func TestTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of megabytes of text")
+	}
 	const mb = 1 << 20
 	text := strings.NewReader
 	for _, test := range []struct {
@@ -166,7 +169,11 @@ func TestHostile(t *testing.T) {
 		{"half tags", "[A \"x\n", -1},
 		{"tags and empty lines", "[A \"x\"]\n\n[B \"y\"]\n\n", 1},
 	} {
-		n := 4 << 20 / len(test.piece)
+		size := 4 << 20
+		if testing.Short() {
+			size = 1 << 20
+		}
+		n := size / len(test.piece)
 		want := 1 + n*test.games
 		if test.games < 0 {
 			want = 2
