@@ -261,7 +261,7 @@ func TestFingerprint(t *testing.T) {
 		"time control": func(g *Game) { g.TimeControl += "x" },
 		"date":         func(g *Game) { g.Date += "x" },
 		"site":         func(g *Game) { g.Site += "x" },
-		"text moved":   func(g *Game) { g.TimeControl, g.Date = g.TimeControl+"ab", g.Date },
+		"text moved":   func(g *Game) { g.TimeControl += "ab" },
 		"text moved 2": func(g *Game) { g.TimeControl, g.Date = g.TimeControl+"a", "b"+g.Date },
 		"last move":    func(g *Game) { g.Moves = g.Moves[:19] },
 		"first move":   func(g *Game) { g.Moves[0] ^= 1 },

@@ -1,0 +1,189 @@
+package data
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"transcend/model"
+	"transcend/pgn"
+)
+
+// benchmarkFiles returns the games benchmarks run on: real ones where they are,
+// else the simulated ones of the repository.
+func benchmarkFiles(b *testing.B) []string {
+	b.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		b.Fatal(err)
+	}
+	root := filepath.Dir(dir)
+	if files, _ := filepath.Glob(filepath.Join(root, "..", "shared", "data", "lichess", "*.zst")); len(files) > 0 {
+		return files
+	}
+	files, _ := filepath.Glob(filepath.Join(root, "examples", "*.pgn.zst"))
+	if len(files) == 0 {
+		b.Skip("no games: neither ../shared/data nor examples/*.pgn.zst is there")
+	}
+	return files
+}
+
+func benchmarkCorpus(b *testing.B, f Filter) *Corpus {
+	b.Helper()
+	r, err := pgn.Open(benchmarkFiles(b)...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	c, _, err := ReadCorpus(b.Context(), r, f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// perSecond reports n things in d as a rate.
+func perSecond(b *testing.B, n int, d time.Duration, unit string) {
+	b.ReportMetric(float64(n)/d.Seconds(), unit)
+}
+
+// From compressed PGN to a corpus in memory, without a cap and with one. The
+// ceiling is the PGN reader with the same filter and nothing behind it.
+func BenchmarkReadCorpus(b *testing.B) {
+	files := benchmarkFiles(b)
+	for _, f := range []Filter{{}, {MaxElo: 1500}, {MaxElo: 1500, DropDuplicates: true}} {
+		b.Run(fmt.Sprintf("cap=%d/drop=%v", f.MaxElo, f.DropDuplicates), func(b *testing.B) {
+			var ours, bare time.Duration
+			seen, kept := 0, 0
+			for b.Loop() {
+				began := time.Now()
+				r, err := pgn.Open(files...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, report, err := ReadCorpus(b.Context(), r, f)
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.Close()
+				ours += time.Since(began)
+				seen += report.Seen
+				kept += report.Kept
+
+				began = time.Now()
+				if r, err = pgn.Open(files...); err != nil {
+					b.Fatal(err)
+				}
+				r.Filter(func(h *pgn.Header) bool {
+					white, ok1 := h.WhiteElo()
+					black, ok2 := h.BlackElo()
+					return f.MaxElo == 0 || ok1 && ok2 && max(white, black) <= f.MaxElo
+				})
+				for r.Scan() {
+				}
+				r.Close()
+				bare += time.Since(began)
+			}
+			perSecond(b, seen, ours, "games/s")
+			perSecond(b, kept, ours, "kept/s")
+			b.ReportMetric(100*bare.Seconds()/ours.Seconds(), "%reader")
+		})
+	}
+}
+
+// Batches of both packings. The ceiling is tokenizing the games and putting them
+// nowhere.
+func BenchmarkLoader(b *testing.B) {
+	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
+	for _, test := range []struct {
+		tok     Tokenizer
+		packing string
+		context int
+	}{
+		{NewMoveTokenizer(), PackGames, 256}, {NewMoveTokenizer(), PackBlocks, 256},
+		{NewCharTokenizer(CharOptions{}), PackGames, 1023}, {NewCharTokenizer(CharOptions{}), PackBlocks, 1023},
+	} {
+		b.Run(fmt.Sprintf("%s/%s/%d", test.tok.Name(), test.packing, test.context), func(b *testing.B) {
+			l, err := NewLoader(c, test.tok, LoaderConfig{Rows: 16, Context: test.context, Packing: test.packing})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var batch model.Batch
+			var ids []int32
+			var loading, tokenizing time.Duration
+			tokenized, game := 0, 0
+			for b.Loop() {
+				began := time.Now()
+				if err := l.Next(&batch); err != nil {
+					b.Fatal(err)
+				}
+				loading += time.Since(began)
+				began = time.Now()
+				for n := 0; n < len(batch.Tokens); {
+					g := Game{Result: c.games.result[game], Moves: c.Moves(game)}
+					ids = test.tok.AppendGame(ids[:0], &g)
+					n += len(ids)
+					tokenized += len(ids)
+					game = (game + 1) % c.Len()
+				}
+				tokenizing += time.Since(began)
+			}
+			s := l.Stats()
+			rate := float64(s.Targets) / loading.Seconds()
+			b.ReportMetric(rate, "tok/s")
+			b.ReportMetric(100*rate/(float64(tokenized)/tokenizing.Seconds()), "%tokenizer")
+			b.ReportMetric(100*s.FillRate(), "%fill")
+		})
+	}
+}
+
+// A corpus file from memory, with and without replaying the games, beside
+// parquet-go reading the same rows.
+func BenchmarkReadParquet(b *testing.B) {
+	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
+	file := file(b, c)
+	for _, trust := range []bool{false, true} {
+		b.Run(fmt.Sprintf("trust=%v", trust), func(b *testing.B) {
+			var ours, peer time.Duration
+			for b.Loop() {
+				began := time.Now()
+				if _, err := load(b, file, ParquetOptions{Trust: trust}); err != nil {
+					b.Fatal(err)
+				}
+				ours += time.Since(began)
+				began = time.Now()
+				if _, err := parquet.Read[parquetRow](bytes.NewReader(file), int64(len(file))); err != nil {
+					b.Fatal(err)
+				}
+				peer += time.Since(began)
+			}
+			perSecond(b, b.N*c.Len(), ours, "games/s")
+			b.ReportMetric(peer.Seconds()/ours.Seconds(), "xparquet-go")
+		})
+	}
+}
+
+func BenchmarkWriteParquet(b *testing.B) {
+	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
+	var size int
+	for b.Loop() {
+		size = len(file(b, c))
+	}
+	perSecond(b, b.N*c.Len(), b.Elapsed(), "games/s")
+	b.ReportMetric(float64(size)/float64(c.Len()), "B/game")
+}
+
+// The order of an epoch, which a restored loader has to make again.
+func BenchmarkShuffle(b *testing.B) {
+	p := &packer{cfg: LoaderConfig{Seed: 1}, order: make([]uint32, 1<<20)}
+	for b.Loop() {
+		p.epoch++
+		p.shuffle()
+	}
+	perSecond(b, b.N<<20, b.Elapsed(), "games/s")
+}
