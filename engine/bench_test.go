@@ -8,12 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"transcend/data"
 	"transcend/internal/bitboard"
 	"transcend/internal/fakeengine"
+	"transcend/model"
 )
 
-// benchGames are lines of play for benchmarks, so that choosing moves costs
-// nothing in them.
+// benchGame is a line of play for benchmarks, so that choosing moves costs nothing
+// in them.
 func benchGame(b *testing.B, plies int) *bitboard.Game {
 	g := bitboard.NewGame(bitboard.Start())
 	for seed := uint64(1); g.Ply() < plies; seed++ {
@@ -57,6 +59,33 @@ func BenchmarkUCIMove(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		report(b)
+	})
+	b.Run("two games at once", func(b *testing.B) {
+		// Two games of two engines each, as a match on two cores plays them.
+		b.SetParallelism(1)
+		b.RunParallel(func(pb *testing.PB) {
+			white, black := start(b, Config{Path: path}), start(b, Config{Path: path})
+			limit := Limit{MoveTime: time.Second}
+			g := bitboard.NewGame(bitboard.Start())
+			for pb.Next() {
+				if g.Ply() == plies {
+					g = bitboard.NewGame(bitboard.Start())
+				}
+				c := white
+				if g.Ply()%2 == 1 {
+					c = black
+				}
+				if _, err := c.Move(b.Context(), g, limit); err != nil {
+					b.Error(err)
+					return
+				}
+				if err := g.Make(line[g.Ply()]); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
 		report(b)
 	})
 	b.Run("ceiling", func(b *testing.B) {
@@ -117,4 +146,71 @@ func BenchmarkRandomMove(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "moves/s")
+}
+
+// freeDecoder gives the same logits whatever it is fed, at no cost.
+type freeDecoder struct {
+	n      int
+	logits []float32
+}
+
+func (d *freeDecoder) Len() int       { return d.n }
+func (d *freeDecoder) Truncate(n int) { d.n = n }
+func (d *freeDecoder) Append(tokens ...int32) ([]float32, error) {
+	d.n += len(tokens)
+	return d.logits, nil
+}
+
+// BenchmarkModelPlayer measures what a model player costs besides its model, in
+// games of 80 plies, and prints it next to a move of the preset "tiny".
+func BenchmarkModelPlayer(b *testing.B) {
+	const plies = 80
+	line := benchGame(b, plies).Moves()
+	play := func(b *testing.B, p *ModelPlayer) {
+		g := bitboard.NewGame(bitboard.Start())
+		b.ReportAllocs()
+		for b.Loop() {
+			if g.Ply() == plies {
+				g = bitboard.NewGame(bitboard.Start())
+				if err := p.NewGame(b.Context(), 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if _, err := p.Move(b.Context(), g, Limit{}); err != nil {
+				b.Fatal(err)
+			}
+			if err := g.Make(line[g.Ply()]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "moves/s")
+	}
+	for _, tok := range []data.Tokenizer{data.NewMoveTokenizer(), data.NewCharTokenizer(data.CharOptions{})} {
+		for _, policy := range []IllegalPolicy{{Kind: Mask}, {Kind: Resample, Attempts: 5}} {
+			cfg := ModelConfig{Tokenizer: tok, Sampling: model.Sampling{Temperature: 1}, Policy: policy}
+			b.Run(fmt.Sprintf("%s/%v/no model", tok.Name(), policy), func(b *testing.B) {
+				p, err := newModelPlayer(cfg, &freeDecoder{logits: make([]float32, tok.VocabSize())}, tok.VocabSize(), 1023)
+				if err != nil {
+					b.Fatal(err)
+				}
+				play(b, p)
+			})
+			b.Run(fmt.Sprintf("%s/%v/tiny", tok.Name(), policy), func(b *testing.B) {
+				c, ok := model.Preset("tiny")
+				if !ok {
+					b.Skip("no such preset")
+				}
+				c.Vocab, c.Context = tok.VocabSize(), 1023
+				var err error
+				if cfg.Model, err = model.New(c, 1); err != nil {
+					b.Fatal(err)
+				}
+				p, err := NewModelPlayer(cfg)
+				if err != nil {
+					b.Fatal(err)
+				}
+				play(b, p)
+			})
+		}
+	}
 }
