@@ -100,9 +100,9 @@ func (w *ParquetWriter) Write(g *Game) error {
 	}
 	timeControl, date, site := clean(g.TimeControl), clean(g.Date), clean(g.Site)
 	white, black := rating(g.WhiteElo), rating(g.BlackElo)
-	// Rows go to parquet-go in batches; their moves share one slice, which must
-	// not move while they wait.
-	if len(w.rows) == cap(w.rows) || len(w.moves)+len(g.Moves) > cap(w.moves) {
+	// Rows go to parquet-go in batches, which is what it is made for. g's moves
+	// may change before that.
+	if len(w.rows) == cap(w.rows) {
 		if err := w.flush(); err != nil {
 			return err
 		}

@@ -380,6 +380,29 @@ func TestParquetDamage(t *testing.T) {
 	}
 }
 
+// A list may not begin before its row group.
+func TestMovesBeforeTheFirstGame(t *testing.T) {
+	p := &parquetLoader{c: randomCorpus(1, 3, 5), known: NewMoveTokenizer()}
+	before := p.c.Fingerprint()
+	started := false
+	page := &parquetfile.Page{Entries: 1, Repetition: []byte{1}, Definition: []byte{1}, Int32: []int32{12 | 28<<6}}
+	if err := p.appendMoves(page, 1, &started); err == nil || p.c.Fingerprint() != before {
+		t.Errorf("moves were added to the last game of another group: %v", err)
+	}
+	// In the next page of the group it goes on.
+	page.Repetition[0] = 0
+	for i := range 3 {
+		if err := p.appendMoves(page, 1, &started); err != nil {
+			t.Fatal(err)
+		}
+		page.Repetition[0] = 1
+		d := p.c.games
+		if lo, hi := span(d.movesEnd, len(d.movesEnd)-1); hi-lo != i+1 || len(d.movesEnd) != 4 {
+			t.Errorf("after page %d the game has %d moves", i, hi-lo)
+		}
+	}
+}
+
 func FuzzReadParquet(f *testing.F) {
 	c := randomCorpus(7, 10, 20)
 	c.Append(&Game{})

@@ -408,6 +408,60 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestCheckGroups(t *testing.T) {
+	fresh := func() *File {
+		c := chunk{typ: Int32, values: 10, offset: 4, end: 92, path: "n"}
+		return &File{size: 100, rows: 20, columns: []Column{{"n", Int32, 0, 0}}, groups: []group{{10, []chunk{c}}, {10, []chunk{c}}}}
+	}
+	if err := fresh().checkGroups(); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(f *File){
+		"rows":             func(f *File) { f.rows++ },
+		"negative rows":    func(f *File) { f.groups[0].rows, f.groups[1].rows = -1, 21 },
+		"many rows":        func(f *File) { f.groups[0].rows, f.rows = 1<<40, 1<<40+10 },
+		"rows together":    func(f *File) { f.groups[0].rows, f.groups[1].rows, f.rows = 1e5, 1e5, 2e5 },
+		"chunks":           func(f *File) { f.groups[1].chunks = nil },
+		"path":             func(f *File) { f.groups[1].chunks[0].path = "m" },
+		"type":             func(f *File) { f.groups[1].chunks[0].typ = ByteArray },
+		"values":           func(f *File) { f.groups[1].chunks[0].values = 1 << 40 },
+		"negative values":  func(f *File) { f.groups[1].chunks[0].values = -1 },
+		"in the magic":     func(f *File) { f.groups[1].chunks[0].offset = 3 },
+		"beyond the file":  func(f *File) { f.groups[1].chunks[0].end = 93 },
+		"begins after all": func(f *File) { f.groups[1].chunks[0].offset, f.groups[1].chunks[0].end = 200, 200 },
+	} {
+		f := fresh()
+		f.groups[1].chunks = slices.Clone(f.groups[1].chunks)
+		change(f)
+		if err := f.checkGroups(); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A chunk with more or fewer entries than the metadata says is an error.
+func TestChunkLengths(t *testing.T) {
+	b := write(t, []plainRow{{N: 1}, {N: 2}, {N: 3}})
+	for change, want := range map[int64]bool{0: true, -1: false, 1: false} {
+		f, err := Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.groups[0].chunks[0].values += change
+		r, _ := f.NewReader()
+		if err := r.Column(0, 0); err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = r.Next()
+		}
+		if got := err == io.EOF; got != want {
+			t.Errorf("%+d entries: %v", change, err)
+		}
+		r.Close()
+	}
+}
+
 // readAll reads every column and checks what the package promises of pages.
 func readAll(t *testing.T, b []byte) {
 	f, err := Open(bytes.NewReader(b), int64(len(b)))
@@ -439,6 +493,14 @@ func readAll(t *testing.T, b []byte) {
 				for _, d := range p.Definition {
 					if int(d) == c.MaxDefinition {
 						cellsPresent++
+					}
+					if int(d) > c.MaxDefinition {
+						t.Fatalf("column %q: definition level %d", c.Path, d)
+					}
+				}
+				for _, l := range p.Repetition {
+					if int(l) > c.MaxRepetition {
+						t.Fatalf("column %q: repetition level %d", c.Path, l)
 					}
 				}
 				if c.MaxDefinition > 0 && len(p.Definition) != p.Entries || c.MaxRepetition > 0 && len(p.Repetition) != p.Entries ||
