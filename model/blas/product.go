@@ -63,7 +63,7 @@ func (p *product) plan(e *engine) {
 	default:
 		// A tile of narrow vectors is low, and reads little of each row of Aᵀ.
 		p.packA = p.a.col != 4 && min(m, n) >= t.minSidePackA && m*n*16/p.lanes >= t.minAreaPackA
-		p.packB = !bAcross || m >= t.minRowsPackB || p.packA
+		p.packB = !bAcross || p.packA || (p.a.col == 4 && m >= t.minRowsPackB)
 		p.setTail()
 	}
 	p.depth = t.blockSteps * p.pair
@@ -91,7 +91,7 @@ func (p *product) setTail() {
 type tuning struct {
 	parallelWork     int // multiply-adds that are worth waking a goroutine for
 	parallelElements int // elements of B that are, where each is used few times
-	minRowsPackB     int // fewer rows read B as it lies, if its rows run along n
+	minRowsPackB     int // fewer rows read B as it lies, if its rows run along n and A's along k
 	minSidePackA     int // smaller C reads A as it lies, even if its rows run along m,
 	minAreaPackA     int // and so does C of fewer elements
 	maxRowsDot       int // rows up to which a transposed B is not packed,
@@ -159,8 +159,8 @@ func (j *job) layOut(t *tuning) {
 // divide cuts C into tasks: as large as the second-level cache likes, and, where
 // goroutines share them, small enough that a late one does not hold up the rest.
 func (p *product) divide(t *tuning) {
-	p.taskRows = min(ceil(p.m, p.rows), max(1, t.taskRows/p.rows)) * p.rows
-	p.taskColumns = min(ceil(p.n, p.columns), max(1, t.taskColumns/p.columns)) * p.columns
+	p.taskRows = evenly(p.m, t.taskRows, p.rows)
+	p.taskColumns = evenly(p.n, t.taskColumns, p.columns)
 	if p.threads == 1 {
 		return
 	}
@@ -176,6 +176,13 @@ func (p *product) divide(t *tuning) {
 			return
 		}
 	}
+}
+
+// evenly cuts n into about equal pieces of about size and returns theirs, a
+// multiple of unit.
+func evenly(n, size, unit int) int {
+	pieces := max(1, (n+size/2)/size)
+	return ceil(ceil(n, unit), pieces) * unit
 }
 
 // packWords is about how many words a task of the first phase packs.
