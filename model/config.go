@@ -32,15 +32,15 @@ const initStd = 0.02
 // Config says what shape a model has. Two models with equal configurations
 // have parameters of the same names, shapes and order.
 type Config struct {
-	Layers  int // number of transformer blocks
-	Heads   int // attention heads a block; divides Width
-	Width   int // size of the residual stream (C)
-	Context int // number of learned positions (T)
-	Vocab   int // number of token ids (V)
+	Layers  int `json:"layers"`  // number of transformer blocks
+	Heads   int `json:"heads"`   // attention heads a block; divides Width
+	Width   int `json:"width"`   // size of the residual stream (C)
+	Context int `json:"context"` // number of learned positions (T)
+	Vocab   int `json:"vocab"`   // number of token ids (V)
 	// Bias gives every linear layer and LayerNorm a bias, as GPT-2 has it.
 	// The paper's models have none.
-	Bias       bool
-	Activation string // GELU or GELUTanh
+	Bias       bool   `json:"bias"`
+	Activation string `json:"activation"` // GELU or GELUTanh
 }
 
 // ErrConfig is what every error about an impossible Config wraps.
