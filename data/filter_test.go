@@ -65,6 +65,7 @@ func TestFilterRules(t *testing.T) {
 		"floor needs ratings":         {Filter{MinElo: 1000}, record(fourPlies), RuleNoRating},
 		"at the floor":                {Filter{MinElo: 1000}, record(fourPlies, both("1000", "1000")...), ""},
 		"one below the floor":         {Filter{MinElo: 1000}, record(fourPlies, both("2000", "999")...), RuleMinElo},
+		"white below the floor":       {Filter{MinElo: 1000}, record(fourPlies, both("999", "2000")...), RuleMinElo},
 		"cap before floor":            {Filter{MaxElo: 1500, MinElo: 1000}, record(fourPlies, both("2000", "999")...), RuleMaxElo},
 		"variant":                     {capped, record(fourPlies, "Variant Atomic"), RuleVariant},
 		"standard variant":            {Filter{}, record(fourPlies, "Variant Standard"), ""},

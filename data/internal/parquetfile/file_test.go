@@ -458,7 +458,41 @@ func TestChunkLengths(t *testing.T) {
 		if got := err == io.EOF; got != want {
 			t.Errorf("%+d entries: %v", change, err)
 		}
+		if change < 0 && !strings.Contains(err.Error(), "3 entries where 2 are left") {
+			t.Errorf("%+d entries: %v", change, err)
+		}
 		r.Close()
+	}
+}
+
+// A flipped bit in a page is found by its checksum, whatever it would decode to.
+func TestChecksum(t *testing.T) {
+	type row struct {
+		N int32 `parquet:"n,plain"`
+	}
+	b := write(t, []row{{0x01020304}}, parquet.Compression(&uncompressed.Codec{}))
+	f, err := Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := f.NewReader()
+	defer r.Close()
+	if err := r.Column(0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	b[r.at-4] ^= 16 // the page was read up to there
+	for _, ignore := range []bool{false, true} {
+		r.ignoreChecksums = ignore
+		if err := r.Column(0, 0); err != nil {
+			t.Fatal(err)
+		}
+		p, err := r.Next()
+		if ignore && (err != nil || p.Int32[0] != 0x01020314) || !ignore && (!errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "checksum")) {
+			t.Errorf("ignored %v: %v", ignore, err)
+		}
 	}
 }
 
