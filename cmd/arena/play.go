@@ -38,7 +38,7 @@ func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	if s.quiet {
 		progress = io.Discard
 	}
-	a := &arena{settings: s, progress: progress}
+	a := &arena{settings: s, progress: progress, warnings: stderr}
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -62,6 +62,7 @@ func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 type arena struct {
 	*settings
 	progress io.Writer
+	warnings io.Writer // also when progress is discarded
 
 	store     *leaderboard.Store
 	model     *model.Model
@@ -432,9 +433,9 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 			if errors.As(err, &failure) && failure.Player == 0 {
 				by = leaderboard.ByPlayer
 			}
-			v.status.Printf("warning: game %d is void: %v", slot+1, err)
+			a.warnf(v, "game %d is void: %v", slot+1, err)
 			if err := a.store.RecordVoid(context.WithoutCancel(ctx), p.matchID, slot, by, cause, err); err != nil {
-				v.status.Printf("warning: %v", err)
+				a.warnf(v, "%v", err)
 			}
 		},
 	}
@@ -446,6 +447,17 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 	}
 	v.plain(p)
 	return nil
+}
+
+// warnf writes a warning above the live line, and to standard error where
+// progress is not shown.
+func (a *arena) warnf(v *view, format string, args ...any) {
+	text := fmt.Sprintf("warning: "+format, args...)
+	if a.quiet {
+		fmt.Fprintln(a.warnings, text)
+		return
+	}
+	v.status.Printf("%s", text)
 }
 
 func outcome(g *match.Game) elo.Outcome {

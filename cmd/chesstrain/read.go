@@ -46,7 +46,8 @@ func (t *trainRun) readPGN(ctx context.Context) (*data.Corpus, data.FilterReport
 		if countInputs(t.PGN) > 1 {
 			return nil, report, cli.WithHint(err, "fetch it again, or leave it out")
 		}
-		status.Printf("warning: %v", err)
+		status.Close()
+		fmt.Fprintf(t.warnings, "warning: %v\n", err)
 	}
 	return corpus, report, nil
 }

@@ -63,13 +63,13 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 	if o.quiet {
 		progress = io.Discard
 	}
-	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress}
+	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress, warnings: stderr}
 	result, err := t.do(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), t.resumeCommand())
 		}
-		if _, latest := model.LatestCheckpoint(dir.Path()); latest == nil {
+		if _, none := model.LatestCheckpoint(dir.Path()); none == nil && len(cli.Hints(err)) == 0 {
 			err = cli.WithHint(err, t.resumeCommand())
 		}
 		return err
@@ -181,6 +181,8 @@ type trainRun struct {
 	began  time.Time
 	stdin  io.Reader
 	stderr io.Writer // discards when quiet
+	// warnings are written even then.
+	warnings io.Writer
 
 	corpus *data.Corpus
 	report data.FilterReport

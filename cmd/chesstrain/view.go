@@ -13,6 +13,7 @@ import (
 // elsewhere.
 type view struct {
 	status   *cli.Status
+	warnf    func(format string, args ...any)
 	every    int // steps between plain lines; 0: by time
 	last     time.Time
 	interval time.Duration
@@ -26,6 +27,10 @@ func newView(t *trainRun) *view {
 		every:  t.logEvery,
 		flops:  t.Model.FLOPsPerToken(t.Model.Context),
 		kept:   cli.Percent(float64(t.report.Kept), float64(t.report.Seen)),
+	}
+	v.warnf = v.status.Printf
+	if t.quiet {
+		v.warnf = func(format string, args ...any) { fmt.Fprintf(t.warnings, format+"\n", args...) }
 	}
 	if v.every == 0 && t.Trainer.Steps > 0 {
 		v.every = max(1, t.Trainer.Steps/50)
@@ -41,7 +46,7 @@ func (v *view) close() { v.status.Close() }
 func (v *view) observe(e run.Event) {
 	v.status.Set(e.Fraction, " "+v.line(e))
 	if e.Warning != nil {
-		v.status.Printf("warning: no checkpoint was written; trying again later: %v", e.Warning)
+		v.warnf("warning: no checkpoint was written; trying again later: %v", e.Warning)
 	}
 	switch {
 	case e.Validated:

@@ -80,11 +80,11 @@ func Fail(stderr io.Writer, program string, err error) int {
 		return ExitOK
 	}
 	// Being stopped is no error of anybody.
-	interrupted := errors.Is(err, context.Canceled)
+	interrupted := isInterrupt(err)
 	if interrupted {
 		fmt.Fprintf(stderr, "%s: interrupted\n", program)
 	} else {
-		fmt.Fprintf(stderr, "%s: error: %v\n", program, err)
+		fmt.Fprintf(stderr, "%s: error: %s\n", program, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	for _, h := range Hints(err) {
 		fmt.Fprintf(stderr, "%s: hint: %s\n", program, h)
@@ -97,6 +97,18 @@ func Fail(stderr io.Writer, program string, err error) int {
 		return ExitInterrupted
 	}
 	return ExitFailure
+}
+
+// isInterrupt reports that err says nothing but that the context was canceled. An
+// error that came on top of that, joined to it, must be seen.
+func isInterrupt(err error) bool {
+	for err != nil {
+		if err == context.Canceled {
+			return true
+		}
+		err = errors.Unwrap(err)
+	}
+	return false
 }
 
 // Hinter is implemented by errors of other packages that know what the user

@@ -29,7 +29,8 @@ func TestFail(t *testing.T) {
 		{fmt.Errorf("stopped: %w", context.Canceled), ExitInterrupted, "x: interrupted\n"},
 		{fmt.Errorf("outer: %w", WithHint(Usagef("inner"), "do this")), ExitUsage, "x: error: outer: inner\nx: hint: do this\n"},
 		{fmt.Errorf("playing: %w", hinting{}), ExitFailure, "x: error: playing: it broke\nx: hint: mend it\n"},
-		{errors.Join(errors.New("a"), WithHint(errors.New("b"), "c")), ExitFailure, "x: error: a\nb\nx: hint: c\n"},
+		{errors.Join(errors.New("a"), WithHint(errors.New("b"), "c")), ExitFailure, "x: error: a; b\nx: hint: c\n"},
+		{errors.Join(context.Canceled, errors.New("disk full")), ExitFailure, "x: error: context canceled; disk full\n"},
 		{pflag.ErrHelp, ExitOK, ""},
 	}
 	for _, tt := range tests {
