@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -63,6 +64,7 @@ type arena struct {
 	*settings
 	progress io.Writer
 	warnings io.Writer // also when progress is discarded
+	warning  sync.Mutex
 
 	store     *leaderboard.Store
 	model     *model.Model
@@ -454,6 +456,8 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 func (a *arena) warnf(v *view, format string, args ...any) {
 	text := fmt.Sprintf("warning: "+format, args...)
 	if a.quiet {
+		a.warning.Lock() // the workers warn
+		defer a.warning.Unlock()
 		fmt.Fprintln(a.warnings, text)
 		return
 	}

@@ -85,11 +85,13 @@ func (s *Status) Printf(format string, args ...any) {
 	io.WriteString(s.w, line)
 }
 
-// Close removes the live line.
+// Close removes the live line; what is printed afterwards is plain. Nobody else
+// may be using s. A second Close does nothing.
 func (s *Status) Close() {
 	if s.progress == nil {
 		return
 	}
 	s.bar.Abort(true)
 	s.progress.Wait()
+	s.progress = nil
 }
