@@ -575,3 +575,53 @@ func FuzzFile(f *testing.F) {
 	f.Add(build("", []byte{0x15, 2, 0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07}))
 	f.Fuzz(func(t *testing.T, b []byte) { readAll(t, b) })
 }
+
+// What is in a page goes straight to the decoder, past the headers that a
+// mutated file seldom gets through.
+func FuzzPage(f *testing.F) {
+	f.Add([]byte{2, 0, 0, 0, 3, 1, 1, 0, 0, 0}, []byte{5, 0, 0, 0}, uint16(1), uint16(3), byte(0), byte(0))
+	f.Add([]byte{4, 1, 6, 1, 2, 3, 0b00011011}, []byte{1, 0, 0, 0, 'a', 0, 0, 0, 0}, uint16(2), uint16(4), byte(1), byte(0x1b))
+	f.Fuzz(func(t *testing.T, data, dictionary []byte, dictValues, values uint16, levelBytes, shape byte) {
+		file := &File{}
+		r := &Reader{f: file, column: Column{Path: "x", Type: Int32}}
+		if shape&1 != 0 {
+			r.column.Type = ByteArray
+		}
+		r.column.MaxDefinition = int(shape >> 1 & 3)
+		r.column.MaxRepetition = int(shape >> 3 & 1)
+		h := header{typ: dataPage, values: int32(values), encoding: plain, defEncoding: rle, repEncoding: rle}
+		if shape&16 != 0 {
+			h.encoding = rleDictionary
+		}
+		if shape&32 != 0 {
+			h.typ = dataPageV2
+			h.repBytes, h.defBytes = int32(levelBytes>>4), int32(levelBytes&15)
+		}
+		if shape&64 == 0 {
+			r.raw = dictionary
+			if r.readDictionary(header{typ: dictionaryPage, values: int32(dictValues), uncompressed: int32(len(dictionary))}) != nil {
+				return
+			}
+		}
+		r.raw = data
+		h.size, h.uncompressed = int32(len(data)), int32(len(data))
+		if err := r.decode(h); err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		present := 0
+		for i := range r.page.Entries {
+			if r.column.MaxDefinition == 0 || int(r.page.Definition[i]) == r.column.MaxDefinition {
+				present++
+			}
+			if r.column.MaxRepetition > 0 && int(r.page.Repetition[i]) > r.column.MaxRepetition {
+				t.Fatal("a level above the highest")
+			}
+		}
+		if n := len(r.page.Int32) + len(r.page.Bytes); r.page.Entries != int(values) || n != present {
+			t.Fatalf("%d entries, %d values for %d present", r.page.Entries, n, present)
+		}
+	})
+}
