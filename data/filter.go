@@ -349,7 +349,14 @@ func ReadPGN(ctx context.Context, r *pgn.Reader, f Filter, emit func(*Game) erro
 	}
 	rules := f.rules()
 	c := newCollector(rules)
+	headers := 0
 	r.Filter(func(h *pgn.Header) bool {
+		// Scan does not return for games that are dropped here: to stop it, one
+		// has to be let through.
+		if headers++; headers%1024 == 0 && ctx.Err() != nil {
+			headers--
+			return true
+		}
 		for i := range rules {
 			if rules[i].header != nil && rules[i].header(h) {
 				c.drop(i, h.File, h.Number, func() string { return rules[i].whyH(h) })
@@ -359,11 +366,8 @@ func ReadPGN(ctx context.Context, r *pgn.Reader, f Filter, emit func(*Game) erro
 		return true
 	})
 	var game Game
-	for n := 0; ; n++ {
-		if n%64 == 0 && ctx.Err() != nil {
-			return c.report(), fmt.Errorf("data: reading games: %w", context.Cause(ctx))
-		}
-		if !r.Scan() {
+	for r.Scan() {
+		if ctx.Err() != nil {
 			break
 		}
 		g := r.Game()
@@ -384,10 +388,14 @@ func ReadPGN(ctx context.Context, r *pgn.Reader, f Filter, emit func(*Game) erro
 			return c.report(), err
 		}
 	}
-	if err := r.Err(); err != nil {
-		return c.report(), fmt.Errorf("data: reading games: %w", err)
+	err := r.Err()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	return c.report(), nil
+	if err != nil {
+		err = fmt.Errorf("data: reading games: %w", err)
+	}
+	return c.report(), err
 }
 
 // firstGameRule returns the first rule that catches a game, -1 for none.

@@ -294,11 +294,26 @@ func TestReadPGNStops(t *testing.T) {
 		cancel(errFull)
 		return nil
 	})
-	if !errors.Is(err, errFull) || report.Kept == 0 || report.Kept > 64 {
+	if !errors.Is(err, errFull) || report.Kept != 1 {
 		t.Errorf("canceled: %v %+v", err, report)
 	}
+	// Where every game is dropped by its tags, too.
+	ctx, cancel = context.WithCancelCause(t.Context())
+	endless := &endlessGames{game: record(fourPlies, "WhiteElo 2000", "BlackElo 2000"), after: 1 << 20, then: func() { cancel(errFull) }}
+	r, err := pgn.NewReader("endless", endless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err = ReadPGN(ctx, r, Filter{MaxElo: 1000}, func(*Game) error { return nil })
+	if !errors.Is(err, errFull) || report.Kept != 0 || report.Seen != report.DroppedBy(RuleMaxElo) || report.Seen == 0 {
+		t.Errorf("canceled among dropped games: %v %+v", err, report)
+	}
+	if endless.read > 50*endless.after {
+		t.Error("nothing stopped the reading of games that are dropped")
+	}
+	r.Close()
 	// An input that breaks off delivers the games before it.
-	r, err := pgn.NewReader("cut", io.MultiReader(strings.NewReader(messy()[:5000]), iotest.ErrReader(errFull)))
+	r, err = pgn.NewReader("cut", io.MultiReader(strings.NewReader(messy()[:5000]), iotest.ErrReader(errFull)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,6 +321,31 @@ func TestReadPGNStops(t *testing.T) {
 	if !errors.Is(err, errFull) || c.Len() == 0 || report.Kept != c.Len() {
 		t.Errorf("broken input: %v, %d games", err, c.Len())
 	}
+}
+
+// endlessGames is the same game again and again; then is called once after many
+// bytes. It ends at some point so that a test that fails does, too.
+type endlessGames struct {
+	game  string
+	read  int
+	after int
+	then  func()
+}
+
+func (e *endlessGames) Read(b []byte) (int, error) {
+	n := 0
+	for n < len(b) {
+		k := copy(b[n:], e.game[e.read%len(e.game):])
+		n, e.read = n+k, e.read+k
+	}
+	if e.read >= e.after && e.then != nil {
+		e.then()
+		e.then = nil
+	}
+	if e.read > 100*e.after {
+		return n, errors.New("nobody stops reading")
+	}
+	return n, nil
 }
 
 // The games under the caps of the paper are as many as the page about the real
