@@ -26,7 +26,7 @@
 //
 //	dropped connection           go on by range request
 //	no bytes for StallTimeout    drop the connection, go on by range request
-//	408, 429, 5xx                try again, not before Retry-After
+//	408, 429, 500, 502 to 504    try again, not before Retry-After
 //	other statuses               *StatusError
 //	206 with another range       try again; it may be one bad proxy of many
 //	200 instead of 206           read again from the start, skip what was read
