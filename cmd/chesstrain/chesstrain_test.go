@@ -1,12 +1,15 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"transcend/data"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
@@ -71,6 +74,16 @@ func TestTrainEvaluateAndResume(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(run, file)); err != nil {
 			t.Errorf("the run lacks a file: %v", err)
 		}
+	}
+	corpus, err := data.ReadParquet(filepath.Join(run, "corpus.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(games))
+	p := corpus.Provenance
+	if len(p.Sources) != 1 || p.Sources[0].Name != "a.pgn" || p.Sources[0].SHA256 != hex.EncodeToString(sum[:]) ||
+		p.Filter.MaxElo != 1100 || p.Report.Seen != 120 || p.Program == "" {
+		t.Errorf("the corpus says of its origin: %+v", p)
 	}
 	// A finished run is only evaluated again, from its own corpus.
 	if err := os.Remove("a.pgn"); err != nil {

@@ -49,18 +49,45 @@ func (t *trainRun) readPGN(ctx context.Context) (*data.Corpus, data.FilterReport
 		status.Close()
 		fmt.Fprintf(t.warnings, "warning: %v\n", err)
 	}
-	return corpus, report, nil
+	status.Set(1, " hashing the sources")
+	corpus.Provenance = data.Provenance{Program: t.Program, Filter: t.filter(), Report: report}
+	corpus.Provenance.Sources, err = sources(t.PGN)
+	return corpus, report, err
+}
+
+// sources describes the files that were read, so that the corpus says exactly
+// what it was made from. Standard input leaves only its name.
+func sources(paths []string) ([]data.Source, error) {
+	var out []data.Source
+	for _, p := range paths {
+		if p == "-" {
+			out = append(out, data.Source{Name: "standard input"})
+			continue
+		}
+		for _, file := range inputs(p) {
+			s, err := data.FileSource(file)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s)
+		}
+	}
+	return out, nil
 }
 
 // countInputs counts the files that the paths and globs name.
 func countInputs(paths []string) int {
 	n := 0
 	for _, p := range paths {
-		if matches, err := filepath.Glob(p); err == nil && len(matches) > 0 {
-			n += len(matches)
-		} else {
-			n++
-		}
+		n += len(inputs(p))
 	}
 	return n
+}
+
+// inputs are the files that a path or glob names.
+func inputs(path string) []string {
+	if matches, err := filepath.Glob(path); err == nil && len(matches) > 0 {
+		return matches
+	}
+	return []string{path}
 }
