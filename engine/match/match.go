@@ -41,7 +41,8 @@ func White(slot int) int { return slot % 2 }
 // recorded; the error is then the context's. All players are closed when Run
 // returns.
 func (m *Match) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 
 	slots := make(chan int)
@@ -85,6 +86,9 @@ func (m *Match) Run(ctx context.Context) error {
 	}
 	workers.Wait()
 	feeder.Wait()
+	if err := outer.Err(); err != nil {
+		return err
+	}
 	return context.Cause(ctx)
 }
 

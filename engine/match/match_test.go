@@ -232,11 +232,12 @@ func TestRunStops(t *testing.T) {
 	if err := m.Run(context.Background()); !errors.Is(err, full) || n != 3 {
 		t.Errorf("error = %v after %d games, want disk full after 3", err, n)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	// An interrupted program's context has a cause of its own.
+	ctx, cancel := context.WithCancelCause(context.Background())
 	n = 0
 	m.Record = func(*Game) error {
 		if n++; n == 2 {
-			cancel()
+			cancel(errors.New("interrupt signal received"))
 		}
 		return nil
 	}
