@@ -10,6 +10,8 @@ import (
 	"sync"
 	"text/tabwriter"
 
+	"github.com/dustin/go-humanize"
+
 	"transcend/internal/bitboard"
 	"transcend/pgn"
 )
@@ -303,7 +305,7 @@ func (r FilterReport) table(examples bool) string {
 			share = fmt.Sprintf("%.1f%%", 100*float64(n)/float64(r.Seen))
 		}
 		// The name comes last but one: only trailing text is not padded.
-		fmt.Fprintf(w, "%s\t%s\t  %s\n", thousands(n), share, strings.TrimRight(fmt.Sprintf("%-18s%s", name, meaning), " "))
+		fmt.Fprintf(w, "%s\t%s\t  %s\n", humanize.Comma(int64(n)), share, strings.TrimRight(fmt.Sprintf("%-18s%s", name, meaning), " "))
 	}
 	show := func(list []Example) {
 		if examples {
@@ -324,15 +326,6 @@ func (r FilterReport) table(examples bool) string {
 	}
 	w.Flush()
 	return b.String()
-}
-
-// thousands writes a number with commas.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // ErrStop, returned by the emit function of ReadPGN, ends the reading without

@@ -259,14 +259,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestThousands(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 12: "12", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567", -1234: "-1,234", -123: "-123"} {
-		if got := thousands(n); got != want {
-			t.Errorf("%d = %q, want %q", n, got, want)
-		}
-	}
-}
-
 func TestReadPGNStops(t *testing.T) {
 	errFull := errors.New("disk full")
 	n := 0

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Option is a setting of a UCI engine: "Skill Level", "5". A button has no value.
@@ -256,10 +258,13 @@ func nearest(name string, announced []OptionInfo) []string {
 		distance int
 	}
 	var near []candidate
-	want := strings.ToLower(name)
+	// Names come from the configuration and from engines, which may be hostile:
+	// comparing them costs the product of their lengths.
+	cut := func(s string) string { return strings.ToLower(s[:min(len(s), 64)]) }
+	want := cut(name)
 	for _, o := range announced {
-		have := strings.ToLower(o.Name)
-		d := editDistance(want, have)
+		have := cut(o.Name)
+		d := levenshtein.ComputeDistance(want, have)
 		// Half of the letters may differ; a part of the name is near, too.
 		if 2*d <= max(len(want), len(have)) || len(want) >= 3 && strings.Contains(have, want) {
 			near = append(near, candidate{fmt.Sprintf("%q", o.Name), d})
@@ -271,26 +276,4 @@ func nearest(name string, announced []OptionInfo) []string {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// editDistance is the Levenshtein distance in bytes. Names come from the
-// configuration and from engines; both are cut to a length that keeps it cheap.
-func editDistance(a, b string) int {
-	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -190,14 +190,3 @@ func TestFoldSeed(t *testing.T) {
 		}
 	}
 }
-
-func TestEditDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"abc", "abc", 0}, {"flaw", "lawn", 2}} {
-		if got, back := editDistance(test.a, test.b), editDistance(test.b, test.a); got != test.want || back != test.want {
-			t.Errorf("%q, %q: %d and %d, want %d", test.a, test.b, got, back, test.want)
-		}
-	}
-}

@@ -3,23 +3,13 @@ package cli
 import (
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Count formats n with separators: 1,234,567.
-func Count[T ~int | ~int64 | ~uint64](n T) string {
-	s := strconv.FormatInt(int64(n), 10)
-	sign := ""
-	if strings.HasPrefix(s, "-") {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+func Count[T ~int | ~int64](n T) string { return humanize.Comma(int64(n)) }
 
 // Percent formats a share, 0 to 1; "-" when there is nothing to divide by.
 func Percent(part, whole float64) string {
