@@ -396,7 +396,7 @@ func TestReportAtStop(t *testing.T) {
 			text.WriteString("[Event \"x\"]\n[WhiteElo \"1900\"]\n[BlackElo \"950\"]\n\n1. e4 e5 1-0\n\n")
 		}
 	}
-	for _, stop := range []int{1, 2, 3, 50, 200, 1 << 30} {
+	for _, stop := range []int{1, 2, 50, 500, 600, 700, 1 << 30} {
 		var reports []FilterReport
 		for _, workers := range []int{1, 2, 4} {
 			r := reader(t, strings.Repeat(text.String(), 2))
