@@ -356,7 +356,6 @@ func ReadPGN(ctx context.Context, r *pgn.Reader, f Filter, emit func(*Game) erro
 				return false
 			}
 		}
-		c.mayFollow()
 		return true
 	})
 	var game Game
@@ -440,7 +439,6 @@ type collector struct {
 	asked  int    // games the header filter has dropped
 	file   string // the last of these, and its number in the file
 	number int
-	split  bool // a game that was not dropped came after it
 }
 
 // drops are games in a row that the header filter has dropped: no other game is
@@ -451,26 +449,20 @@ type drops struct {
 	examples [][]Example // the first ones of each place, no more than a report shows
 }
 
-// mayFollow notes that the header filter has passed a game.
-func (c *collector) mayFollow() {
-	c.mu.Lock()
-	c.split = true
-	c.mu.Unlock()
-}
-
 // dropAhead notes a game that the header filter drops.
 func (c *collector) dropAhead(rule int, file string, number int, why func() string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// Between numbers that do not follow each other there are broken games.
-	if len(c.ahead) == 0 || c.split || file != c.file || number != c.number+1 {
+	// Between numbers that do not follow each other there are games that were not
+	// dropped.
+	if len(c.ahead) == 0 || file != c.file || number != c.number+1 {
 		d := &drops{count: make([]int, len(c.r.Dropped)), examples: make([][]Example, len(c.r.Dropped))}
 		if n := len(c.spare); n > 0 {
 			d, c.spare = c.spare[n-1], c.spare[:n-1]
 		}
 		c.ahead = append(c.ahead, d)
 	}
-	c.split, c.file, c.number = false, file, number
+	c.file, c.number = file, number
 	c.asked++
 	d := c.ahead[len(c.ahead)-1]
 	d.upTo = c.asked
