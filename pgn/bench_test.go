@@ -70,13 +70,14 @@ func again(data []byte) (stream io.Reader) {
 }
 
 // BenchmarkRejected reads games that the header filter drops, all of them, and in
-// the same run decodes the same data to nowhere, with the decoder set up as the
-// reader does. x-decoder is the share of the decoder's throughput that is left.
+// the same run decodes the same data to nowhere: with the decoder set up as the
+// reader does, and as the library does. x-decoder and x-default-decoder are the
+// shares of their throughput that are left.
 func BenchmarkRejected(b *testing.B) {
 	for _, file := range benchFiles {
 		b.Run(file.name, func(b *testing.B) {
 			data := benchData(b, file.path)
-			var reading, decoding best
+			var reading, decoding, defaults best
 			var size int64
 			games := 0
 			for b.Loop() {
@@ -100,24 +101,29 @@ func BenchmarkRejected(b *testing.B) {
 				}
 				r.Close()
 
-				stream = again(data)
+				decode := func(d *zstd.Decoder, err error) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer d.Close()
+					if err := d.Reset(again(data)); err != nil {
+						b.Fatal(err)
+					}
+					if size, err = io.Copy(io.Discard, d); err != nil {
+						b.Fatal(err)
+					}
+				}
 				start = time.Now()
-				d, err := newDecoder()
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := d.Reset(stream); err != nil {
-					b.Fatal(err)
-				}
-				if size, err = io.Copy(io.Discard, d); err != nil {
-					b.Fatal(err)
-				}
-				d.Close()
+				decode(newDecoder())
 				decoding.since(start)
+				start = time.Now()
+				decode(zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxZstdWindow)))
+				defaults.since(start)
 			}
 			b.ReportMetric(reading.per(float64(size)/1e6), "MB/s")
 			b.ReportMetric(decoding.per(float64(size)/1e6), "decoder-MB/s")
 			b.ReportMetric(float64(decoding)/float64(reading), "x-decoder")
+			b.ReportMetric(float64(defaults)/float64(reading), "x-default-decoder")
 			b.ReportMetric(reading.per(float64(games)), "games/s")
 			b.ReportMetric(0, "ns/op")
 		})
