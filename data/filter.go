@@ -352,15 +352,17 @@ func ReadPGN(ctx context.Context, r *pgn.Reader, f Filter, emit func(*Game) erro
 		}
 		for i := range rules {
 			if rules[i].header != nil && rules[i].header(h) {
-				c.drop(i, h.File, h.Number, func() string { return rules[i].whyH(h) })
+				c.dropAhead(i, h.File, h.Number, func() string { return rules[i].whyH(h) })
 				return false
 			}
 		}
 		return true
 	})
 	var game Game
-	for r.Scan() {
-		if ctx.Err() != nil {
+	for {
+		more := r.Scan()
+		c.catchUp(r.Skipped())
+		if !more || ctx.Err() != nil {
 			break
 		}
 		g := r.Game()
@@ -424,11 +426,75 @@ func known(value string) string {
 }
 
 // collector makes a FilterReport. A reader may ask its header filter from
-// another goroutine than the one that takes the games.
+// another goroutine than the one that takes the games, and about games that come
+// after the one that was taken last. What it drops there waits in ahead until
+// the reader has come so far: when the reading ends early, the report is the same
+// however far ahead the reader was.
 type collector struct {
 	mu    sync.Mutex
 	r     FilterReport
 	place []int // of each rule in r.Dropped: one rule may have two functions
+
+	ahead  []*drops // in the order of the games
+	spare  []*drops
+	asked  int    // games the header filter has dropped
+	file   string // the last of these, and its number in the file
+	number int
+}
+
+// drops are games in a row that the header filter has dropped: no other game is
+// among them, so that the reader has passed either all of them or none.
+type drops struct {
+	upTo     int         // what asked was after the last
+	count    []int       // of each place in the report
+	examples [][]Example // the first ones of each place, no more than a report shows
+}
+
+// dropAhead notes a game that the header filter drops.
+func (c *collector) dropAhead(rule int, file string, number int, why func() string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Between numbers that do not follow each other there are games that were not
+	// dropped.
+	if len(c.ahead) == 0 || file != c.file || number != c.number+1 {
+		d := &drops{count: make([]int, len(c.r.Dropped)), examples: make([][]Example, len(c.r.Dropped))}
+		if n := len(c.spare); n > 0 {
+			d, c.spare = c.spare[n-1], c.spare[:n-1]
+		}
+		c.ahead = append(c.ahead, d)
+	}
+	c.file, c.number = file, number
+	c.asked++
+	d := c.ahead[len(c.ahead)-1]
+	d.upTo = c.asked
+	at := c.place[rule]
+	d.count[at]++
+	// What the report has already can only become more.
+	if len(c.r.Dropped[at].Examples)+len(d.examples[at]) < maxExamples {
+		d.examples[at] = append(d.examples[at], Example{file, number, why()})
+	}
+}
+
+// catchUp takes what the header filter dropped, up to so many games, into the
+// report.
+func (c *collector) catchUp(skipped int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for n < len(c.ahead) && c.ahead[n].upTo <= skipped {
+		d := c.ahead[n]
+		n++
+		for at := range d.count {
+			to := &c.r.Dropped[at]
+			to.Count += d.count[at]
+			c.r.Seen += d.count[at]
+			room := min(maxExamples-len(to.Examples), len(d.examples[at]))
+			to.Examples = append(to.Examples, d.examples[at][:room]...)
+			d.count[at], d.examples[at] = 0, d.examples[at][:0]
+		}
+		c.spare = append(c.spare, d)
+	}
+	c.ahead = append(c.ahead[:0], c.ahead[n:]...)
 }
 
 func newCollector(rules []rule) *collector {

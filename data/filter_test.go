@@ -412,3 +412,54 @@ func tableRow(t *testing.T, page []byte, file string) []int {
 	t.Fatalf("the page has no row for %s", file)
 	return nil
 }
+
+// A reading that is ended early reports the games up to that one, however far ahead
+// of it the reader was.
+func TestReportAtStop(t *testing.T) {
+	var text strings.Builder
+	for i := range 3000 {
+		switch {
+		case i%11 == 5:
+			text.WriteString("[Event \"x\"]\n[White]\n\n1. e4 *\n\n") // broken
+		case i%7 == 3:
+			text.WriteString("[Event \"x\"]\n[WhiteElo \"900\"]\n[BlackElo \"950\"]\n\n1. e4 e5 1-0\n\n")
+		case i%2 == 0:
+			text.WriteString("[Event \"x\"]\n\n1. e4 e5 1-0\n\n")
+		default:
+			text.WriteString("[Event \"x\"]\n[WhiteElo \"1900\"]\n[BlackElo \"950\"]\n\n1. e4 e5 1-0\n\n")
+		}
+	}
+	for _, stop := range []int{1, 2, 50, 500, 600, 700, 1 << 30} {
+		var reports []FilterReport
+		for _, workers := range []int{1, 2, 4} {
+			r := reader(t, strings.Repeat(text.String(), 2))
+			r.Workers(workers)
+			n := 0
+			report, err := ReadPGN(t.Context(), r, Filter{MaxElo: 1000}, func(*Game) error {
+				if n++; n == stop {
+					return ErrStop
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			dropped := 0
+			for _, d := range report.Dropped {
+				dropped += d.Count
+			}
+			if report.Seen != report.Kept+report.Errors+dropped || report.Kept != n || dropped == 0 {
+				t.Errorf("stop %d, %d workers: %+v", stop, workers, report)
+			}
+			reports = append(reports, report)
+		}
+		for i, report := range reports {
+			if !reflect.DeepEqual(report, reports[0]) {
+				t.Errorf("stop %d:\n got %+v\nwant %+v", stop, reports[i], reports[0])
+			}
+		}
+	}
+}

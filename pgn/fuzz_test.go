@@ -62,6 +62,16 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("pieces: got %v\nwant %v", got, want)
 		}
 
+		// So does a pipeline, with batches that hold much or little.
+		for i, tune := range tunings {
+			piped := newReader(t, &pieces{string(text), rng}, 64)
+			piped.Workers(2 + i)
+			piped.tune = tune
+			if got, _ := records(t, piped); !reflect.DeepEqual(got, want) {
+				t.Fatalf("pipeline %+v: got %v\nwant %v", tune, got, want)
+			}
+		}
+
 		// With all games dropped the games begin where they did.
 		var offsets []int64
 		dropping := newReader(t, bytes.NewReader(text), 8<<10)

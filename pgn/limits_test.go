@@ -37,20 +37,26 @@ func (r *repeated) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// A game that is too large is a broken game, nobody needs the memory for it, and
-// the games around it are read.
-func TestTooLarge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("hundreds of megabytes of text")
-	}
+// hugeGame is a game that is too large, to be read between small ones.
+type hugeGame struct {
+	name   string
+	huge   func() io.Reader
+	offset int // where the reason is found, from the start of the huge game; -1 for somewhere
+	reason string
+}
+
+// text is the huge game between small ones.
+func (g *hugeGame) text() io.Reader {
+	return io.MultiReader(
+		strings.NewReader("[Event \"a\"]\n\n1. e4 1-0\n\n"),
+		g.huge(),
+		strings.NewReader("\n\n[Event \"b\"]\n\n1. d4 0-1\n\n[Event \"c\"]\n\n1. c4 *\n"))
+}
+
+func hugeGames() []hugeGame {
 	const mb = 1 << 20
 	text := strings.NewReader
-	for _, test := range []struct {
-		name   string
-		huge   func() io.Reader
-		offset int // where the reason is found, from the start of the huge game
-		reason string
-	}{
+	return []hugeGame{
 		{"movetext", func() io.Reader {
 			return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("1. Nf3 Nf6 2. Ng1 Ng8 ", 2*mb))
 		}, 13, textTooLong},
@@ -80,12 +86,20 @@ func TestTooLarge(t *testing.T) {
 		{"white space", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat(" \n", 20*mb)) }, -1, tagsTooLong},
 		{"tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("[Site \"y\"]\n", 1*mb)) }, 12 + 11*(MaxTags-1), "more than 1000 tags"},
 		{"malformed tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("[Site y]\n", 1*mb)) }, 12, `malformed tag "[Site y]"`},
-	} {
-		in := io.MultiReader(
-			strings.NewReader("[Event \"a\"]\n\n1. e4 1-0\n\n"),
-			test.huge(),
-			strings.NewReader("\n\n[Event \"b\"]\n\n1. d4 0-1\n\n[Event \"c\"]\n\n1. c4 *\n"))
-		r := newReader(t, in, windowSize)
+	}
+}
+
+// A game that is too large is a broken game, nobody needs the memory for it, and
+// the games around it are read.
+func TestTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of megabytes of text")
+	}
+	const mb = 1 << 20
+	for _, test := range hugeGames() {
+		r := newReader(t, test.text(), windowSize)
+		// The window is looked at.
+		r.Workers(1)
 		var cause error
 		var got []string
 		for r.Scan() {
@@ -141,34 +155,41 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// Texts in which a reader that looks too far ahead for every game, or again and
-// again for the same one, would be busy for hours.
-func TestHostile(t *testing.T) {
-	// A large game makes the window large, too.
+// hostileTexts are texts in which a reader that looks too far ahead for every
+// game, or again and again for the same one, would be busy for hours: many copies
+// of a piece after a large game, which makes the window large, too.
+var hostileTexts = []struct {
+	name, piece string
+	games       int // in one piece, -1 for all that is there is one record
+}{
+	{"games without tags", "1. e4 1-0 ", 1},
+	{"games in one line", "[A \"x\"] 1-0 ", 1},
+	{"markers", "1-0 ", 0},
+	{"comments without an end", "[Event \"x\"]\n{\n", 1},
+	{"comments without an end, in one", "{ [Event \"x\"] ", -1},
+	{"comments at CR", "[A \"x\"] ;\r* ", 1},
+	{"CR alone", "e4 ;\r%\r", -1},
+	{"open variations", "[A \"x\"]\n(", 1},
+	{"open brackets", "[", -1},
+	{"open tags", "[A \"x\"]\n[", -1},
+	{"open names", "x[a", -1},
+	{"line feeds and brackets", "\n\n[x", -1},
+	{"quotes", "[A \"x\"]\ne4 \"", 1},
+	{"quotes in a line", "[A \"x\"] e4 \"", 1},
+	{"dashes", "[A \"x\"]\n1-0 1-0-1-0 ", 2},
+	{"ellipses", "\u2026\u2026e", -1},
+	{"half tags", "[A \"x\n", -1},
+	{"tags and empty lines", "[A \"x\"]\n\n[B \"y\"]\n\n", 1},
+}
+
+// hostileText is the text of so many copies of a piece.
+func hostileText(piece string, n int) io.Reader {
 	large := "[Event \"x\"]\n\n1. e4 {" + strings.Repeat("word ", 3_000_000) + "} e5 1-0\n\n"
-	for _, test := range []struct {
-		name, piece string
-		games       int // in one piece, -1 for all that is there is one record
-	}{
-		{"games without tags", "1. e4 1-0 ", 1},
-		{"games in one line", "[A \"x\"] 1-0 ", 1},
-		{"markers", "1-0 ", 0},
-		{"comments without an end", "[Event \"x\"]\n{\n", 1},
-		{"comments without an end, in one", "{ [Event \"x\"] ", -1},
-		{"comments at CR", "[A \"x\"] ;\r* ", 1},
-		{"CR alone", "e4 ;\r%\r", -1},
-		{"open variations", "[A \"x\"]\n(", 1},
-		{"open brackets", "[", -1},
-		{"open tags", "[A \"x\"]\n[", -1},
-		{"open names", "x[a", -1},
-		{"line feeds and brackets", "\n\n[x", -1},
-		{"quotes", "[A \"x\"]\ne4 \"", 1},
-		{"quotes in a line", "[A \"x\"] e4 \"", 1},
-		{"dashes", "[A \"x\"]\n1-0 1-0-1-0 ", 2},
-		{"ellipses", "\u2026\u2026e", -1},
-		{"half tags", "[A \"x\n", -1},
-		{"tags and empty lines", "[A \"x\"]\n\n[B \"y\"]\n\n", 1},
-	} {
+	return io.MultiReader(strings.NewReader(large), repeat(piece, n))
+}
+
+func TestHostile(t *testing.T) {
+	for _, test := range hostileTexts {
 		size := 4 << 20
 		if testing.Short() {
 			size = 1 << 20
@@ -178,7 +199,7 @@ func TestHostile(t *testing.T) {
 		if test.games < 0 {
 			want = 2
 		}
-		r := newReader(t, io.MultiReader(strings.NewReader(large), repeat(test.piece, n)), windowSize)
+		r := newReader(t, hostileText(test.piece, n), windowSize)
 		got := 0
 		for r.Scan() {
 			got++

@@ -16,7 +16,31 @@ import (
 // Reader reads games one after the other. It is used by one goroutine at a
 // time. In the steady state it allocates nothing for a game, but for the text
 // of its tags and comments, some 64 KiB at a time.
+//
+// The start of the text is read and parsed in the goroutine that calls Scan; so
+// a small file costs no more than its text. From there on the work goes on in a
+// pipeline over all cores, see [Reader.Workers]. The records are the same, in the
+// same order, with the same numbers.
 type Reader struct {
+	source
+
+	workers int // as asked for, 0 for all cores
+	tune    tuning
+	pipe    *pipeline // nil while Scan does the work itself
+
+	parse   parser
+	own     Game  // the current game when Scan did the work
+	game    *Game // the current game, nil when there is none
+	bad     *SyntaxError
+	skipped int
+	err     error
+	done    bool
+}
+
+// source finds the games that are wanted in the inputs, one after the other. It
+// belongs to the goroutine that calls Scan until there is a pipeline, then to the
+// pipeline's splitting goroutine.
+type source struct {
 	// Inputs that were not opened yet.
 	names []string
 	stdin io.Reader
@@ -25,19 +49,14 @@ type Reader struct {
 
 	in       *input // nil when there is none open
 	split    splitter
-	parse    parser
 	keep     func(*Header) bool
 	head     Header
 	comments bool
 	zstd     *zstd.Decoder // the same for all files: it holds up to 128 MiB
 
-	number  int
-	skipped int
-	game    Game
-	good    bool
-	bad     *SyntaxError
-	err     error
-	done    bool
+	before  int64 // bytes of text in the inputs that were read
+	number  int   // of the last game in this input
+	dropped int   // games the filter has dropped
 }
 
 // NewReader returns a reader of one stream, which is called name in games and
@@ -67,32 +86,58 @@ func OpenWith(stdin io.Reader, paths ...string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{names: names, stdin: stdin, size: size}, nil
+	return &Reader{source: source{names: names, stdin: stdin, size: size}}, nil
 }
 
 // Filter sets a function that is asked about each game before its movetext is
 // looked at. A game it returns false for is dropped and counted by Skipped; what
 // may be wrong with its movetext is never found out. It is not asked about games
 // whose tags are malformed: they are broken games. A game without tags has a
-// header without tags.
+// header without tags. Filter is called before the first Scan.
 //
 // keep is called in the order of the games, never twice at a time, but not
-// necessarily from the goroutine that calls Scan.
+// necessarily from the goroutine that calls Scan, and it may be asked about games
+// that come after the current one. When the reading ends early, Skipped still
+// counts only those before the current record.
 func (r *Reader) Filter(keep func(*Header) bool) { r.keep = keep }
 
-// KeepComments says whether Game.Comment and Game.Comments are filled.
+// KeepComments says whether Game.Comment and Game.Comments are filled. It is
+// called before the first Scan.
 func (r *Reader) KeepComments(on bool) { r.comments = on }
+
+// Workers sets how many goroutines parse games, beside one that finds them in the
+// text and those of the decoder: 0, the default, is one for each core Go uses
+// (up to 16, which is more than one decoder keeps busy); with 1 all but
+// the decoder stays in the goroutine that calls Scan, and no text is read ahead of
+// it. The records are the same. It is called before the first Scan.
+func (r *Reader) Workers(n int) { r.workers = max(n, 0) }
 
 // Scan goes to the next record: a good game or a broken one. It returns false
 // at the end of the last input, or at an error, which Err returns.
 func (r *Reader) Scan() bool {
-	r.good, r.bad = false, nil
+	r.game, r.bad = nil, nil
+	if r.pipe != nil {
+		return r.take()
+	}
 	for !r.done {
-		if r.in == nil && !r.openNext() {
-			break
+		if r.in == nil {
+			if more, err := r.openNext(); !more {
+				r.fail(err)
+				break
+			}
 		}
-		if r.next() {
-			return true
+		if r.parallel() {
+			r.startPipeline()
+			return r.take()
+		}
+		switch r.find() {
+		case stepDropped:
+			r.skipped = r.dropped
+			continue
+		case stepGame:
+			if r.parseHere() {
+				return true
+			}
 		}
 		if err := r.endInput(); err != nil {
 			r.fail(err)
@@ -103,12 +148,7 @@ func (r *Reader) Scan() bool {
 
 // Game returns the current game, nil when the record is a broken one. The game
 // is valid until the next Scan; see Game for what to do to keep it.
-func (r *Reader) Game() *Game {
-	if !r.good {
-		return nil
-	}
-	return &r.game
-}
+func (r *Reader) Game() *Game { return r.game }
 
 // BadGame returns the current record when it is a broken game, nil otherwise.
 // It may be kept.
@@ -120,7 +160,8 @@ func (r *Reader) BadGame() *SyntaxError { return r.bad }
 // cut off in is delivered only when its termination marker is there.
 func (r *Reader) Err() error { return r.err }
 
-// Skipped returns how many games the filter has dropped.
+// Skipped returns how many games the filter has dropped before the current
+// record; after the last Scan, all of them.
 func (r *Reader) Skipped() int { return r.skipped }
 
 // Progress returns how many bytes, compressed ones where there is compression,
@@ -132,132 +173,152 @@ func (r *Reader) Progress() (read, size int64) { return r.count.Load(), r.size }
 // Close ends the reading and frees what it holds: files, goroutines. Scan
 // returns false from then on.
 func (r *Reader) Close() error {
-	r.good, r.bad = false, nil
+	r.game, r.bad = nil, nil
 	var err error
-	if in := r.in; in != nil {
-		r.in = nil
-		if err = in.shut(); err != nil {
-			err = fmt.Errorf("pgn: close %s: %w", in.name, err)
-		}
+	if r.pipe != nil {
+		err = r.pipe.close()
+		r.pipe = nil
+	} else if in := r.in; in != nil {
+		err = in.close()
 	}
-	r.finish()
+	r.in = nil
+	r.fail(r.err)
 	return err
 }
 
-// fail ends the reading with an error.
+// fail ends the reading, with an error or without. The file is closed already: a
+// decoder that waits for it in a goroutine of its own then stops waiting.
 func (r *Reader) fail(err error) {
 	r.err = err
-	r.finish()
+	r.done = true
+	r.free()
 }
 
-// finish ends the reading. The file is closed already: a decoder that waits for
-// it in a goroutine of its own then stops waiting.
-func (r *Reader) finish() {
-	r.done = true
-	if r.zstd != nil {
-		r.zstd.Close()
-		r.zstd = nil
+// free frees the decoder.
+func (s *source) free() {
+	if s.zstd != nil {
+		s.zstd.Close()
+		s.zstd = nil
 	}
 }
 
 // start begins with an input. closeRaw, which may be nil, closes it.
-func (r *Reader) start(name string, raw io.Reader, closeRaw func() error) error {
-	in, err := newInput(name, raw, closeRaw, &r.count, &r.zstd)
+func (s *source) start(name string, raw io.Reader, closeRaw func() error) error {
+	in, err := newInput(name, raw, closeRaw, &s.count, &s.zstd)
 	if err != nil {
 		return err
 	}
-	r.in = in
-	r.number = 0
-	r.split.reset(in.text)
+	s.in = in
+	s.number = 0
+	s.split.reset(in.text)
 	return nil
 }
 
 // openNext opens the next file; false when there is none or it is an error.
-func (r *Reader) openNext() bool {
-	if len(r.names) == 0 {
-		r.finish()
-		return false
+func (s *source) openNext() (bool, error) {
+	if len(s.names) == 0 {
+		return false, nil
 	}
-	name := r.names[0]
-	r.names = r.names[1:]
-	var err error
+	name := s.names[0]
+	s.names = s.names[1:]
 	if name == "-" {
-		err = r.start(stdinName, r.stdin, nil)
-	} else if f, openErr := os.Open(name); openErr != nil {
-		err = fmt.Errorf("pgn: %w", openErr)
-	} else if err = r.start(name, f, f.Close); err != nil {
-		f.Close()
+		err := s.start(stdinName, s.stdin, nil)
+		return err == nil, err
 	}
+	f, err := os.Open(name)
 	if err != nil {
-		r.fail(err)
+		return false, fmt.Errorf("pgn: %w", err)
 	}
-	return err == nil
+	if err := s.start(name, f, f.Close); err != nil {
+		f.Close()
+		return false, err
+	}
+	return true, nil
 }
 
 // endInput closes the input that was read to its end, or as far as it goes, and
 // returns the error that ended it.
-func (r *Reader) endInput() error {
-	in := r.in
-	r.in = nil
+func (s *source) endInput() error {
+	in := s.in
+	s.in = nil
+	s.before += s.split.w.offset()
 	in.shut() // a file that was only read has no data to lose when it is closed
-	if err := r.split.w.err; err != nil && err != io.EOF {
-		return in.wrap(err, r.number)
+	if err := s.split.w.err; err != nil && err != io.EOF {
+		return in.wrap(err, s.number)
 	}
 	return nil
 }
 
-// next goes to the next record of the input.
-func (r *Reader) next() bool {
-	s := &r.split
-	for s.header() {
-		if s.ended && s.w.err != io.EOF {
-			return false // the text is cut off, maybe inside the tags
-		}
-		r.head.File = r.in.name
-		r.head.Number = r.number + 1
-		r.head.Offset = s.w.offset()
-		r.head.text = s.w.text()[1:]
-		r.head.tags = s.tags
-		drop := len(s.tags) > 0 && !r.wanted()
-		s.movetext(drop)
-		if s.empty {
-			continue
-		}
-		if len(s.tags) == 0 {
-			// Only now is it known that there is a game.
-			drop = !r.wanted()
-		}
-		if drop {
-			r.number++
-			r.skipped++
-			continue
-		}
+// step is what find came to.
+type step uint8
 
-		bad := s.bad
-		r.parse.terminated = false
-		if bad == nil {
-			r.game.Number = r.head.Number
-			r.game.File = r.head.File
-			r.game.Offset = r.head.Offset
-			bad = r.parse.game(&r.game, s.w.text()[:1+s.end], s.body, s.tags, r.comments)
-		}
-		if s.ended && s.w.err != io.EOF && !r.parse.terminated {
-			return false // the text is cut off inside the game
-		}
-		r.number++
-		if bad == nil {
-			r.good = true
-		} else {
-			r.bad = &SyntaxError{r.in.name, r.number, r.head.Offset + int64(bad.at), bad.reason, bad.err}
-		}
-		return true
+const (
+	stepEnd     step = iota // the end of the text that can be used
+	stepDropped             // nothing, or a game that the filter drops
+	stepGame                // a game, good or broken
+)
+
+// find goes to the next game of the input. The caller counts it when it is a
+// stepGame: at the end of a text that is cut off it may be no whole game.
+func (s *source) find() step {
+	sp := &s.split
+	if !sp.header() {
+		return stepEnd
 	}
-	return false
+	if s.cutOff() {
+		return stepEnd // maybe inside the tags
+	}
+	s.head.File = s.in.name
+	s.head.Number = s.number + 1
+	s.head.Offset = sp.w.offset()
+	s.head.text = sp.w.text()[1:]
+	s.head.tags = sp.tags
+	drop := len(sp.tags) > 0 && !s.wanted()
+	sp.movetext(drop)
+	if sp.empty {
+		return stepDropped
+	}
+	if len(sp.tags) == 0 {
+		// Only now is it known that there is a game.
+		drop = !s.wanted()
+	}
+	if drop {
+		s.number++
+		s.dropped++
+		return stepDropped
+	}
+	return stepGame
 }
 
+// cutOff says whether the text ends with the current game, and not where it
+// should: the game counts only when its termination marker is there.
+func (s *source) cutOff() bool { return s.split.ended && s.split.w.err != io.EOF }
+
 // wanted asks the filter about the current game.
-func (r *Reader) wanted() bool {
-	return r.keep == nil || r.split.bad != nil || r.keep(&r.head)
+func (s *source) wanted() bool {
+	return s.keep == nil || s.split.bad != nil || s.keep(&s.head)
+}
+
+// parseHere makes the game that find found the current record. It returns false
+// when the game is cut off.
+func (r *Reader) parseHere() bool {
+	s := &r.split
+	bad := s.bad
+	r.parse.terminated = false
+	if bad == nil {
+		bad = r.parse.game(&r.own, s.w.text()[:1+s.end], s.body, s.tags, r.comments)
+	}
+	if r.cutOff() && !r.parse.terminated {
+		return false
+	}
+	r.number++
+	if bad != nil {
+		r.bad = &SyntaxError{r.in.name, r.number, r.head.Offset + int64(bad.at), bad.reason, bad.err}
+		return true
+	}
+	r.own.File, r.own.Number, r.own.Offset = r.in.name, r.number, r.head.Offset
+	r.game = &r.own
+	return true
 }
 
 // parser turns the text of one game into a Game.

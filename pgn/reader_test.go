@@ -442,25 +442,42 @@ func TestGameIsACopy(t *testing.T) {
 // that hold the text of its tags.
 func TestAllocations(t *testing.T) {
 	game := "[Event \"a\"]\n[White \"b\"]\n[Black \"c\"]\n[Result \"1-0\"]\n[WhiteElo \"1500\"]\n[BlackElo \"1600\"]\n\n1. e4 e5 2. Nf3 { text } Nc6 (2... d6) 3. Bb5 a6 1-0\n\n"
-	for _, keep := range []bool{true, false} {
-		r := newReader(t, strings.NewReader(strings.Repeat(game, 20_000)), windowSize)
+	for _, test := range []struct {
+		keep          bool
+		workers       int
+		warmUp, scans int // records, and those in each of ten runs
+	}{
+		{true, 1, 100, 1000}, {true, 4, 20_000, 1000}, {false, 1, 10, 1}, {false, 4, 120, 1},
+	} {
+		r := newReader(t, repeat(game, 150_000), windowSize)
 		r.KeepComments(true)
+		r.Workers(test.workers)
 		n := 0
 		r.Filter(func(h *Header) bool {
 			n++
 			elo, _ := h.WhiteElo()
-			return keep && elo > 0 || n%1000 == 0
+			return test.keep && elo > 0 || n%1000 == 0
 		})
-		for range 3 {
+		for range test.warmUp {
 			r.Scan()
 		}
-		perScan := testing.AllocsPerRun(10, func() { r.Scan() })
-		if perScan > 0 {
-			t.Errorf("keep %v: %.1f allocations a game", keep, perScan)
+		perRun := testing.AllocsPerRun(10, func() {
+			for range test.scans {
+				if !r.Scan() {
+					t.Fatal("not enough games")
+				}
+			}
+		})
+		// A block of text is 64 KiB: a game of this size needs less than one in 500.
+		if perGame := perRun / float64(test.scans); perGame > 0.01 && test.keep || !test.keep && perRun > 0 {
+			t.Errorf("%+v: %.3f allocations a game", test, perGame)
 		}
-		if !keep && n < 10_000 {
-			t.Errorf("only %d games were looked at", n)
+		if (r.pipe != nil) != (test.workers > 1) {
+			t.Errorf("%+v: the pipeline is there or missing", test)
 		}
 		r.Close()
+		if !test.keep && n < 10_000 {
+			t.Errorf("only %d games were looked at", n)
+		}
 	}
 }
