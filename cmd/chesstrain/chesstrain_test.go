@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +124,25 @@ func TestCharactersFromStandardInput(t *testing.T) {
 	code, out, errs := command(t, games, args...)
 	if code != cli.ExitOK || !strings.Contains(out, "nats a character") {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestInterruptWhileWaitingForStandardInput stops a trainer that waits for games
+// which do not come.
+func TestInterruptWhileWaitingForStandardInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	waiting, games := io.Pipe()
+	defer games.Close()
+	go func() {
+		// The write returns when it has been read: then the trainer waits again.
+		io.WriteString(games, "[Event \"first of many\"]\n")
+		cancel()
+	}()
+	var errs bytes.Buffer
+	code := execute(ctx, waiting, io.Discard, &errs, append([]string{"--pgn", "-", "--out", "r"}, small...))
+	if code != cli.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit %d: %s", code, errs.String())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"transcend/data"
@@ -16,7 +17,7 @@ import (
 // readPGN filters the games into a corpus, showing how far it is.
 func (t *trainRun) readPGN(ctx context.Context) (*data.Corpus, data.FilterReport, error) {
 	var report data.FilterReport
-	r, err := pgn.OpenWith(t.stdin, t.PGN...)
+	r, err := pgn.OpenWith(interruptible(ctx, t.stdin), t.PGN...)
 	if err != nil {
 		return nil, report, err
 	}
@@ -74,6 +75,29 @@ func sources(paths []string) ([]data.Source, error) {
 	}
 	return out, nil
 }
+
+// interruptible is r, but a Read that waits for more ends with ctx: standard
+// input cannot be closed under a reader. What still waits for r then ends with
+// the program.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	pr, pw := io.Pipe()
+	var start sync.Once
+	return readerFunc(func(b []byte) (int, error) {
+		// Nothing is taken from r before somebody asks.
+		start.Do(func() {
+			context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
+			go func() {
+				_, err := io.Copy(pw, r)
+				pw.CloseWithError(err)
+			}()
+		})
+		return pr.Read(b)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 // countInputs counts the files that the paths and globs name.
 func countInputs(paths []string) int {
