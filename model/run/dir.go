@@ -86,18 +86,7 @@ func Open(path string, settings any) (*Dir, error) {
 	if err := ReadSettings(path, settings); err != nil {
 		return nil, err
 	}
-	d, err := lock(path)
-	if err != nil {
-		return nil, err
-	}
-	// What a killed writer left; nobody else writes while the lock is held.
-	for _, prefix := range []string{"checkpoint-", settingsFile, metricsFile} {
-		if err := atomicfile.RemoveTemporaries(path, prefix); err != nil {
-			d.Close()
-			return nil, fmt.Errorf("run: %w", err)
-		}
-	}
-	return d, nil
+	return lock(path)
 }
 
 // ReadSettings reads a run's settings without locking it.
@@ -118,6 +107,7 @@ func ReadSettings(path string, settings any) error {
 	return nil
 }
 
+// lock makes the directory ours.
 func lock(path string) (*Dir, error) {
 	l := flock.New(filepath.Join(path, lockFile))
 	ok, err := l.TryLock()
@@ -126,6 +116,12 @@ func lock(path string) (*Dir, error) {
 	}
 	if !ok {
 		return nil, fmt.Errorf("run: %s: %w", path, ErrBusy)
+	}
+	// What a killed writer left, whichever file it was at; nobody else writes
+	// while the lock is held.
+	if err := atomicfile.RemoveTemporaries(path, ""); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("run: %w", err)
 	}
 	return &Dir{path, l}, nil
 }

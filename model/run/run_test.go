@@ -109,8 +109,16 @@ func TestDirectories(t *testing.T) {
 	if _, err := Create(path, testSettings{"second"}); !errors.Is(err, ErrExists) {
 		t.Errorf("creating over a run: %v, want ErrExists", err)
 	}
+	for _, left := range []string{"corpus.parquet.tmp-1", model.CheckpointName(3) + ".tmp-2"} {
+		if err := os.WriteFile(filepath.Join(path, left), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if d, err = Open(path, &s); err != nil || s.Name != "first" {
 		t.Fatalf("opening: %v, settings %+v", err, s)
+	}
+	if left, err := filepath.Glob(filepath.Join(path, "*.tmp-*")); err != nil || len(left) > 0 {
+		t.Errorf("left by a killed writer and not removed: %v, %v", left, err)
 	}
 	d.Close()
 	if _, err := Open(filepath.Join(parent, "none"), &s); !errors.Is(err, ErrNoRun) {
