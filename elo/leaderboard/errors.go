@@ -125,3 +125,9 @@ func isUnique(err error) bool {
 func missing(op, path string) error {
 	return &Error{Op: op, Path: path, Kind: fs.ErrNotExist, Hint: "play some games first, or name another file"}
 }
+
+// isBusy says whether err means that another connection is in the way.
+func isBusy(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && (se.Code()&0xff == sqlite3.SQLITE_BUSY || se.Code()&0xff == sqlite3.SQLITE_LOCKED)
+}

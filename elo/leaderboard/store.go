@@ -135,14 +135,19 @@ func (s *Store) openWritable(ctx context.Context, abs string, steps []string) er
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	version, fresh, err := s.identify(ctx, s.writer)
+	var version int
+	var fresh bool
+	err = s.retryBusy(ctx, func() (err error) {
+		version, fresh, err = s.identify(ctx, s.writer)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if version > len(steps) {
 		return s.newer(version, len(steps))
 	}
-	if err := s.useWAL(ctx); err != nil {
+	if err := s.retryBusy(ctx, func() error { return s.useWAL(ctx) }); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx, steps); err != nil {
@@ -245,6 +250,24 @@ func (s *Store) identify(ctx context.Context, db *sql.DB) (version int, fresh bo
 		return 0, true, nil
 	}
 	return 0, false, &Error{Op: "opening", Path: s.path, Kind: ErrForeign, Hint: hintNotDatabase}
+}
+
+// retryBusy calls f until it is not in the way of another program, for as long
+// as the busy timeout. While a file changes to the write-ahead log, which several
+// programs that begin on a new file try at once, SQLite answers SQLITE_BUSY
+// without waiting: waiting there could be a deadlock.
+func (s *Store) retryBusy(ctx context.Context, f func() error) error {
+	for began := time.Now(); ; {
+		err := f()
+		if !isBusy(err) || time.Since(began) >= s.config.BusyTimeout {
+			return err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // useWAL turns on the write-ahead log, which stays on.
