@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"transcend/internal/fuzzlimit"
 )
 
 // benchFiles are the real games the benchmarks read, zstd with a window of 128
@@ -240,7 +242,7 @@ func BenchmarkKept(b *testing.B) {
 				for b.Loop() {
 					games, plies = 0, 0
 					stream := again(data)
-					before, allocated := cpuTime(), mallocs()
+					before, allocated := fuzzlimit.CPUTime(), mallocs()
 					start := time.Now()
 					r, err := NewReader("data", stream)
 					if err != nil {
@@ -260,7 +262,7 @@ func BenchmarkKept(b *testing.B) {
 					}
 					r.Close()
 					ours.since(start)
-					cpu += cpuTime() - before
+					cpu += fuzzlimit.CPUTime() - before
 					allocs += mallocs() - allocated
 					peers()
 				}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"transcend/internal/fuzzlimit"
 )
 
 // records returns the records of a text with all there is in them, and the good
@@ -45,6 +47,7 @@ func FuzzReader(f *testing.F) {
 		if len(data) > 100_000 {
 			return
 		}
+		fuzzlimit.Watch(t, 256<<20)
 		// Compressed data is for FuzzInput; a space makes text of it.
 		text := append([]byte(" "), data...)
 		want, good := records(t, newReader(t, bytes.NewReader(text), 8<<10))
@@ -120,6 +123,7 @@ func FuzzWriter(f *testing.F) {
 			return
 		}
 		clean := func(s string) string { return strings.Join(commentWords(s), " ") }
+		fuzzlimit.Watch(t, 256<<20)
 		g := randomGame(rand.New(rand.NewPCG(seed, 0)))
 		if indexTag(g.Tags, name) < 0 {
 			g.Tags = append(g.Tags, Tag{name, strings.Map(func(r rune) rune {
@@ -159,6 +163,8 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte("\x53\x2a\x4d\x18\x05\x00\x00\x00hello"))
 	f.Add([]byte("1. e4 1-0"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		// Twice the largest window: the decoder gets memory for it as it fills.
+		fuzzlimit.Watch(t, 2*maxZstdWindow+uint64(100*len(data)))
 		r, err := NewReader("data", bytes.NewReader(data))
 		if err != nil {
 			return

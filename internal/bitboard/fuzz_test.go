@@ -2,8 +2,15 @@ package bitboard
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
+
+	"transcend/internal/fuzzlimit"
 )
+
+// fuzzBytes is more than the checks of one short text allocate.
+const fuzzBytes = 16 << 20
 
 // fuzzFENs are the seeds of the fuzz targets.
 func fuzzFENs() []string {
@@ -31,6 +38,7 @@ func FuzzFEN(f *testing.F) {
 		f.Add(fen)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		fuzzlimit.Watch(t, fuzzBytes)
 		p, err := ParseFEN(s)
 		if err != nil {
 			if p != (Position{}) {
@@ -88,8 +96,58 @@ func checkPosition(t *testing.T, p *Position) {
 	_ = p.String()
 }
 
-// FuzzSAN checks that what parses is legal and prints back to a text that
-// parses to the same move.
+// sanForm is a move in algebraic notation without annotations, in all the forms
+// that ParseSAN promises to take: piece, file, rank, sign, target, promotion.
+var sanForm = regexp.MustCompile(`^([KQRBNPkqrnp]?)([a-h]?)([1-8]?)([x:-]?)([a-h][1-8])(?:\(([A-Za-z])\)|[=/]?([A-Za-z]))?$`)
+
+var castlingForm = regexp.MustCompile(`^[O0o]-[O0o](-[O0o])?$`)
+
+// sanByList is ParseSAN done the slow way, with an expression and the list of all legal
+// moves. more says that several moves fit.
+func sanByList(p *Position, s string) (m Move, more bool) {
+	s = trimSAN(s)
+	f := sanForm.FindStringSubmatch(s)
+	castling := castlingForm.FindStringSubmatch(s)
+	for _, legal := range p.Legal(nil) {
+		from, to := legal.From(), legal.To()
+		moved := p.PieceAt(from).Type()
+		castles := moved == King && max(from, to)-min(from, to) == 2
+		switch {
+		case castling != nil:
+			if !castles || (to < from) != (castling[1] != "") {
+				continue
+			}
+		case f == nil || castles:
+			continue
+		default:
+			piece := Pawn
+			if f[1] != "" {
+				piece = pieceTypeOf(f[1][0] &^ 0x20)
+			}
+			promotion := NoPieceType
+			if letter := f[6] + f[7]; letter != "" {
+				if promotion = pieceTypeOf(letter[0] &^ 0x20); promotion == NoPieceType {
+					continue
+				}
+			}
+			origin := from.String()
+			sign := f[4] == "x" || f[4] == ":"
+			if piece != moved || f[5] != to.String() || promotion != legal.Promotion() ||
+				f[2] != "" && f[2] != origin[:1] || f[3] != "" && f[3] != origin[1:] ||
+				piece == Pawn && from.File() != to.File() && !sign && f[2] == "" {
+				continue
+			}
+		}
+		if m != NoMove {
+			return NoMove, true
+		}
+		m = legal
+	}
+	return m, false
+}
+
+// FuzzSAN checks that a text means the move it means by the list of legal moves,
+// and that the move prints back to a text that parses to it.
 func FuzzSAN(f *testing.F) {
 	sans := []string{"e4", "Nf3", "O-O", "0-0-0+", "exd6e.p.", "exd8=Q#", "e8(N)", "Qh4e1!?", "R1a2", "bxc3", "Ng1-f3", "--", "", ")", "=Q"}
 	for i, fen := range fuzzFENs() {
@@ -100,11 +158,15 @@ func FuzzSAN(f *testing.F) {
 		f.Add(kiwipete, san)
 	}
 	f.Fuzz(func(t *testing.T, fen, s string) {
+		fuzzlimit.Watch(t, fuzzBytes)
 		p, err := ParseFEN(fen)
 		if err != nil {
 			return
 		}
 		m, err := p.ParseSAN(s)
+		if want, more := sanByList(&p, s); m != want || more != errors.Is(err, ErrAmbiguousMove) {
+			t.Fatalf("%s: %q is %s, %v; by the list of moves it is %s, more than one: %v", fen, s, m, err, want, more)
+		}
 		if b, bytesErr := p.ParseSANBytes([]byte(s)); b != m || (err == nil) != (bytesErr == nil) {
 			t.Fatalf("%s: %q is %s, %v, as bytes %s, %v", fen, s, m, err, b, bytesErr)
 		}
@@ -132,6 +194,7 @@ func FuzzLegalSAN(f *testing.F) {
 		f.Add(fen)
 	}
 	f.Fuzz(func(t *testing.T, fen string) {
+		fuzzlimit.Watch(t, fuzzBytes)
 		p, err := ParseFEN(fen)
 		if err != nil {
 			return
@@ -153,19 +216,21 @@ func FuzzLegalSAN(f *testing.F) {
 	})
 }
 
-// FuzzUCI checks that what parses prints back, and that a legal reading is legal.
+// FuzzUCI checks that what parses prints back, and that what is read as a legal move
+// is legal and the move that was written.
 func FuzzUCI(f *testing.F) {
 	for i, s := range []string{"e2e4", "e7e8q", "e7e8Q", "0000", "e1h1", "e1g1", "a1a1", "(none)", "", "e2e4x"} {
 		f.Add(fuzzFENs()[i], s)
 		f.Add(kiwipete, s)
 	}
 	f.Fuzz(func(t *testing.T, fen, s string) {
+		fuzzlimit.Watch(t, fuzzBytes)
 		m, err := ParseUCI(s)
 		if err != nil {
 			if m != NoMove {
 				t.Fatalf("%q is %s, %v", s, m, err)
 			}
-		} else if again, err := ParseUCI(m.String()); again != m || err != nil {
+		} else if again, err := ParseUCI(m.String()); again != m || err != nil || !strings.EqualFold(m.String(), s) {
 			t.Fatalf("%q is %s, which is %s, %v", s, m, again, err)
 		}
 		p, fenErr := ParseFEN(fen)
@@ -178,6 +243,13 @@ func FuzzUCI(f *testing.F) {
 			t.Fatalf("%s: %q is %s, %v", fen, s, legal, legalErr)
 		case legalErr == nil && !p.IsLegal(legal):
 			t.Fatalf("%s: %q is %s, which is not legal", fen, s, legal)
+		case legalErr == nil && legal != m:
+			// The only other way to write a move: castling as the king taking his rook.
+			king, rook := p.PieceAt(m.From()), p.PieceAt(m.To())
+			if king != NewPiece(p.SideToMove(), King) || rook != NewPiece(p.SideToMove(), Rook) ||
+				legal.From() != m.From() || (legal.To() > m.From()) != (m.To() > m.From()) || p.SAN(legal)[0] != 'O' {
+				t.Fatalf("%s: %q is %s, by its letters %s", fen, s, legal, m)
+			}
 		}
 	})
 }
@@ -189,6 +261,7 @@ func FuzzIsLegal(f *testing.F) {
 		f.Add(fen, uint16(12|28<<6), uint16(0xffff))
 	}
 	f.Fuzz(func(t *testing.T, fen string, any1, any2 uint16) {
+		fuzzlimit.Watch(t, fuzzBytes)
 		p, err := ParseFEN(fen)
 		if err != nil {
 			return

@@ -1,14 +1,14 @@
 //go:build unix
 
-package pgn
+package fuzzlimit
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime returns the time all cores have spent on this program.
-func cpuTime() time.Duration {
+// CPUTime returns the time all cores have spent on this program.
+func CPUTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0
