@@ -7,6 +7,7 @@ import "math"
 type optimizer struct {
 	m, v   []float32 // first and second moment, in the layout of params
 	chunks []flatChunk
+	adam   []flatChunk // those that AdamW updates: all but Muon's
 	// partial holds each chunk's share of the squared norm, added in order.
 	partial []float64
 
@@ -18,6 +19,7 @@ type optimizer struct {
 type flatChunk struct {
 	lo, hi int
 	decay  bool // weight decay applies
+	hidden bool // of a matrix of a block, which Muon updates
 }
 
 // flatChunkSize is part of the order in which the gradient's norm is summed.
@@ -29,10 +31,11 @@ func newOptimizer(c Config) *optimizer {
 	for _, t := range layout(c) {
 		for lo := 0; lo < t.size(); lo += flatChunkSize {
 			hi := min(lo+flatChunkSize, t.size())
-			o.chunks = append(o.chunks, flatChunk{at + lo, at + hi, len(t.shape) >= 2})
+			o.chunks = append(o.chunks, flatChunk{at + lo, at + hi, len(t.shape) >= 2, t.hidden})
 		}
 		at += t.size()
 	}
+	o.adam = o.chunks
 	o.partial = make([]float64, len(o.chunks))
 	return o
 }
@@ -52,7 +55,7 @@ func (o *optimizer) gradientNorm(p *pool, g []float32) float64 {
 // the gradient (clipping).
 func (o *optimizer) step(p *pool, w, g []float32, c TrainConfig, t int, lr, scale float64) {
 	o.update = adamOp{
-		w: w, g: g, m: o.m, v: o.v, chunks: o.chunks,
+		w: w, g: g, m: o.m, v: o.v, chunks: o.adam,
 		scale: float32(scale), decay: float32(1 - lr*c.WeightDecay),
 		beta1: float32(c.Beta1), beta2: float32(c.Beta2),
 		one1: float32(1 - c.Beta1), one2: float32(1 - c.Beta2),
@@ -60,7 +63,7 @@ func (o *optimizer) step(p *pool, w, g []float32, c TrainConfig, t int, lr, scal
 		rootBias: float32(math.Sqrt(1 - math.Pow(c.Beta2, float64(t)))),
 		epsilon:  float32(c.Epsilon),
 	}
-	p.run(len(o.chunks), &o.update)
+	p.run(len(o.adam), &o.update)
 }
 
 type normSquaredOp struct {

@@ -26,12 +26,18 @@ import (
 //
 //	config.json            the model's shape     } what Hugging Face
 //	model.safetensors      the weights           } GPT2LMHeadModel reads
-//	optimizer.safetensors  AdamW's moments, exp_avg.NAME and exp_avg_sq.NAME
+//	optimizer.safetensors  AdamW's moments, exp_avg.NAME and exp_avg_sq.NAME;
+//	                       Muon's, momentum_buffer.NAME, of the tensors it has;
+//	                       with a moving average, param.NAME
 //	trainer.json           everything else of the Trainer; size and SHA-256 of
 //	                       every other file
 //
 // and whatever files the caller adds (tokenizer, settings). It appears under
 // its name complete or not at all.
+//
+// model.safetensors is the model for use. When the trainer keeps a moving average
+// of the weights it is that average, and the weights that training goes on
+// from are the tensors param.NAME.
 const (
 	optimizerFile = "optimizer.safetensors"
 	trainerFile   = "trainer.json"
@@ -135,13 +141,13 @@ func (t *Trainer) writeFiles(dir string, state *trainerState, files map[string][
 		return err
 	}
 	err = put(weightsFile, func(w io.Writer) error {
-		return safetensors.Write(w, t.model.p.hfTensors(t.model.cfg), map[string]string{"format": "pt"})
+		return safetensors.Write(w, t.Result().p.hfTensors(t.model.cfg), map[string]string{"format": "pt"})
 	})
 	if err != nil {
 		return err
 	}
 	err = put(optimizerFile, func(w io.Writer) error {
-		return safetensors.Write(w, t.opt.tensors(t.model.cfg), nil)
+		return safetensors.Write(w, t.optimizerTensors(), nil)
 	})
 	if err != nil {
 		return err
@@ -201,23 +207,24 @@ func (d *digestWriter) digest() fileDigest {
 	return fileDigest{Size: d.size, SHA256: hex.EncodeToString(d.hash.Sum(nil))}
 }
 
-const (
-	firstMomentPrefix  = "exp_avg."
-	secondMomentPrefix = "exp_avg_sq."
-)
-
-// tensors lists the moments under torch.optim.AdamW's names.
-func (o *optimizer) tensors(c Config) []safetensors.Tensor {
+// optimizerTensors are views of what optimizer.safetensors holds, under the names
+// that torch.optim.AdamW and torch.optim.Muon have for it.
+func (t *Trainer) optimizerTensors() []safetensors.Tensor {
 	var ts []safetensors.Tensor
-	add := func(prefix string, flat []float32) {
-		for _, f := range layout(c) {
+	add := func(prefix string, flat []float32, want func(field) bool) {
+		for _, f := range layout(t.model.cfg) {
 			n := f.size()
-			ts = append(ts, safetensors.Tensor{Name: prefix + f.name, Shape: f.shape, Data: flat[:n:n]})
+			if want(f) {
+				ts = append(ts, safetensors.Tensor{Name: prefix + f.name, Shape: f.shape, Data: flat[:n:n]})
+			}
 			flat = flat[n:]
 		}
 	}
-	add(firstMomentPrefix, o.m)
-	add(secondMomentPrefix, o.v)
+	adam := func(f field) bool { return t.muon == nil || !f.hidden }
+	add("exp_avg.", t.opt.m, adam)
+	add("exp_avg_sq.", t.opt.v, adam)
+	add("momentum_buffer.", t.opt.m, func(f field) bool { return !adam(f) })
+	add("param.", t.model.p.flat, func(field) bool { return t.average != nil })
 	return ts
 }
 
@@ -249,7 +256,9 @@ func ResumeTrainer(dir string, src Source) (*Trainer, error) {
 	if err != nil {
 		return nil, checkpointError(dir, trainerFile, err)
 	}
-	if err := t.opt.read(filepath.Join(dir, optimizerFile), m.cfg); err != nil {
+	// m is the average, if there is one, and so is what NewTrainer made of it; the
+	// weights themselves are among the optimizer's tensors.
+	if err := readTensors(filepath.Join(dir, optimizerFile), t.optimizerTensors()); err != nil {
 		return nil, checkpointError(dir, optimizerFile, err)
 	}
 	t.pcg, t.rng = pcg, rand.New(pcg)
@@ -318,14 +327,13 @@ func verifyFile(path string, want fileDigest) error {
 	return nil
 }
 
-// read fills the moments from a file that must hold exactly those of c.
-func (o *optimizer) read(path string, c Config) error {
+// readTensors fills want from a file that must hold exactly these.
+func readTensors(path string, want []safetensors.Tensor) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	want := o.tensors(c)
 	for _, t := range want {
 		info, ok := f.Lookup(t.Name)
 		if !ok {
@@ -339,7 +347,7 @@ func (o *optimizer) read(path string, c Config) error {
 		}
 	}
 	if n := len(f.Tensors()); n != len(want) {
-		return fmt.Errorf("%d tensors, the model has %d", n, len(want))
+		return fmt.Errorf("%d tensors, the run has %d", n, len(want))
 	}
 	return nil
 }

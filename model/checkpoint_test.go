@@ -363,7 +363,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 		{"trainer truncated", truncate(trainerFile, 3), "", trainerFile},
 		{"extra file changed", func(t *testing.T, dir string) { edit(t, dir, "tokenizer.json", "move", "char") }, "", "tokenizer.json"},
 		{"newer format", func(t *testing.T, dir string) { edit(t, dir, trainerFile, `"format": 1`, `"format": 2`) }, "", "format 2"},
-		{"unknown setting", func(t *testing.T, dir string) { edit(t, dir, trainerFile, `"rows"`, `"momentum"`) }, "", "momentum"},
+		{"unknown setting", func(t *testing.T, dir string) { edit(t, dir, trainerFile, `"rows"`, `"nesterov"`) }, "", "nesterov"},
 		{"impossible setting", func(t *testing.T, dir string) { edit(t, dir, trainerFile, `"rows": 4`, `"rows": -4`) }, "", "rows is -4"},
 		{"negative step", func(t *testing.T, dir string) { edit(t, dir, trainerFile, `"step": 2`, `"step": -2`) }, "", "step -2"},
 		{"file outside", func(t *testing.T, dir string) { edit(t, dir, trainerFile, `"tokenizer.json"`, `"../tokenizer.json"`) }, "", "plain file name"},

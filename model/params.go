@@ -39,6 +39,8 @@ type field struct {
 	view  *[]float32
 	init  initKind
 	bias  bool // absent when Config.Bias is false
+	// hidden: a matrix of a block, from activations to activations.
+	hidden bool
 }
 
 type initKind uint8
@@ -69,7 +71,7 @@ func (p *params) fields(c Config) []field {
 	for i := range p.layers {
 		l := &p.layers[i]
 		add := func(name string, view *[]float32, init initKind, bias bool, shape ...int) {
-			fs = append(fs, field{name: fmt.Sprintf("transformer.h.%d.%s", i, name), shape: shape, view: view, init: init, bias: bias})
+			fs = append(fs, field{name: fmt.Sprintf("transformer.h.%d.%s", i, name), shape: shape, view: view, init: init, bias: bias, hidden: len(shape) == 2})
 		}
 		add("ln_1.weight", &l.ln1W, initOne, false, w)
 		add("ln_1.bias", &l.ln1B, initZero, true, w)

@@ -26,6 +26,19 @@ const (
 	DecayLinear = "linear"
 )
 
+// Optimizers of the matrices inside the blocks. Embeddings, norms and biases are
+// AdamW's in any case.
+const (
+	OptimizerAdamW = "adamw" // the paper's
+	OptimizerMuon  = "muon"
+)
+
+// Precisions of matrix products; see TrainConfig.Precision.
+const (
+	PrecisionF32  = "f32"
+	PrecisionBF16 = "bf16"
+)
+
 // TrainConfig is everything that decides what a training run computes, besides
 // the model it starts from and its source. It is part of the checkpoint.
 type TrainConfig struct {
@@ -46,11 +59,24 @@ type TrainConfig struct {
 	DecayFraction float64 `json:"decay_fraction"` // ScheduleWSD: share of Steps
 	DecayShape    string  `json:"decay_shape"`    // ScheduleWSD; "" means DecaySqrt
 
+	Optimizer string `json:"optimizer,omitempty"` // "" means OptimizerAdamW
+	// Precision is what the factors of matrix products are rounded to; "" means
+	// PrecisionF32. Weights, gradients and moments are float32 in any case. It is
+	// a record for whoever resumes the run: the products are those of the
+	// installed BLAS, which the program chooses.
+	Precision string `json:"precision,omitempty"`
+
 	Beta1       float64 `json:"beta1"`
 	Beta2       float64 `json:"beta2"`
 	Epsilon     float64 `json:"epsilon"`
 	WeightDecay float64 `json:"weight_decay"` // on tensors of two or more dimensions
 	ClipNorm    float64 `json:"clip_norm"`    // bound of the gradient's global norm; 0 is none
+	// Momentum is Muon's; 0 means 0.95.
+	Momentum float64 `json:"momentum,omitempty"`
+	// EMA is the decay a step of the exponential moving average of the weights,
+	// 0.999 say, which is then the model that the run makes; 0 is none. See
+	// Trainer.Result.
+	EMA float64 `json:"ema,omitempty"`
 
 	Seed uint64 `json:"seed"` // of Trainer.Rand
 }
@@ -80,6 +106,9 @@ func (c TrainConfig) withDefaults(m Config) TrainConfig {
 	}
 	if c.DecayShape == "" {
 		c.DecayShape = DecaySqrt
+	}
+	if c.Optimizer == OptimizerMuon && c.Momentum == 0 {
+		c.Momentum = 0.95
 	}
 	return c
 }
@@ -117,6 +146,8 @@ func (c TrainConfig) Validate() error {
 		{"epsilon", c.Epsilon, 0, 1},
 		{"weight decay", c.WeightDecay, 0, 1e6},
 		{"clip norm", c.ClipNorm, 0, math.MaxFloat64},
+		{"momentum", c.Momentum, 0, 1},
+		{"moving average's decay", c.EMA, 0, 1},
 	} {
 		if !(f.value >= f.lo && f.value <= f.hi) {
 			return bad("%s is %v, want %v to %v", f.name, f.value, f.lo, f.hi)
@@ -125,6 +156,12 @@ func (c TrainConfig) Validate() error {
 	switch {
 	case c.Beta1 == 1 || c.Beta2 == 1:
 		return bad("betas %v and %v must be below 1", c.Beta1, c.Beta2)
+	case c.Momentum == 1 || c.EMA == 1:
+		return bad("momentum %v and moving average's decay %v must be below 1", c.Momentum, c.EMA)
+	case c.Optimizer != "" && c.Optimizer != OptimizerAdamW && c.Optimizer != OptimizerMuon:
+		return bad("optimizer %q, want %q or %q", c.Optimizer, OptimizerAdamW, OptimizerMuon)
+	case c.Precision != "" && c.Precision != PrecisionF32 && c.Precision != PrecisionBF16:
+		return bad("precision %q, want %q or %q", c.Precision, PrecisionF32, PrecisionBF16)
 	case c.Epsilon == 0:
 		return bad("epsilon is 0, which divides by zero where a gradient is zero")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // ErrNonFinite is what a *NonFiniteError wraps.
@@ -40,8 +41,8 @@ type StepStats struct {
 // Trainer trains a model. The same model, configuration and source give the
 // same weights, bit for bit, for any number of threads, and whether or not the
 // run was stopped and resumed on the way. Its memory beyond the model's is
-// three times the parameters (gradient, two moments) and the activations of
-// one micro batch.
+// three times the parameters (gradient, two moments), once more with a moving
+// average, and the activations of one micro batch.
 //
 // A Trainer is used by one goroutine at a time.
 type Trainer struct {
@@ -51,10 +52,14 @@ type Trainer struct {
 
 	grads   *params
 	opt     *optimizer
+	muon    *muon  // nil for AdamW
+	average *Model // nil without TrainConfig.EMA
 	nw      *network
 	pool    *pool
 	threads int
 	batches []*Batch // of one step
+
+	towards towardsOp // kept here so that running it allocates nothing
 
 	pcg *rand.PCG
 	rng *rand.Rand
@@ -81,6 +86,14 @@ func NewTrainer(m *Model, cfg TrainConfig, src Source) (*Trainer, error) {
 		pcg: pcg, rng: rand.New(pcg), decayStart: cfg.decayStart(),
 	}
 	t.nw = newNetwork(m, t.pool, true)
+	if cfg.Optimizer == OptimizerMuon {
+		t.muon = newMuon(m.cfg)
+		t.opt.adam = slices.DeleteFunc(slices.Clone(t.opt.chunks), func(c flatChunk) bool { return c.hidden })
+	}
+	if cfg.EMA > 0 {
+		t.average = &Model{cfg: m.cfg, p: newParams(m.cfg)}
+		copy(t.average.p.flat, m.p.flat)
+	}
 	for range cfg.Accumulate {
 		t.batches = append(t.batches, new(Batch))
 	}
@@ -94,6 +107,16 @@ func (t *Trainer) SetThreads(n int) { t.threads = n }
 
 // Model returns the model in training.
 func (t *Trainer) Model() *Model { return t.model }
+
+// Result returns the model that the run makes, which is what checkpoints hold
+// for others to load: the moving average of the weights where
+// TrainConfig.EMA asks for one, else the model in training.
+func (t *Trainer) Result() *Model {
+	if t.average != nil {
+		return t.average
+	}
+	return t.model
+}
 
 // Config returns the configuration, with defaults filled in and Steps as
 // SetSteps left it.
@@ -180,9 +203,41 @@ func (t *Trainer) Step() (StepStats, error) {
 		clip = min(1, t.cfg.ClipNorm/(stats.GradNorm+1e-6)) // torch.nn.utils.clip_grad_norm_
 	}
 	t.opt.step(t.pool, t.model.p.flat, t.grads.flat, t.cfg, stats.Step, stats.LearningRate, clip)
+	if t.muon != nil {
+		t.muon.step(t.pool, t.model.p.flat, t.grads.flat, t.opt.m, t.cfg, stats.LearningRate, clip)
+	}
+	if t.average != nil {
+		t.averageWeights(stats.Step)
+	}
 	t.step = stats.Step
 	t.tokens += int64(stats.Tokens)
 	return stats, nil
+}
+
+// averageWeights moves the average towards the weights after step number step.
+// The decay is at most (1+step)/(10+step), so that a short run's average does not
+// remember the random weights it began with (TensorFlow's
+// ExponentialMovingAverage with num_updates).
+func (t *Trainer) averageWeights(step int) {
+	decay := min(t.cfg.EMA, float64(1+step)/float64(10+step))
+	t.towards = towardsOp{dst: t.average.p.flat, src: t.model.p.flat, chunks: t.opt.chunks, by: float32(1 - decay)}
+	t.pool.run(len(t.opt.chunks), &t.towards)
+}
+
+// towardsOp moves dst towards src.
+type towardsOp struct {
+	dst, src []float32
+	chunks   []flatChunk
+	by       float32 // share of the distance
+}
+
+func (op *towardsOp) run(chunk, _ int) {
+	c := op.chunks[chunk]
+	src := op.src[c.lo:c.hi]
+	dst := op.dst[c.lo:c.hi][:len(src)]
+	for i, x := range src {
+		dst[i] += float32(op.by * (x - dst[i]))
+	}
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

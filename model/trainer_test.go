@@ -29,7 +29,25 @@ var (
 
 func newSmallTrainer(t testing.TB, cfg Config) *Trainer {
 	t.Helper()
-	tr, err := NewTrainer(mustNew(t, cfg, 3), smallTrain, newSyntheticSource(cfg.Vocab, 4))
+	return newTrainer(t, cfg, smallTrain)
+}
+
+// optimizers are smallTrain with each optimizer, and with an average.
+var optimizers = map[string]TrainConfig{
+	"adamw": smallTrain,
+	"muon":  withOptimizer(OptimizerMuon, 0),
+	"ema":   withOptimizer(OptimizerMuon, 0.9),
+}
+
+func withOptimizer(name string, ema float64) TrainConfig {
+	c := smallTrain
+	c.Optimizer, c.EMA = name, ema
+	return c
+}
+
+func newTrainer(t testing.TB, cfg Config, tc TrainConfig) *Trainer {
+	t.Helper()
+	tr, err := NewTrainer(mustNew(t, cfg, 3), tc, newSyntheticSource(cfg.Vocab, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,13 +66,13 @@ func mustStep(t testing.TB, tr *Trainer) StepStats {
 // run is all that a training run leaves, to be compared bit for bit.
 type run struct {
 	stats []StepStats
-	flat  [3][]float32 // weights and both moments
+	flat  [4][]float32 // weights, both moments, average
 	draws []uint64     // of Trainer.Rand, one after each step
 	after StepStats    // one step more
 }
 
 func (r *run) finish(t *testing.T, tr *Trainer) {
-	r.flat = [3][]float32{slices.Clone(tr.model.p.flat), slices.Clone(tr.opt.m), slices.Clone(tr.opt.v)}
+	r.flat = [4][]float32{slices.Clone(tr.model.p.flat), slices.Clone(tr.opt.m), slices.Clone(tr.opt.v), slices.Clone(tr.Result().p.flat)}
 	r.after = mustStep(t, tr)
 }
 
@@ -68,7 +86,7 @@ func (r *run) mustEqual(t *testing.T, want *run) {
 	if !slices.Equal(r.draws, want.draws) {
 		t.Errorf("random numbers differ")
 	}
-	for k, what := range []string{"weights", "first moments", "second moments"} {
+	for k, what := range []string{"weights", "first moments", "second moments", "averages"} {
 		for i, x := range r.flat[k] {
 			if math.Float32bits(x) != math.Float32bits(want.flat[k][i]) {
 				t.Fatalf("%s differ at %d: %v, want %v", what, i, x, want.flat[k][i])
@@ -84,9 +102,15 @@ func (r *run) mustEqual(t *testing.T, want *run) {
 // resumed several times, each part with another number of threads. The end of
 // the schedule is fixed on the way, as a time budget does it.
 func TestResumeIsExact(t *testing.T) {
+	for name, tc := range optimizers {
+		t.Run(name, func(t *testing.T) { testResumeIsExact(t, tc) })
+	}
+}
+
+func testResumeIsExact(t *testing.T, tc TrainConfig) {
 	const steps, fixedAt = 30, 20 // where the decay of 30 steps should have begun at 15
 	play := func(stops map[int]int) *run {
-		tr, r := newSmallTrainer(t, smallConfig), new(run)
+		tr, r := newTrainer(t, smallConfig, tc), new(run)
 		for step := 1; step <= steps; step++ {
 			if step == fixedAt {
 				tr.SetSteps(steps)
@@ -124,6 +148,12 @@ func TestResumeIsExact(t *testing.T) {
 }
 
 func TestThreadsDoNotChangeAnyBit(t *testing.T) {
+	for name, tc := range optimizers {
+		t.Run(name, func(t *testing.T) { testThreadsDoNotChangeAnyBit(t, tc) })
+	}
+}
+
+func testThreadsDoNotChangeAnyBit(t *testing.T, tc TrainConfig) {
 	f32, err := kernels.New(kernels.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +172,7 @@ func TestThreadsDoNotChangeAnyBit(t *testing.T) {
 				var want *run
 				for _, threads := range []int{1, 2, 3, 7} {
 					defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-					tr, r := newSmallTrainer(t, cfg), new(run)
+					tr, r := newTrainer(t, cfg, tc), new(run)
 					tr.SetThreads(threads)
 					for range 5 {
 						r.stats = append(r.stats, mustStep(t, tr))
