@@ -1,0 +1,325 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+	gonumblas "gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/internal/cli"
+	"transcend/model"
+	"transcend/model/blas"
+)
+
+const benchHelp = `Measure what this machine can do and how much of it training uses.
+
+usage: chesstrain bench [flags]
+
+The ceilings are multiply-adds on registers: float32 FMA, and the fastest bf16 dot
+product that the CPU has. Then products of 1024x1024 matrices, and whole training
+steps (forward, backward, AdamW) on random tokens over the full context. GFLOP/s
+of training are nominal: six for every parameter and token, and
+12 x layers x width x context for attention.
+
+examples:
+  chesstrain bench
+  chesstrain bench --shape 8,8,256,128,2048,32 --precision f32 --seconds 20
+  chesstrain bench --threads 1 --json
+
+flags:
+`
+
+// benchShapes are measured when --shape is not given: layers, heads, width,
+// context, vocabulary, batch.
+var benchShapes = []string{"4,4,128,128,2048,64", "8,8,256,128,2048,32", "8,8,512,256,2048,16"}
+
+// benchResult is what --json prints. Shares are of the ceiling of the same
+// precision.
+type benchResult struct {
+	Threads     int     `json:"threads"`
+	Kernels     string  `json:"kernels"`        // level of package blas
+	FMAF32      float64 `json:"fma_f32_gflops"` // 0 where it cannot be measured
+	DotBF16     float64 `json:"dot_bf16_gflops"`
+	DotBF16With string  `json:"dot_bf16_instruction,omitempty"`
+	SgemmF32    float64 `json:"sgemm_f32_gflops"` // 1024 cubed, all threads
+	SgemmBF16   float64 `json:"sgemm_bf16_gflops"`
+	F32Share    float64 `json:"sgemm_f32_share,omitempty"`
+	BF16Share   float64 `json:"sgemm_bf16_share,omitempty"`
+
+	TrainTokPerS float64      `json:"train_tok_per_s"` // of the first shape
+	Train        []benchTrain `json:"train"`
+}
+
+// benchTrain is the training of one shape.
+type benchTrain struct {
+	Shape       string  `json:"shape"`
+	Parameters  int     `json:"parameters"`
+	Precision   string  `json:"precision"`
+	Optimizer   string  `json:"optimizer"`
+	TokPerS     float64 `json:"tok_per_s"`
+	BestTokPerS float64 `json:"best_tok_per_s"` // of the fastest step
+	GFLOPS      float64 `json:"gflops"`
+	Share       float64 `json:"share,omitempty"`
+}
+
+// bench is the subcommand.
+func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+	fs := pflag.NewFlagSet(program+" bench", pflag.ContinueOnError)
+	fs.SortFlags = false
+	shapes := fs.StringArray("shape", benchShapes, "layers,heads,width,context,vocab,batch; may be repeated")
+	precision := fs.String("precision", "auto", "products of training: bf16, f32, or auto, the faster one here")
+	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
+	threads := fs.Int("threads", 0, "cores to use (default all)")
+	seconds := fs.Float64("seconds", 5, "time for each shape")
+	asJSON := fs.Bool("json", false, "print the result as one JSON object")
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, benchHelp, fs.FlagUsagesWrapped(100)) })
+	if err != nil {
+		return err
+	}
+	switch {
+	case fs.NArg() > 0:
+		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	case *threads < 0 || *threads > 4096:
+		return cli.Usagef("--threads %d: must be between 1 and 4096", *threads)
+	case !(*seconds > 0 && *seconds < 1e6):
+		return cli.Usagef("--seconds %v: must be positive", *seconds)
+	}
+	if err := cli.OneOf("optimizer", *optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
+		return err
+	}
+	if *threads == 0 {
+		*threads = runtime.NumCPU()
+	}
+	var runs []benchRun
+	for _, s := range *shapes {
+		r, err := parseShape(s)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, r)
+	}
+	trainPrecision, err := resolvePrecision(*precision)
+	if err != nil {
+		return err
+	}
+
+	result := benchResult{Threads: *threads}
+	status := cli.NewStatus(stderr)
+	defer status.Close()
+	steps := float64(len(runs) + 1)
+	status.Set(0, " ceilings and products")
+	if err := result.ceilings(); err != nil {
+		return err
+	}
+	if err := useProducts(trainPrecision, *threads); err != nil {
+		return err
+	}
+	ceiling := result.FMAF32
+	if trainPrecision == model.PrecisionBF16 {
+		ceiling = result.DotBF16
+	}
+	for i, r := range runs {
+		status.Set(float64(i+1)/steps, " training "+r.name)
+		t, err := r.train(ctx, *optimizer, trainPrecision, time.Duration(*seconds*float64(time.Second)))
+		if err != nil {
+			return err
+		}
+		t.Share = share(t.GFLOPS, ceiling)
+		result.Train = append(result.Train, t)
+	}
+	result.TrainTokPerS = result.Train[0].TokPerS
+	status.Close()
+	if *asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(result)
+	}
+	return result.writeText(stdout)
+}
+
+func share(rate, ceiling float64) float64 {
+	if ceiling == 0 {
+		return 0
+	}
+	return rate / ceiling
+}
+
+// ceilings measures the peaks and the products.
+func (r *benchResult) ceilings() error {
+	const during = 300 * time.Millisecond
+	f32, err := blas.New(blas.Options{Threads: r.Threads})
+	if err != nil {
+		return err
+	}
+	bf16, err := blas.New(blas.Options{Threads: r.Threads, Precision: blas.BF16})
+	if err != nil {
+		return err
+	}
+	r.Kernels = f32.Level().String()
+	runtime.GOMAXPROCS(r.Threads)
+	r.FMAF32 = blas.Peak(f32.Level(), blas.F32, r.Threads, during)
+	for level := blas.AVX2; level <= f32.Level(); level++ {
+		if peak := blas.Peak(level, blas.BF16, r.Threads, during); peak > r.DotBF16 {
+			r.DotBF16, r.DotBF16With = peak, dotInstruction(level)
+		}
+	}
+	r.SgemmF32 = sgemmRate(f32, during)
+	r.F32Share = share(r.SgemmF32, r.FMAF32)
+	if bf16.Precision() == blas.BF16 {
+		r.SgemmBF16 = sgemmRate(bf16, during)
+		r.BF16Share = share(r.SgemmBF16, r.DotBF16)
+	}
+	return nil
+}
+
+// dotInstruction names the bf16 dot product of a level.
+func dotInstruction(level blas.Level) string {
+	if level == blas.AVX512BF16 {
+		return "VDPBF16PS"
+	}
+	return "TDPBF16PS"
+}
+
+// sgemmRate is the best GFLOP/s of a product of 1024 cubed.
+func sgemmRate(impl blas.Implementation, during time.Duration) float64 {
+	const n = 1024
+	var m [3]blas32.General
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range m {
+		m[i] = blas32.General{Rows: n, Cols: n, Stride: n, Data: make([]float32, n*n)}
+		for j := range m[i].Data {
+			m[i].Data[j] = rng.Float32() - 0.5
+		}
+	}
+	best := time.Duration(1 << 62)
+	for begin := time.Now(); time.Since(begin) < during; {
+		start := time.Now()
+		impl.Sgemm(gonumblas.NoTrans, gonumblas.NoTrans, n, n, n, 1, m[0].Data, n, m[1].Data, n, 0, m[2].Data, n)
+		best = min(best, time.Since(start))
+	}
+	return 2 * n * n * n / float64(best.Nanoseconds())
+}
+
+// benchRun is a shape to train.
+type benchRun struct {
+	name string
+	cfg  model.Config
+	rows int
+}
+
+func parseShape(s string) (benchRun, error) {
+	bad := func(why any) (benchRun, error) {
+		return benchRun{}, cli.WithHint(cli.Usagef("--shape %s: %v", s, why),
+			"six numbers: layers,heads,width,context,vocab,batch, as 8,8,256,128,2048,32")
+	}
+	words := strings.Split(s, ",")
+	if len(words) != 6 {
+		return bad(fmt.Sprintf("%d numbers", len(words)))
+	}
+	var n [6]int
+	for i, w := range words {
+		var err error
+		if n[i], err = strconv.Atoi(strings.TrimSpace(w)); err != nil {
+			return bad(fmt.Sprintf("%q is not a number", w))
+		}
+	}
+	r := benchRun{name: s, rows: n[5], cfg: model.Config{
+		Layers: n[0], Heads: n[1], Width: n[2], Context: n[3], Vocab: n[4], Activation: model.GELU,
+	}}
+	if err := r.cfg.Validate(); err != nil {
+		return bad(err)
+	}
+	if r.rows < 1 || float64(r.rows)*float64(r.cfg.Context) > 1<<24 {
+		return bad(fmt.Sprintf("a batch of %d rows: want at least 1, and at most 16 million tokens", r.rows))
+	}
+	return r, nil
+}
+
+// train makes steps for the given time, after two to warm up.
+func (r benchRun) train(ctx context.Context, optimizer, precision string, during time.Duration) (benchTrain, error) {
+	t := benchTrain{Shape: r.name, Parameters: r.cfg.NumParams(), Precision: precision, Optimizer: optimizer}
+	m, err := model.New(r.cfg, 1)
+	if err != nil {
+		return t, err
+	}
+	tc := model.DefaultTrainConfig()
+	tc.Rows, tc.Schedule, tc.Optimizer, tc.Precision = r.rows, model.ScheduleConstant, optimizer, precision
+	trainer, err := model.NewTrainer(m, tc, &randomTokens{vocab: r.cfg.Vocab, rng: rand.New(rand.NewPCG(1, 1))})
+	if err != nil {
+		return t, err
+	}
+	var spent time.Duration
+	best, steps := time.Duration(1<<62), 0
+	for i := 0; spent < during; i++ {
+		if err := ctx.Err(); err != nil {
+			return t, fmt.Errorf("stopped: %w", err)
+		}
+		start := time.Now()
+		if _, err := trainer.Step(); err != nil {
+			return t, err
+		}
+		if i < 2 {
+			continue
+		}
+		d := time.Since(start)
+		spent, best, steps = spent+d, min(best, d), steps+1
+	}
+	tokens := float64(r.rows * r.cfg.Context)
+	t.TokPerS = tokens * float64(steps) / spent.Seconds()
+	t.BestTokPerS = tokens / best.Seconds()
+	t.GFLOPS = t.TokPerS * r.cfg.FLOPsPerToken(r.cfg.Context) / 1e9
+	return t, nil
+}
+
+// randomTokens is a source in which every token has a target and sees all that
+// are before it in its row.
+type randomTokens struct {
+	vocab int
+	rng   *rand.Rand
+}
+
+func (s *randomTokens) Next(b *model.Batch) error {
+	for i := range b.Tokens {
+		b.Tokens[i], b.Targets[i] = int32(s.rng.IntN(s.vocab)), int32(s.rng.IntN(s.vocab))
+		b.Positions[i], b.SegmentStart[i] = int32(i%b.Context), 0
+	}
+	return nil
+}
+
+// A benchmark is not resumed.
+func (s *randomTokens) State() ([]byte, error) { return nil, nil }
+func (s *randomTokens) Restore([]byte) error   { return nil }
+
+func (r *benchResult) writeText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(name string, rate, part float64, of, rest string) {
+		if rate == 0 {
+			fmt.Fprintf(t, "%s\t-\t\t%s\t\n", name, "not on this machine")
+			return
+		}
+		percent := ""
+		if part > 0 {
+			percent = fmt.Sprintf("%.0f%% of %s", 100*part, of)
+		}
+		fmt.Fprintf(t, "%s\t%.0f GFLOP/s\t%s\t%s\t\n", name, rate, percent, rest)
+	}
+	fmt.Fprintf(w, "%d threads, kernels: %s\n\n", r.Threads, r.Kernels)
+	row("f32 FMA", r.FMAF32, 0, "", "")
+	row("bf16 dot product", r.DotBF16, 0, "", r.DotBF16With)
+	row("Sgemm 1024 f32", r.SgemmF32, r.F32Share, "f32 FMA", "")
+	row("Sgemm 1024 bf16", r.SgemmBF16, r.BF16Share, "bf16", "")
+	for _, x := range r.Train {
+		row("training "+x.Shape+" "+x.Precision, x.GFLOPS, x.Share, x.Precision, cli.Count(int(x.TokPerS))+" tok/s")
+	}
+	return t.Flush()
+}
