@@ -148,7 +148,10 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.Float64Var(&s.Trainer.LearningRate, "learning-rate", 0, "peak learning rate (default by preset)")
 	fs.StringVar(&s.Trainer.Schedule, "schedule", "", "wsd, cosine or constant (default by preset)")
 	fs.IntVar(&s.Trainer.Warmup, "warmup", -1, "steps of linear warm-up (default by preset)")
-	fs.Float64Var(&s.Trainer.WeightDecay, "weight-decay", 0.1, "AdamW's, on matrices only")
+	fs.StringVar(&s.Trainer.Optimizer, "optimizer", model.OptimizerAdamW, "adamw (the paper's) or muon (matrices inside the blocks; the rest stays with AdamW)")
+	fs.StringVar(&s.Trainer.Precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here; weights and sums are f32")
+	fs.Float64Var(&s.Trainer.EMA, "ema", 0, "decay a step of a moving average of the weights, as 0.999, which is then the model that is evaluated and played; 0: none")
+	fs.Float64Var(&s.Trainer.WeightDecay, "weight-decay", 0.1, "on matrices only")
 	fs.Float64Var(&s.Trainer.ClipNorm, "clip", 1, "largest gradient norm; 0: no clipping")
 	fs.Uint64Var(&s.Seed, "seed", 1, "seed of weights, shuffling and sampling")
 
@@ -217,6 +220,16 @@ func (s *settings) complete() error {
 	}
 	if s.DrawArtifact && s.Tokenizer != "char" {
 		return cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
+	}
+	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
+		return err
+	}
+	if !(s.Trainer.EMA >= 0 && s.Trainer.EMA < 1) {
+		return cli.Usagef("--ema %v: must be at least 0 and below 1", s.Trainer.EMA)
+	}
+	var err error
+	if s.Trainer.Precision, err = resolvePrecision(s.Trainer.Precision); err != nil {
+		return err
 	}
 	p := presets[s.Preset]
 	shape, ok := model.Preset(s.Preset)

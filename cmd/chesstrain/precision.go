@@ -15,21 +15,26 @@ import (
 // precisions are the values of --precision.
 var precisions = []string{"auto", model.PrecisionBF16, model.PrecisionF32}
 
-// resolvePrecision replaces auto by what this CPU is fastest at. It is measured,
+// resolvePrecision checks a value of --precision against what this CPU has and
+// replaces auto by what it is fastest at. That is measured,
 // because CPUs that have the same instructions differ: VDPBF16PS does twice the
 // work of a float32 FMA on some and half of it on others.
 func resolvePrecision(name string) (string, error) {
 	if err := cli.OneOf("precision", name, precisions...); err != nil {
 		return "", err
 	}
-	if name != "auto" {
-		return name, nil
-	}
 	impl, err := blas.New(blas.Options{Precision: blas.BF16})
 	if err != nil {
 		return "", err
 	}
-	if impl.Precision() != blas.BF16 {
+	has := impl.Precision() == blas.BF16
+	switch {
+	case name == model.PrecisionBF16 && !has:
+		return "", cli.WithHint(cli.Usagef("--precision bf16: the kernels in use here (%v) do not have it", impl.Level()),
+			"--precision f32, or auto")
+	case name != "auto":
+		return name, nil
+	case !has:
 		return model.PrecisionF32, nil
 	}
 	const during = 10 * time.Millisecond

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,19 +11,16 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
-	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/analysis"
 	"transcend/data"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 	"transcend/model"
-	"transcend/model/blas"
 	"transcend/model/run"
 )
 
@@ -52,12 +50,9 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 		return err
 	}
 	defer dir.Close()
-	runtime.GOMAXPROCS(o.threads)
-	kernels, err := blas.New(blas.Options{})
-	if err != nil {
+	if err := useProducts(s.Trainer.Precision, o.threads); err != nil {
 		return err
 	}
-	blas32.Use(kernels)
 
 	var progress io.Writer = stderr
 	if o.quiet {
@@ -229,10 +224,11 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	default:
 		return nil, err
 	}
-	m := trainer.Model()
+	m := trainer.Result()
 	t.printf("corpus: %s games for training, %s for validation", cli.Count(training.Len()), cli.Count(validation.Len()))
-	t.printf("model: %s, %d layers, %d heads, width %d, context %d, %s parameters; seed %d; %d threads",
-		t.Preset, t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()), t.Seed, t.threads)
+	t.printf("model: %s, %d layers, %d heads, width %d, context %d, %s parameters; %s, %s products; seed %d; %d threads",
+		t.Preset, t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()),
+		cmp.Or(t.Trainer.Optimizer, model.OptimizerAdamW), cmp.Or(t.Trainer.Precision, model.PrecisionF32), t.Seed, t.threads)
 	t.printf("run: %s", t.dir.Path())
 
 	files, err := t.checkpointFiles()
