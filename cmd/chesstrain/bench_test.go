@@ -94,8 +94,9 @@ func TestBenchUsage(t *testing.T) {
 // TestPrecisionIsTheRuns: a run keeps its precision, and says so where a CPU does
 // not have it.
 func TestPrecisionIsTheRuns(t *testing.T) {
+	games := sample(t, 120)
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("a.pgn", []byte(sample(t, 120)), 0o644); err != nil {
+	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	args := append([]string{"--pgn", "a.pgn", "--out", "run", "--precision", "bf16"}, small...)
