@@ -169,7 +169,10 @@ func TestErrors(t *testing.T) {
 	}{
 		{"", cli.ExitUsage, []string{"--pgn is missing", "hint: try the simulated games", "hint: real games"}},
 		{"--max-elp 1000", cli.ExitUsage, []string{"unknown flag --max-elp", "did you mean --max-elo?"}},
-		{"a.pgn", cli.ExitUsage, []string{"unexpected argument", "--pgn a.pgn"}},
+		{"a.pgn", cli.ExitUsage, []string{"unknown command", "--pgn a.pgn", "train, bench"}},
+		{"bensh", cli.ExitUsage, []string{"unknown command \"bensh\"", "did you mean chesstrain bench?"}},
+		{"help bensh", cli.ExitUsage, []string{"did you mean chesstrain bench?"}},
+		{"--steps 5 a.pgn", cli.ExitUsage, []string{"unexpected argument", "--pgn a.pgn"}},
 		{"--pgn nowhere.pgn", cli.ExitUsage, []string{"nowhere.pgn: no such file"}},
 		{"--pgn *.gz", cli.ExitUsage, []string{"no file matches"}},
 		{"--pgn .", cli.ExitUsage, []string{"is a directory"}},
@@ -211,6 +214,14 @@ func TestHelp(t *testing.T) {
 	code, out, errs := command(t, "", "--help")
 	if code != cli.ExitOK || errs != "" || !strings.Contains(out, "examples:") || !strings.Contains(out, "--max-elo") {
 		t.Errorf("exit %d, stderr %q, output:\n%s", code, errs, out)
+	}
+	for _, args := range [][]string{{"help"}, {"train", "--help"}, {"help", "train"}} {
+		if code, again, errs := command(t, "", args...); code != cli.ExitOK || errs != "" || again != out {
+			t.Errorf("%v: exit %d, stderr %q, another help than --help", args, code, errs)
+		}
+	}
+	if code, out, _ := command(t, "", "help", "bench"); code != cli.ExitOK || !strings.Contains(out, "chesstrain bench") {
+		t.Errorf("help bench: exit %d\n%s", code, out)
 	}
 	if code, out, _ := command(t, "", "--version"); code != cli.ExitOK || !strings.HasPrefix(out, "chesstrain ") {
 		t.Errorf("version: exit %d, %q", code, out)

@@ -22,6 +22,9 @@ const helpText = `Train a model to imitate chess players under a rating cap.
 
 usage: chesstrain --max-elo 1000 --pgn FILE... [flags]
        chesstrain --resume [--out DIR]
+       chesstrain bench [flags]           measure what this machine can do
+
+chesstrain COMMAND --help tells about the other commands.
 
 Games whose stronger player is rated at most --max-elo become the corpus; a GPT
 learns to predict their moves; the checkpoint is what arena plays.
@@ -122,8 +125,7 @@ var presetNames = []string{"tiny", "small", "paper"}
 func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.FlagSet, error) {
 	var s settings
 	var o options
-	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := flagSet(program)
 
 	fs.StringArrayVar(&s.PGN, "pgn", nil, "games to learn from: a file, a 'glob' or - for standard input; plain, .zst, .gz or .bz2; may be repeated")
 	fs.IntVar(&s.MaxElo, "max-elo", 0, "keep games in which BOTH players are rated at most this; 0 keeps all")
@@ -158,7 +160,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.IntVar(&s.EvalEvery, "eval-every", 0, "steps between validations (default: about 20 in a run)")
 	fs.IntVar(&s.EvalTokens, "eval-tokens", 100_000, "validation tokens looked at during training; the end uses all")
 	fs.IntVar(&s.EvalPositions, "eval-positions", 2000, "validation positions for the move-match and legal-move rates at the end")
-	fs.IntVar(&s.CheckpointKeep, "keep", 3, "newest checkpoints kept; 0 keeps all")
+	fs.IntVar(&s.CheckpointKeep, "keep-checkpoints", 3, "newest checkpoints kept; 0 keeps all")
 
 	fs.StringVar(&o.out, "out", "", "run directory (default runs/NAME, NAME from the settings)")
 	fs.BoolVar(&o.resume, "resume", false, "continue the run in --out, or the newest below runs/")
@@ -171,9 +173,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	version := fs.Bool("version", false, "print the version")
 
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail)
-	})
+	err := cli.Parse(fs, args, stdout, showHelp(fs, helpText, helpTail))
 	if err != nil {
 		return s, o, fs, err
 	}
@@ -297,7 +297,7 @@ func (s *settings) complete() error {
 	case t.WeightDecay < 0 || t.ClipNorm < 0:
 		return cli.Usagef("--weight-decay and --clip must not be negative")
 	case s.EvalEvery < 0 || s.EvalTokens < 0 || s.EvalPositions < 0 || s.CheckpointKeep < 0 || s.MinPlies < 0:
-		return cli.Usagef("--eval-every, --eval-tokens, --eval-positions, --keep and --min-plies must not be negative")
+		return cli.Usagef("--eval-every, --eval-tokens, --eval-positions, --keep-checkpoints and --min-plies must not be negative")
 	}
 	if err := t.Validate(); err != nil {
 		return cli.Usagef("%w", err)

@@ -44,7 +44,7 @@ func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
 	const kills = 20
 	flags := []string{"--pgn", sample, "--max-elo", "900", "--layers", "2", "--heads", "2", "--width", "32",
 		"--context", "64", "--rows", "4", "--steps", "500", "--eval-every", "70", "--eval-tokens", "500",
-		"--eval-positions", "20", "--checkpoint-every", "7", "--keep", "2", "--seed", "7", "--quiet"}
+		"--eval-positions", "20", "--checkpoint-every", "7", "--keep-checkpoints", "2", "--seed", "7", "--quiet"}
 	start := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(bin, args...)
 		cmd.Dir = dir
