@@ -4,9 +4,9 @@
 //	if err != nil { ... }
 //	blas32.Use(impl)
 //
-// The kernels are AVX-512 with bf16 inputs and float32 accumulation, AVX-512 in
-// float32, and AVX2 with FMA, chosen by what the CPU and the operating system
-// support. On other CPUs, and under the build tag noasm, everything is gonum's own.
+// The kernels are AMX tiles and AVX-512 with bf16 inputs and float32 accumulation,
+// AVX-512 in float32, and AVX2 with FMA, chosen by what the CPU and the operating
+// system support. On other CPUs, and under the build tag noasm, everything is gonum's own.
 //
 // # Numbers
 //
@@ -40,7 +40,7 @@ import (
 //go:generate go -C gen run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg blas
 
 // EnvLevel names the environment variable that [New] reads where Options.Level is
-// Auto: "gonum", "avx2", "avx512" or "avx512bf16".
+// Auto: "gonum", "avx2", "avx512", "avx512bf16" or "amx".
 const EnvLevel = "TRANSCEND_BLAS"
 
 // Level is an instruction set to run on. Each includes the ones before it.
@@ -53,9 +53,10 @@ const (
 	AVX2                    // AVX2, FMA3 and BMI2
 	AVX512                  // AVX-512 F, BW, DQ and VL
 	AVX512BF16              // AVX-512 BF16
+	AMX                     // AMX-TILE and AMX-BF16, where the kernel permits them
 )
 
-var levelNames = [...]string{"auto", "gonum", "avx2", "avx512", "avx512bf16"}
+var levelNames = [...]string{"auto", "gonum", "avx2", "avx512", "avx512bf16", "amx"}
 
 // String returns the level's name as [ParseLevel] reads it.
 func (l Level) String() string {
@@ -114,9 +115,8 @@ type Options struct {
 	// variable TRANSCEND_BLAS and, where that is unset, the best there is.
 	Level Level
 	// Precision BF16 takes effect from level AVX512BF16 on; below, products
-	// stay in float32. Implementation.Precision tells which it is. Whether bf16
-	// is the faster depends on the CPU: some have twice the rate of float32,
-	// Sapphire Rapids half of it. Peak tells.
+	// stay in float32. Implementation.Precision tells which it is, and
+	// Implementation.BF16Fast whether it gains.
 	Precision Precision
 	// Threads bounds the goroutines that share one product and, together, all
 	// products of the Implementation that run at the same time. 0 is GOMAXPROCS
@@ -155,13 +155,13 @@ func New(o Options) (Implementation, error) {
 		level = best
 	}
 	if level > best {
-		return Implementation{}, fmt.Errorf("blas: level %v of %s: %w; the best here is %v", level, source, ErrUnsupported, best)
+		why := missing(level)
+		if why != "" {
+			why = " (" + why + ")"
+		}
+		return Implementation{}, fmt.Errorf("blas: level %v of %s: %w%s; the best here is %v", level, source, ErrUnsupported, why, best)
 	}
-	e := &engine{level: level, threads: o.Threads, tuning: measured, f32: kernelsOf(level, F32)}
-	if o.Precision == BF16 {
-		e.bf16 = kernelsOf(level, BF16)
-	}
-	return Implementation{e: e}, nil
+	return Implementation{e: newEngine(level, o.Precision, o.Threads)}, nil
 }
 
 // Level returns the instruction set in use.
@@ -174,8 +174,14 @@ func (impl Implementation) Level() Level {
 
 // Precision returns how the factors of large products are held.
 func (impl Implementation) Precision() Precision {
-	if impl.e == nil || impl.e.bf16 == nil {
+	if impl.e == nil || impl.e.bf16 == nil && impl.e.tiles == nil {
 		return F32
 	}
 	return BF16
 }
+
+// BF16Fast reports whether large products gain from [BF16] at this level: what a choice of
+// "auto" should go by. It is true for AMX, whose tiles do more than ten times the float32
+// multiply-adds a second; not for AVX512BF16, because VDPBF16PS does half of them on
+// Sapphire Rapids. It depends on the level alone and not on Options.Precision.
+func (impl Implementation) BF16Fast() bool { return impl.Level() >= AMX }

@@ -29,7 +29,7 @@ func TestNew(t *testing.T) {
 		{name: "unknown precision", options: Options{Precision: 7}, err: "unknown precision"},
 		{name: "unknown level", options: Options{Level: 9}, err: "not supported"},
 	}
-	for l := AVX2; l <= AVX512BF16; l++ {
+	for l := AVX2; l <= AMX; l++ {
 		c := struct {
 			name      string
 			options   Options
@@ -39,9 +39,9 @@ func TestNew(t *testing.T) {
 			err       string
 		}{name: l.String(), options: Options{Precision: BF16}, env: l.String(), level: l}
 		if l > best {
-			c.err = "environment variable TRANSCEND_BLAS: not supported here; the best here is " + best.String()
+			c.err = "of environment variable TRANSCEND_BLAS: not supported here"
 		}
-		if l == AVX512BF16 {
+		if l >= AVX512BF16 {
 			c.precision = BF16
 		}
 		tests = append(tests, c)
@@ -62,6 +62,9 @@ func TestNew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if impl.BF16Fast() != (c.level == AMX) {
+				t.Errorf("BF16Fast() = %v at level %v", impl.BF16Fast(), c.level)
+			}
 			if impl.Level() != c.level || impl.Precision() != c.precision {
 				t.Errorf("%v in %v, want %v in %v", impl.Level(), impl.Precision(), c.level, c.precision)
 			}
@@ -73,7 +76,7 @@ func TestNew(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for l := Auto; l <= AVX512BF16; l++ {
+	for l := Auto; l <= AMX; l++ {
 		if got, err := ParseLevel(l.String()); got != l || err != nil {
 			t.Errorf("ParseLevel(%q) = %v, %v", l, got, err)
 		}
@@ -95,9 +98,9 @@ func TestPeak(t *testing.T) {
 	if got := Peak(Gonum, F32, 1, time.Millisecond); got != 0 {
 		t.Errorf("peak of gonum is %v", got)
 	}
-	for l := AVX2; l <= AVX512BF16; l++ {
+	for l := AVX2; l <= AMX; l++ {
 		for p := F32; p <= BF16; p++ {
-			there := l <= Supported() && (p == F32 || l == AVX512BF16)
+			there := l <= Supported() && (p == F32 || l >= AVX512BF16)
 			if got := Peak(l, p, 2, time.Millisecond); (got > 0) != there {
 				t.Errorf("Peak(%v, %v) = %v", l, p, got)
 			}

@@ -14,63 +14,70 @@ type engine struct {
 	threads int // Options.Threads
 	tuning  tuning
 	f32     *kernels
-	bf16    *kernels // nil where products stay in float32
+	bf16    *kernels     // nil where products stay in float32 or go to tiles
+	tiles   *tileKernels // nil where there are none or products stay in float32
 
 	busy atomic.Int64 // goroutines at work on products that may be shared
 
 	mu   sync.Mutex
-	free []*job
+	free []*job // idle
+	open []*job // looking for helpers
+	help func() // e.helper, bound once: a new closure a call would be garbage
+}
+
+func newEngine(level Level, p Precision, threads int) *engine {
+	e := &engine{level: level, threads: threads, tuning: measured, f32: kernelsOf(level, F32)}
+	if p == BF16 {
+		if e.tiles = tilesOf(level); e.tiles == nil {
+			e.bf16 = kernelsOf(level, BF16)
+		}
+	}
+	e.help = e.helper
+	return e
 }
 
 // sgemm computes C = alpha*op(A)*op(B) + beta*C for checked arguments with m, n
 // and k positive.
 func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	p := product{
-		m: m, n: n, k: k,
-		a:     matrix{p: unsafe.SliceData(a), row: 4 * uintptr(lda), col: 4},
-		b:     matrix{p: unsafe.SliceData(b), row: 4 * uintptr(ldb), col: 4},
-		c:     matrix{p: unsafe.SliceData(c), row: 4 * uintptr(ldc), col: 4},
-		alpha: alpha, beta: beta,
-	}
+	am := matrix{p: unsafe.SliceData(a), row: 4 * uintptr(lda), col: 4}
+	bm := matrix{p: unsafe.SliceData(b), row: 4 * uintptr(ldb), col: 4}
+	cm := matrix{p: unsafe.SliceData(c), row: 4 * uintptr(ldc), col: 4}
 	if aTrans {
-		p.a.row, p.a.col = p.a.col, p.a.row
+		am.row, am.col = am.col, am.row
 	}
 	if bTrans {
-		p.b.row, p.b.col = p.b.col, p.b.row
+		bm.row, bm.col = bm.col, bm.row
 	}
-	p.plan(e)
 	t := &e.tuning
-	if !p.packA && !p.packB && p.tail == 0 && p.threads == 1 {
+	if e.tiles != nil && t.onTiles(m, n, k) {
+		threads := 1
+		if m*n*k >= t.tileParallelWork {
+			threads = e.acquire(e.maxThreads())
+			defer e.release(threads)
+		}
+		j := e.take()
+		defer e.put(j)
+		p := &j.tiled
+		p.tileKernels = e.tiles
+		p.m, p.n, p.k, p.a, p.b, p.c, p.alpha, p.beta = m, n, k, am, bm, cm, alpha, beta
+		p.plan(t, threads)
+		j.run(p, threads)
+		return
+	}
+	p := product{m: m, n: n, k: k, a: am, b: bm, c: cm, alpha: alpha, beta: beta}
+	threads := p.plan(e)
+	if !p.packs() && threads == 1 {
 		p.multiplyAll()
 		return
 	}
+	if threads > 1 {
+		threads = e.acquire(threads)
+		defer e.release(threads)
+	}
 	j := e.take()
 	defer e.put(j)
-	if p.threads > 1 {
-		p.threads = e.acquire(p.threads)
-		defer e.release(p.threads)
-	}
-	if !p.packA && !p.packB && p.tail == 0 {
-		j.run(p, t)
-		return
-	}
-	passDepth := p.passDepth(t)
-	for j0 := 0; j0 < n; j0 += t.passColumns {
-		for l0 := 0; l0 < k; l0 += passDepth {
-			for i0 := 0; i0 < m; i0 += t.passRows {
-				q := p
-				q.m, q.n, q.k = min(t.passRows, m-i0), min(t.passColumns, n-j0), min(passDepth, k-l0)
-				q.a.p = p.a.at(i0, l0)
-				q.b.p = p.b.at(l0, j0)
-				q.c.p = p.c.at(i0, j0)
-				if l0 > 0 {
-					q.beta = 1
-				}
-				q.setTail()
-				j.run(q, t)
-			}
-		}
-	}
+	j.blocked.begin(p, t, threads)
+	j.run(&j.blocked, threads)
 }
 
 // acquire counts the caller and up to want-1 helpers as busy and returns how many
@@ -104,74 +111,216 @@ func (e *engine) take() *job {
 		e.free = e.free[:n-1]
 		return j
 	}
-	j := new(job)
-	j.help = j.helper
+	j := &job{e: e}
+	j.wake.L = &j.mu
 	return j
 }
 
 // put makes a job that nothing runs on any more available again.
 func (e *engine) put(j *job) {
-	j.product = product{} // holds the caller's matrices
+	j.blocked.release()
+	j.tiled.release()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.free = append(e.free, j)
 }
 
-// job is one product being computed by several goroutines, with its buffers.
-type job struct {
-	product
-	bufA, bufB []float32
-
-	packs  int // tasks of the first phase
-	tasks  int // tasks of the second
-	next   atomic.Int64
-	packed sync.WaitGroup // counts down the tasks of the first phase
-	done   sync.WaitGroup // counts down the helpers
-	help   func()         // j.helper, bound once: a new closure a call would be garbage
-}
-
-// run computes p with p.threads goroutines, the caller being one of them, and
-// returns when all have finished.
-func (j *job) run(p product, t *tuning) {
-	j.product = p
-	j.layOut(t)
-	j.next.Store(0)
-	j.packed.Add(j.packs)
-	helpers := min(p.threads, max(j.packs, j.tasks)) - 1
-	j.done.Add(max(helpers, 0))
-	for range helpers {
-		go j.help()
-	}
-	j.work()
-	j.done.Wait()
-}
-
-func (j *job) helper() {
-	defer j.done.Done()
-	j.work()
-}
-
-// work takes tasks until there are none left: first those that pack, then, when
-// all of these are finished, those that multiply.
-func (j *job) work() {
-	waited := false
-	for {
-		t := int(j.next.Add(1)) - 1
-		if t < j.packs {
-			j.pack(t)
-			j.packed.Done()
+// helper works on open jobs until there are none that want another goroutine. One
+// that comes too late finds nothing, and nobody has waited for it.
+func (e *engine) helper() {
+	e.mu.Lock()
+	for i := 0; i < len(e.open); {
+		j := e.open[i]
+		if j.joined == j.threads || j.next.Load() >= j.total {
+			i++
 			continue
 		}
-		if !waited {
-			j.packed.Wait()
-			waited = true
+		worker := j.joined
+		j.joined++
+		j.active.Add(1)
+		e.mu.Unlock()
+		j.work(worker)
+		j.active.Add(-1)
+		j.signal()
+		e.mu.Lock()
+		i = 0
+	}
+	e.mu.Unlock()
+}
+
+// plan is a product cut up: into passes, and each pass into tasks that pack operands
+// and tasks that multiply them. Tasks of one kind and pass may run at the same time.
+type plan interface {
+	passes() int
+	tasks(pass int) (packs, products int)
+	pack(pass, task, worker int)
+	multiply(pass, task, worker int)
+	// overlap is 1 if a pass may be packed when the one before has been
+	// multiplied, 2 if already when that is true of the one before it.
+	overlap() int
+}
+
+// job is a plan being carried out by several goroutines, with its buffers.
+type job struct {
+	e       *engine
+	blocked blocked
+	tiled   tiled
+
+	plan    plan
+	threads int
+	joined  int // goroutines that have taken part; guarded by the engine's mu
+	phases  []phase
+	total   int64        // tasks of all phases
+	next    atomic.Int64 // next task
+	active  atomic.Int32 // helpers at work
+
+	sleepers atomic.Int32
+	mu       sync.Mutex
+	wake     sync.Cond
+}
+
+// phase is the packing or the multiplication of a pass: even and odd indices.
+type phase struct {
+	tasks int32
+	done  atomic.Int32
+}
+
+// run carries out p with at most the given number of goroutines, the caller being one
+// of them, and returns when all is done.
+func (j *job) run(p plan, threads int) {
+	passes := p.passes()
+	if threads == 1 {
+		for i := range passes {
+			packs, products := p.tasks(i)
+			for t := range packs {
+				p.pack(i, t, 0)
+			}
+			for t := range products {
+				p.multiply(i, t, 0)
+			}
 		}
-		t -= j.packs
-		if t >= j.tasks {
+		return
+	}
+	if cap(j.phases) < 2*passes {
+		j.phases = make([]phase, 2*passes)
+	}
+	j.phases = j.phases[:2*passes]
+	j.total = 0
+	most := 0
+	for i := range passes {
+		packs, products := p.tasks(i)
+		for h, n := range [2]int{packs, products} {
+			f := &j.phases[2*i+h]
+			f.tasks = int32(n)
+			f.done.Store(0)
+			j.total += int64(n)
+			most = max(most, n)
+		}
+	}
+	j.plan, j.threads, j.joined = p, min(threads, most), 1
+	j.next.Store(0)
+	if j.threads > 1 {
+		e := j.e
+		e.mu.Lock()
+		e.open = append(e.open, j)
+		e.mu.Unlock()
+		for range j.threads - 1 {
+			go e.help()
+		}
+	}
+	j.work(0)
+	if j.threads > 1 {
+		e := j.e
+		e.mu.Lock()
+		for i, o := range e.open {
+			if o == j {
+				last := len(e.open) - 1
+				e.open[i], e.open[last] = e.open[last], nil
+				e.open = e.open[:last]
+				break
+			}
+		}
+		e.mu.Unlock()
+		j.await(&j.active, 0)
+	}
+	j.plan = nil
+}
+
+// work takes tasks in order until there are none left.
+func (j *job) work(worker int) {
+	first, f := int64(0), 0 // the phase of the last task, and the number of its first
+	ready := false
+	for {
+		t := j.next.Add(1) - 1
+		if t >= j.total {
 			return
 		}
-		j.multiply(t)
+		for t-first >= int64(j.phases[f].tasks) {
+			first += int64(j.phases[f].tasks)
+			f++
+			ready = false
+		}
+		if !ready {
+			j.awaitBefore(f)
+			ready = true
+		}
+		pass, task := f/2, int(t-first)
+		if f%2 == 0 {
+			j.plan.pack(pass, task, worker)
+		} else {
+			j.plan.multiply(pass, task, worker)
+		}
+		if p := &j.phases[f]; p.done.Add(1) == p.tasks {
+			j.signal()
+		}
 	}
+}
+
+// awaitBefore waits for the phases that phase f needs: a multiplication its operands,
+// and the pass before for its sums in C; packing the multiplication that reads
+// the same buffers.
+func (j *job) awaitBefore(f int) {
+	before := f - 2
+	if f%2 == 0 {
+		before = f + 1 - 2*j.plan.overlap()
+	} else {
+		p := &j.phases[f-1]
+		j.await(&p.done, p.tasks)
+	}
+	if before > 0 {
+		p := &j.phases[before]
+		j.await(&p.done, p.tasks)
+	}
+}
+
+// await returns when v has the value. What is waited for takes some ten microseconds as
+// a rule, less than going to sleep and waking up, so it looks again for a while first.
+func (j *job) await(v *atomic.Int32, value int32) {
+	for i := range 4000 {
+		if v.Load() == value {
+			return
+		}
+		if i%64 == 63 {
+			runtime.Gosched()
+		}
+	}
+	j.mu.Lock()
+	j.sleepers.Add(1)
+	for v.Load() != value {
+		j.wake.Wait()
+	}
+	j.sleepers.Add(-1)
+	j.mu.Unlock()
+}
+
+// signal wakes those who sleep in await, after a change of what they wait for.
+func (j *job) signal() {
+	if j.sleepers.Load() == 0 {
+		return
+	}
+	j.mu.Lock()
+	j.wake.Broadcast()
+	j.mu.Unlock()
 }
 
 // resize returns a buffer of n words that begins on a cache line, reusing buf

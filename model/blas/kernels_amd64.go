@@ -153,3 +153,26 @@ func peakBF16(n int)
 //
 //go:noescape
 func peakAVX2(n int)
+
+// xcr0 returns the lower half of the extended control register 0.
+func xcr0() uint32
+
+// amxMultiply multiplies packed panels by TDPBF16PS; see amxMultiply in gen.
+//
+//go:noescape
+func amxMultiply(m int, n int, steps int, a *float32, b *float32, c *float32, ldc uintptr, alpha float32, beta float32, mode int, scratch *float32)
+
+// amxPackRows packs rows <= 32 of k values into a panel of A; see amxPackRows in gen.
+//
+//go:noescape
+func amxPackRows(k int, src *float32, ld uintptr, dst *float32, rows int)
+
+// amxPackColumns packs k rows of rows <= 16 values into a tile of each step; see amxPackColumns in gen.
+//
+//go:noescape
+func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, rows int)
+
+// peakAMX runs n rounds of 12 multiplications of tiles, of which 4 are independent at a time.
+//
+//go:noescape
+func peakAMX(n int)

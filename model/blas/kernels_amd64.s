@@ -16968,3 +16968,1434 @@ loop:
 	JNZ         loop
 	VZEROUPPER
 	RET
+
+// func xcr0() uint32
+TEXT ·xcr0(SB), NOSPLIT, $0-4
+	XORL CX, CX
+	XGETBV
+	MOVL AX, ret+0(FP)
+	RET
+
+// func amxMultiply(m int, n int, steps int, a *float32, b *float32, c *float32, ldc uintptr, alpha float32, beta float32, mode int, scratch *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·amxMultiply(SB), NOSPLIT, $0-80
+	LEAQ tileConfig<>+0(SB), SI
+
+	// LDTILECFG (base)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x06
+	MOVQ $0x00000040, R8
+	MOVQ $0x00000080, R9
+	MOVQ m+0(FP), R12
+	MOVQ steps+16(FP), R15
+	SHLQ $0x0b, R15
+	MOVQ a+24(FP), AX
+	MOVQ c+40(FP), R14
+
+rows:
+	MOVQ b+32(FP), BX
+	MOVQ n+8(FP), R13
+	MOVQ R14, R11
+
+columns:
+	MOVQ R11, DX
+	MOVQ ldc+48(FP), R10
+	CMPQ mode+64(FP), $0x02
+	JEQ  scratch
+	CMPQ R12, $0x20
+	JGE  rowsfit
+	CMPQ R12, $0x10
+	JNE  scratch
+
+rowsfit:
+	CMPQ R13, $0x20
+	JGE  columnsfit
+	CMPQ R13, $0x10
+	JNE  scratch
+
+columnsfit:
+choose:
+	MOVQ AX, SI
+	MOVQ BX, DI
+	MOVQ steps+16(FP), CX
+	CMPQ R12, $0x10
+	JLE  lowblock
+	CMPQ R13, $0x10
+	JLE  block2x1
+	CMPQ mode+64(FP), $0x01
+	JEQ  block2x2load
+
+	// TILEZERO TMM0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+
+	// TILEZERO TMM1
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+
+	// TILEZERO TMM2
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+
+	// TILEZERO TMM3
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd8
+	JMP  block2x2step
+
+block2x2load:
+	MOVQ R10, SI
+	SHLQ $0x04, SI
+	ADDQ DX, SI
+
+	// TILELOADD TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM1
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x12
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM2
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM3
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x9c
+	BYTE $0x16
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ AX, SI
+
+block2x2step:
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x0f
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x0f
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TILELOADD TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JNZ  block2x2step
+	MOVQ R10, SI
+	SHLQ $0x04, SI
+	ADDQ DX, SI
+
+	// TILESTORED TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED TMM1
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x12
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED TMM2
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED TMM3
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x9c
+	BYTE $0x16
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	JMP  stored
+
+block2x1:
+	CMPQ mode+64(FP), $0x01
+	JEQ  block2x1load
+
+	// TILEZERO TMM0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+
+	// TILEZERO TMM2
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+	JMP  block2x1step
+
+block2x1load:
+	MOVQ R10, SI
+	SHLQ $0x04, SI
+	ADDQ DX, SI
+
+	// TILELOADD TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM2
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ AX, SI
+
+block2x1step:
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x0f
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JNZ  block2x1step
+	MOVQ R10, SI
+	SHLQ $0x04, SI
+	ADDQ DX, SI
+
+	// TILESTORED TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED TMM2
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	JMP  stored
+
+lowblock:
+	CMPQ R13, $0x10
+	JLE  block1x1
+	CMPQ mode+64(FP), $0x01
+	JEQ  block1x2load
+
+	// TILEZERO TMM0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+
+	// TILEZERO TMM1
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+	JMP  block1x2step
+
+block1x2load:
+	// TILELOADD TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM1
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x12
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ AX, SI
+
+block1x2step:
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x0f
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x0f
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JNZ  block1x2step
+
+	// TILESTORED TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILESTORED TMM1
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x12
+	BYTE $0x40
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	JMP  stored
+
+block1x1:
+	CMPQ mode+64(FP), $0x01
+	JEQ  block1x1load
+
+	// TILEZERO TMM0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+	JMP  block1x1step
+
+block1x1load:
+	// TILELOADD TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ AX, SI
+
+block1x1step:
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x0f
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JNZ  block1x1step
+
+	// TILESTORED TMM0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x12
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+stored:
+	CMPQ DX, R11
+	JNE  copyout
+
+next:
+	ADDQ $0x00000080, R11
+	ADDQ R15, BX
+	SUBQ $0x20, R13
+	JG   columns
+	ADDQ R15, AX
+	MOVQ ldc+48(FP), R10
+	SHLQ $0x05, R10
+	ADDQ R10, R14
+	SUBQ $0x20, R12
+	JG   rows
+
+	// TILERELEASE
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+scratch:
+	CMPQ    mode+64(FP), $0x01
+	JNE     useScratch
+	MOVQ    R13, SI
+	MOVQ    $0x00000020, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVL    $0xffffffff, DI
+	BZHIL   SI, DI, DI
+	KMOVW   DI, K1
+	SHRL    $0x10, DI
+	KMOVW   DI, K2
+	MOVQ    R12, CX
+	MOVQ    $0x00000020, DI
+	CMPQ    CX, DI
+	CMOVQGT DI, CX
+	MOVQ    R11, DI
+	MOVQ    scratch+72(FP), SI
+
+copyin:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   Z1, 64(SI)
+	ADDQ      R10, DI
+	ADDQ      R9, SI
+	DECQ      CX
+	JNZ       copyin
+
+useScratch:
+	MOVQ scratch+72(FP), DX
+	MOVQ R9, R10
+	JMP  choose
+
+copyout:
+	MOVQ    R13, SI
+	MOVQ    $0x00000020, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVL    $0xffffffff, DI
+	BZHIL   SI, DI, DI
+	KMOVW   DI, K1
+	SHRL    $0x10, DI
+	KMOVW   DI, K2
+	MOVQ    R12, CX
+	MOVQ    $0x00000020, DI
+	CMPQ    CX, DI
+	CMOVQGT DI, CX
+	MOVQ    R11, DI
+	MOVQ    scratch+72(FP), SI
+	MOVQ    ldc+48(FP), R10
+	CMPQ    mode+64(FP), $0x02
+	JEQ     scale
+
+copyrow:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    R10, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNZ     copyrow
+	JMP     next
+
+scale:
+	VBROADCASTSS alpha+56(FP), Z2
+	VBROADCASTSS beta+60(FP), Z3
+	MOVL         beta+60(FP), DX
+	ADDL         DX, DX
+
+scalerow:
+	VMULPS      (SI), Z2, Z0
+	VMULPS      64(SI), Z2, Z1
+	TESTL       DX, DX
+	JZ          overwrite
+	VFMADD231PS (DI), Z3, K1, Z0
+	VFMADD231PS 64(DI), Z3, K2, Z1
+
+overwrite:
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    R10, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNZ     scalerow
+	JMP     next
+
+DATA tileConfig<>+0(SB)/8, $0x0000000000000001
+DATA tileConfig<>+8(SB)/8, $0x0000000000000000
+DATA tileConfig<>+16(SB)/8, $0x0040004000400040
+DATA tileConfig<>+24(SB)/8, $0x0040004000400040
+DATA tileConfig<>+32(SB)/8, $0x0000000000000000
+DATA tileConfig<>+40(SB)/8, $0x0000000000000000
+DATA tileConfig<>+48(SB)/8, $0x1010101010101010
+DATA tileConfig<>+56(SB)/8, $0x0000000000000000
+GLOBL tileConfig<>(SB), RODATA|NOPTR, $64
+
+// func amxPackRows(k int, src *float32, ld uintptr, dst *float32, rows int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·amxPackRows(SB), NOSPLIT, $0-40
+	MOVQ   k+0(FP), R8
+	MOVQ   src+8(FP), SI
+	MOVQ   ld+16(FP), DX
+	MOVQ   dst+24(FP), DI
+	MOVQ   rows+32(FP), R9
+	VPXORD Z2, Z2, Z2
+
+group:
+	XORQ R10, R10
+	MOVQ SI, R13
+	MOVQ DI, R15
+
+row:
+	MOVQ    R13, R11
+	MOVQ    R15, R12
+	MOVQ    R8, CX
+	MOVQ    $0x00000100, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	CMPQ    R10, R9
+	JGE     clear
+	SUBQ    $0x20, CX
+	JLT     rest
+
+step:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+
+	// VCVTNE2PS2BF16 Z0, Z1, Z0
+	LONG    $0x4877f262
+	WORD    $0xc072
+	VMOVUPS Z0, (R12)
+	ADDQ    $0x40, R11
+	ADDQ    $0x40, R11
+	ADDQ    $0x00000800, R12
+	SUBQ    $0x20, CX
+	JGE     step
+
+rest:
+	ADDQ      $0x20, CX
+	JZ        nextrow
+	MOVL      $0xffffffff, AX
+	BZHIL     CX, AX, AX
+	KMOVW     AX, K1
+	SHRL      $0x10, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z 64(R11), K2, Z1
+
+	// VCVTNE2PS2BF16 Z0, Z1, Z0
+	LONG    $0x4877f262
+	WORD    $0xc072
+	VMOVUPS Z0, (R12)
+	JMP     nextrow
+
+clear:
+	VMOVUPS Z2, (R12)
+	ADDQ    $0x00000800, R12
+	SUBQ    $0x20, CX
+	JG      clear
+
+nextrow:
+	ADDQ DX, R13
+	ADDQ $0x40, R15
+	INCQ R10
+	CMPQ R10, $0x20
+	JLT  row
+	ADDQ $0x00000400, SI
+	ADDQ $0x00004000, DI
+	SUBQ $0x00000100, R8
+	JG   group
+	VZEROUPPER
+	RET
+
+// func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, rows int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·amxPackColumns(SB), NOSPLIT, $0-40
+	MOVQ  k+0(FP), CX
+	MOVQ  src+8(FP), SI
+	MOVQ  ld+16(FP), DX
+	MOVQ  dst+24(FP), DI
+	MOVQ  rows+32(FP), R9
+	MOVL  $0x0000ffff, AX
+	BZHIL R9, AX, AX
+	KMOVW AX, K1
+
+step:
+	CMPQ      CX, $0x20
+	JLT       rest
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (SI)(DX*1), K1, Z16
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z0, Z16, Z0
+	LONG      $0x407ff262
+	WORD      $0xc072
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (SI)(DX*1), K1, Z17
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z1, Z17, Z1
+	LONG      $0x4077f262
+	WORD      $0xc972
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z (SI)(DX*1), K1, Z18
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z2, Z18, Z2
+	LONG      $0x406ff262
+	WORD      $0xd272
+	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z (SI)(DX*1), K1, Z19
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z3, Z19, Z3
+	LONG      $0x4067f262
+	WORD      $0xdb72
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (SI)(DX*1), K1, Z20
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z4, Z20, Z4
+	LONG      $0x405ff262
+	WORD      $0xe472
+	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS.Z (SI)(DX*1), K1, Z21
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z5, Z21, Z5
+	LONG      $0x4057f262
+	WORD      $0xed72
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z (SI)(DX*1), K1, Z22
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z6, Z22, Z6
+	LONG      $0x404ff262
+	WORD      $0xf672
+	VMOVUPS.Z (SI), K1, Z7
+	VMOVUPS.Z (SI)(DX*1), K1, Z23
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z7, Z23, Z7
+	LONG      $0x4047f262
+	WORD      $0xff72
+	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z (SI)(DX*1), K1, Z24
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z8, Z24, Z8
+	LONG      $0x403f5262
+	WORD      $0xc072
+	VMOVUPS.Z (SI), K1, Z9
+	VMOVUPS.Z (SI)(DX*1), K1, Z25
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z9, Z25, Z9
+	LONG      $0x40375262
+	WORD      $0xc972
+	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z (SI)(DX*1), K1, Z26
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z10, Z26, Z10
+	LONG      $0x402f5262
+	WORD      $0xd272
+	VMOVUPS.Z (SI), K1, Z11
+	VMOVUPS.Z (SI)(DX*1), K1, Z27
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z11, Z27, Z11
+	LONG      $0x40275262
+	WORD      $0xdb72
+	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z (SI)(DX*1), K1, Z28
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z12, Z28, Z12
+	LONG      $0x401f5262
+	WORD      $0xe472
+	VMOVUPS.Z (SI), K1, Z13
+	VMOVUPS.Z (SI)(DX*1), K1, Z29
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z13, Z29, Z13
+	LONG      $0x40175262
+	WORD      $0xed72
+	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z14, Z30, Z14
+	LONG      $0x400f5262
+	WORD      $0xf672
+	VMOVUPS.Z (SI), K1, Z15
+	VMOVUPS.Z (SI)(DX*1), K1, Z31
+	LEAQ      (SI)(DX*2), SI
+
+	// VCVTNE2PS2BF16 Z15, Z31, Z15
+	LONG $0x40075262
+	WORD $0xff72
+
+transpose:
+	VMOVDQU16  interleaveHalves<>+0(SB), Z31
+	VPERMW     Z0, Z31, Z0
+	VPERMW     Z1, Z31, Z1
+	VPERMW     Z2, Z31, Z2
+	VPERMW     Z3, Z31, Z3
+	VPERMW     Z4, Z31, Z4
+	VPERMW     Z5, Z31, Z5
+	VPERMW     Z6, Z31, Z6
+	VPERMW     Z7, Z31, Z7
+	VPERMW     Z8, Z31, Z8
+	VPERMW     Z9, Z31, Z9
+	VPERMW     Z10, Z31, Z10
+	VPERMW     Z11, Z31, Z11
+	VPERMW     Z12, Z31, Z12
+	VPERMW     Z13, Z31, Z13
+	VPERMW     Z14, Z31, Z14
+	VPERMW     Z15, Z31, Z15
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z17
+	VUNPCKLPS  Z3, Z2, Z18
+	VUNPCKHPS  Z3, Z2, Z19
+	VUNPCKLPS  Z5, Z4, Z20
+	VUNPCKHPS  Z5, Z4, Z21
+	VUNPCKLPS  Z7, Z6, Z22
+	VUNPCKHPS  Z7, Z6, Z23
+	VUNPCKLPS  Z9, Z8, Z24
+	VUNPCKHPS  Z9, Z8, Z25
+	VUNPCKLPS  Z11, Z10, Z26
+	VUNPCKHPS  Z11, Z10, Z27
+	VUNPCKLPS  Z13, Z12, Z28
+	VUNPCKHPS  Z13, Z12, Z29
+	VUNPCKLPS  Z15, Z14, Z30
+	VUNPCKHPS  Z15, Z14, Z31
+	VUNPCKLPD  Z18, Z16, Z0
+	VUNPCKHPD  Z18, Z16, Z1
+	VUNPCKLPD  Z19, Z17, Z2
+	VUNPCKHPD  Z19, Z17, Z3
+	VUNPCKLPD  Z22, Z20, Z4
+	VUNPCKHPD  Z22, Z20, Z5
+	VUNPCKLPD  Z23, Z21, Z6
+	VUNPCKHPD  Z23, Z21, Z7
+	VUNPCKLPD  Z26, Z24, Z8
+	VUNPCKHPD  Z26, Z24, Z9
+	VUNPCKLPD  Z27, Z25, Z10
+	VUNPCKHPD  Z27, Z25, Z11
+	VUNPCKLPD  Z30, Z28, Z12
+	VUNPCKHPD  Z30, Z28, Z13
+	VUNPCKLPD  Z31, Z29, Z14
+	VUNPCKHPD  Z31, Z29, Z15
+	VSHUFF32X4 $0x88, Z4, Z0, Z16
+	VSHUFF32X4 $0xdd, Z4, Z0, Z20
+	VSHUFF32X4 $0x88, Z12, Z8, Z24
+	VSHUFF32X4 $0xdd, Z12, Z8, Z28
+	VSHUFF32X4 $0x88, Z5, Z1, Z17
+	VSHUFF32X4 $0xdd, Z5, Z1, Z21
+	VSHUFF32X4 $0x88, Z13, Z9, Z25
+	VSHUFF32X4 $0xdd, Z13, Z9, Z29
+	VSHUFF32X4 $0x88, Z6, Z2, Z18
+	VSHUFF32X4 $0xdd, Z6, Z2, Z22
+	VSHUFF32X4 $0x88, Z14, Z10, Z26
+	VSHUFF32X4 $0xdd, Z14, Z10, Z30
+	VSHUFF32X4 $0x88, Z7, Z3, Z19
+	VSHUFF32X4 $0xdd, Z7, Z3, Z23
+	VSHUFF32X4 $0x88, Z15, Z11, Z27
+	VSHUFF32X4 $0xdd, Z15, Z11, Z31
+	VSHUFF32X4 $0x88, Z24, Z16, Z0
+	VSHUFF32X4 $0xdd, Z24, Z16, Z8
+	VSHUFF32X4 $0x88, Z28, Z20, Z4
+	VSHUFF32X4 $0xdd, Z28, Z20, Z12
+	VSHUFF32X4 $0x88, Z25, Z17, Z1
+	VSHUFF32X4 $0xdd, Z25, Z17, Z9
+	VSHUFF32X4 $0x88, Z29, Z21, Z5
+	VSHUFF32X4 $0xdd, Z29, Z21, Z13
+	VSHUFF32X4 $0x88, Z26, Z18, Z2
+	VSHUFF32X4 $0xdd, Z26, Z18, Z10
+	VSHUFF32X4 $0x88, Z30, Z22, Z6
+	VSHUFF32X4 $0xdd, Z30, Z22, Z14
+	VSHUFF32X4 $0x88, Z27, Z19, Z3
+	VSHUFF32X4 $0xdd, Z27, Z19, Z11
+	VSHUFF32X4 $0x88, Z31, Z23, Z7
+	VSHUFF32X4 $0xdd, Z31, Z23, Z15
+	VMOVUPS    Z0, (DI)
+	VMOVUPS    Z1, 64(DI)
+	VMOVUPS    Z2, 128(DI)
+	VMOVUPS    Z3, 192(DI)
+	VMOVUPS    Z4, 256(DI)
+	VMOVUPS    Z5, 320(DI)
+	VMOVUPS    Z6, 384(DI)
+	VMOVUPS    Z7, 448(DI)
+	VMOVUPS    Z8, 512(DI)
+	VMOVUPS    Z9, 576(DI)
+	VMOVUPS    Z10, 640(DI)
+	VMOVUPS    Z11, 704(DI)
+	VMOVUPS    Z12, 768(DI)
+	VMOVUPS    Z13, 832(DI)
+	VMOVUPS    Z14, 896(DI)
+	VMOVUPS    Z15, 960(DI)
+	ADDQ       $0x00000800, DI
+	SUBQ       $0x20, CX
+	JG         step
+	VZEROUPPER
+	RET
+
+rest:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	MOVQ      CX, AX
+	VMOVUPS.Z (SI), K1, Z0
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd0
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd0:
+	// VCVTNE2PS2BF16 Z0, Z30, Z0
+	LONG      $0x400ff262
+	WORD      $0xc072
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z1
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd1
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd1:
+	// VCVTNE2PS2BF16 Z1, Z30, Z1
+	LONG      $0x400ff262
+	WORD      $0xc972
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z2
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd2
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd2:
+	// VCVTNE2PS2BF16 Z2, Z30, Z2
+	LONG      $0x400ff262
+	WORD      $0xd272
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z3
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd3
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd3:
+	// VCVTNE2PS2BF16 Z3, Z30, Z3
+	LONG      $0x400ff262
+	WORD      $0xdb72
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z4
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd4
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd4:
+	// VCVTNE2PS2BF16 Z4, Z30, Z4
+	LONG      $0x400ff262
+	WORD      $0xe472
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z5
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd5
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd5:
+	// VCVTNE2PS2BF16 Z5, Z30, Z5
+	LONG      $0x400ff262
+	WORD      $0xed72
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z6
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd6
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd6:
+	// VCVTNE2PS2BF16 Z6, Z30, Z6
+	LONG      $0x400ff262
+	WORD      $0xf672
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z7
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd7
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd7:
+	// VCVTNE2PS2BF16 Z7, Z30, Z7
+	LONG      $0x400ff262
+	WORD      $0xff72
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z8
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd8
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd8:
+	// VCVTNE2PS2BF16 Z8, Z30, Z8
+	LONG      $0x400f5262
+	WORD      $0xc072
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z9
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd9
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd9:
+	// VCVTNE2PS2BF16 Z9, Z30, Z9
+	LONG      $0x400f5262
+	WORD      $0xc972
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z10
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd10
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd10:
+	// VCVTNE2PS2BF16 Z10, Z30, Z10
+	LONG      $0x400f5262
+	WORD      $0xd272
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z11
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd11
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd11:
+	// VCVTNE2PS2BF16 Z11, Z30, Z11
+	LONG      $0x400f5262
+	WORD      $0xdb72
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z12
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd12
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd12:
+	// VCVTNE2PS2BF16 Z12, Z30, Z12
+	LONG      $0x400f5262
+	WORD      $0xe472
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z13
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd13
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd13:
+	// VCVTNE2PS2BF16 Z13, Z30, Z13
+	LONG      $0x400f5262
+	WORD      $0xed72
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z14
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd14
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd14:
+	// VCVTNE2PS2BF16 Z14, Z30, Z14
+	LONG      $0x400f5262
+	WORD      $0xf672
+	LEAQ      (SI)(DX*2), SI
+	SUBQ      $0x02, AX
+	JLE       transpose
+	VMOVUPS.Z (SI), K1, Z15
+	VPXORD    Z30, Z30, Z30
+	CMPQ      AX, $0x02
+	JLT       odd15
+	VMOVUPS.Z (SI)(DX*1), K1, Z30
+
+odd15:
+	// VCVTNE2PS2BF16 Z15, Z30, Z15
+	LONG $0x400f5262
+	WORD $0xff72
+	LEAQ (SI)(DX*2), SI
+	SUBQ $0x02, AX
+	JLE  transpose
+	JMP  transpose
+
+// func peakAMX(n int)
+TEXT ·peakAMX(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	LEAQ tileConfig<>+0(SB), AX
+
+	// LDTILECFG (base)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x00
+
+	// TILEZERO TMM0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+
+	// TILEZERO TMM1
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+
+	// TILEZERO TMM2
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+
+	// TILEZERO TMM3
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd8
+
+	// TILEZERO TMM4
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+
+	// TILEZERO TMM5
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+
+	// TILEZERO TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+
+	// TILEZERO TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+
+loop:
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	DECQ CX
+	JNZ  loop
+
+	// TILERELEASE
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	RET

@@ -2,11 +2,48 @@
 
 package blas
 
-import "golang.org/x/sys/cpu"
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/cpu"
+)
 
 // Supported returns the highest level that this CPU, its operating system and
-// this build can run.
+// this build can run. The first call asks the operating system for the use of tile
+// registers where the CPU has them.
 func Supported() Level {
+	level := vectors()
+	if level == AVX512BF16 && amxMissing() == nil {
+		return AMX
+	}
+	return level
+}
+
+// amxMissing returns why tiles cannot be used, nil if they can.
+func amxMissing() error {
+	if !cpu.X86.HasAMXTile || !cpu.X86.HasAMXBF16 {
+		return errors.New("the CPU has no AMX-TILE with AMX-BF16")
+	}
+	const saved = 1<<17 | 1<<18 // XCR0: tile configuration and data
+	if state := xcr0(); state&saved != saved {
+		return fmt.Errorf("the operating system does not save tile registers (XCR0 is %#x)", state)
+	}
+	return amxPermission()
+}
+
+// missing returns why level is not supported here, "" where that is plain.
+func missing(level Level) string {
+	if level == AMX {
+		if err := amxMissing(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// vectors returns the highest level without tiles.
+func vectors() Level {
 	x := &cpu.X86 // its AVX flags are set only where the system saves the registers
 	switch {
 	case !(x.HasAVX2 && x.HasFMA && x.HasBMI2):
@@ -74,19 +111,36 @@ func kernelsOf(level Level, p Precision) *kernels {
 	return nil
 }
 
-// peakLoop returns a loop of n rounds of multiply-adds on registers and the
-// floating-point operations of a round.
-func peakLoop(level Level, p Precision) (loop func(n int), flops float64) {
-	const accumulators = 12 // peakAccumulators in gen
-	switch {
-	case p == BF16 && level >= AVX512BF16:
-		return peakBF16, accumulators * 16 * 4
-	case p == BF16:
-		return nil, 0
-	case level >= AVX512:
-		return peakAVX512, accumulators * 16 * 2
-	case level == AVX2:
-		return peakAVX2, accumulators * 8 * 2
+// tilesOf returns the tile kernels of a level, nil where it has none.
+func tilesOf(level Level) *tileKernels {
+	if level < AMX {
+		return nil
 	}
-	return nil, 0
+	return &tileKernels{
+		multiply:  amxMultiply,
+		packRowsA: amxPackRows,
+		packColsA: amxPackColumns,
+		packRowsB: packCopyBF16_32,
+		packColsB: packTransposeBF16_16,
+	}
+}
+
+// peakLoop returns a loop of n rounds of multiply-adds on registers, the rounds of about
+// a millisecond, and the floating-point operations of a round.
+func peakLoop(level Level, p Precision) (loop func(n int), rounds int, flops float64) {
+	const accumulators = 12     // peakAccumulators in gen
+	const millisecond = 300_000 // rounds of vectors: two million cycles
+	switch {
+	case p == BF16 && level >= AMX:
+		return peakAMX, millisecond / 32, accumulators * 16 * 16 * 32 * 2
+	case p == BF16 && level >= AVX512BF16:
+		return peakBF16, millisecond, accumulators * 16 * 4
+	case p == BF16:
+		return nil, 0, 0
+	case level >= AVX512:
+		return peakAVX512, millisecond, accumulators * 16 * 2
+	case level == AVX2:
+		return peakAVX2, millisecond, accumulators * 8 * 2
+	}
+	return nil, 0, 0
 }

@@ -27,7 +27,6 @@ type product struct {
 	m, n, k     int
 	a, b, c     matrix
 	alpha, beta float32
-	threads     int
 	depth       int // values of k in a block
 
 	packA bool
@@ -44,14 +43,14 @@ type product struct {
 // ceil returns n/d rounded up.
 func ceil(n, d int) int { return (n + d - 1) / d }
 
-// plan chooses kernels, packing and number of threads. The choice of kernels
-// depends on the shape only.
-func (p *product) plan(e *engine) {
+// plan chooses kernels and packing, and returns the number of threads that are worth
+// it. The choice of kernels depends on the shape only.
+func (p *product) plan(e *engine) (threads int) {
 	p.kernels = e.f32
-	p.threads = 1
+	threads = 1
 	m, n, k, t := p.m, p.n, p.k, &e.tuning
 	if m*n*k >= t.parallelWork || (m < t.minRowsPackB && n*k >= t.parallelElements) {
-		p.threads = e.maxThreads()
+		threads = e.maxThreads()
 	}
 	bAcross := p.b.col == 4
 	switch {
@@ -67,7 +66,11 @@ func (p *product) plan(e *engine) {
 		p.setTail()
 	}
 	p.depth = t.blockSteps * p.pair
+	return threads
 }
+
+// packs reports whether anything has to be packed.
+func (p *product) packs() bool { return p.packA || p.packB || p.tail > 0 }
 
 // passDepth returns how many values of k a pass takes: whole blocks.
 func (p *product) passDepth(t *tuning) int {
@@ -107,6 +110,21 @@ type tuning struct {
 	// passWords would be packed at a time, which the second-level cache should hold.
 	passRows, passColumns int
 	passWords             int
+
+	minSideTiles     int // products with fewer rows, columns or values of k are not for tiles,
+	minWorkTiles     int // nor those of fewer multiply-adds
+	tileParallelWork int // multiply-adds on tiles that are worth waking a goroutine for
+	tileDepth        int // values of k in a pass
+	tilePassWords    int // of B packed in a pass: it stays in the second-level cache
+	tileSharedA      int // values of A up to which a pass packs it in advance,
+	tileKeptA        int // and up to which it is kept for the next columns
+	tileTaskA        int // values of A in a task
+	tileTaskColumns  int // columns in a task where A is packed in advance
+}
+
+// onTiles reports whether tiles are for a product of this shape.
+func (t *tuning) onTiles(m, n, k int) bool {
+	return min(m, n, k) >= t.minSideTiles && m*n*k >= t.minWorkTiles
 }
 
 // measured are the borders found on a Sapphire Rapids core.
@@ -126,18 +144,78 @@ var measured = tuning{
 	passRows:         4032,
 	passColumns:      4096,
 	passWords:        1 << 18,
+
+	minSideTiles:     16,
+	minWorkTiles:     1 << 19,
+	tileParallelWork: 8 << 20,
+	tileDepth:        1024,
+	tilePassWords:    1 << 18,
+	tileSharedA:      1 << 19,
+	tileKeptA:        4 << 20,
+	tileTaskA:        1 << 15,
+	tileTaskColumns:  512,
 }
 
-// layOut fixes tasks and buffers of a job from its product.
-func (j *job) layOut(t *tuning) {
-	p := &j.product
-	j.packs = 0
-	p.panelsA, p.panelsB = nil, nil
-	steps := ceil(p.k, p.pair)
+// blocked is a product as a plan: passes over n, then k, then m, such that buffers stay
+// small; a pass is packed whole before it is multiplied.
+type blocked struct {
+	product
+	t          *tuning
+	threads    int
+	passDepth  int
+	bufA, bufB []float32
+}
+
+// begin takes on a product and gets the buffers of its largest pass, the first.
+func (b *blocked) begin(p product, t *tuning, threads int) {
+	b.product, b.t, b.threads, b.passDepth = p, t, threads, p.passDepth(t)
+	if !p.packs() {
+		return
+	}
+	steps := ceil(min(p.k, b.passDepth), p.pair)
 	if p.packA {
-		j.bufA = resize(j.bufA, ceil(p.m, p.rows)*p.lanes*steps)
-		p.panelsA = unsafe.SliceData(j.bufA)
-		j.packs += j.packTasksA()
+		b.bufA = resize(b.bufA, ceil(min(p.m, t.passRows), p.rows)*p.lanes*steps)
+	}
+	columns := p.columns // of a tail
+	if p.packB {
+		columns *= ceil(min(p.n, t.passColumns), p.columns)
+	}
+	b.bufB = resize(b.bufB, columns*steps)
+}
+
+// release forgets the caller's matrices.
+func (b *blocked) release() { b.product = product{} }
+
+// cuts returns the number of passes over m, k and n. One will do where nothing is packed.
+func (b *blocked) cuts() (m, k, n int) {
+	if !b.product.packs() {
+		return 1, 1, 1
+	}
+	return ceil(b.m, b.t.passRows), ceil(b.k, b.passDepth), ceil(b.n, b.t.passColumns)
+}
+
+func (b *blocked) passes() int {
+	m, k, n := b.cuts()
+	return m * k * n
+}
+
+func (b *blocked) overlap() int { return 1 }
+
+// pass returns the product of a pass, with its panels and tasks.
+func (b *blocked) pass(i int) product {
+	p := b.product
+	if p.packs() {
+		t := b.t
+		m, k, _ := b.cuts()
+		i0, l0, j0 := i%m*t.passRows, i/m%k*b.passDepth, i/m/k*t.passColumns
+		p.m, p.n, p.k = min(t.passRows, p.m-i0), min(t.passColumns, p.n-j0), min(b.passDepth, p.k-l0)
+		p.a.p = p.a.at(i0, l0)
+		p.b.p = p.b.at(l0, j0)
+		p.c.p = p.c.at(i0, j0)
+		if l0 > 0 {
+			p.beta = 1
+		}
+		p.setTail()
 	}
 	all := ceil(p.n, p.columns)
 	p.firstB = all
@@ -147,24 +225,58 @@ func (j *job) layOut(t *tuning) {
 	case p.tail > 0:
 		p.firstB = all - 1
 	}
-	if p.firstB < all {
-		j.bufB = resize(j.bufB, (all-p.firstB)*p.columns*steps)
-		p.panelsB = unsafe.SliceData(j.bufB)
-		j.packs += j.packTasksB()
+	if p.packA {
+		p.panelsA = unsafe.SliceData(b.bufA)
 	}
-	p.divide(t)
-	j.tasks = ceil(p.m, p.taskRows) * ceil(p.n, p.taskColumns)
+	if p.firstB < all {
+		p.panelsB = unsafe.SliceData(b.bufB)
+	}
+	p.divide(b.t, b.threads)
+	return p
+}
+
+func (b *blocked) tasks(pass int) (packs, products int) {
+	p := b.pass(pass)
+	if p.panelsA != nil {
+		packs += p.packTasksA()
+	}
+	if p.panelsB != nil {
+		packs += p.packTasksB()
+	}
+	return packs, ceil(p.m, p.taskRows) * ceil(p.n, p.taskColumns)
+}
+
+func (b *blocked) pack(pass, task, _ int) {
+	p := b.pass(pass)
+	if p.panelsA != nil {
+		tasks := p.packTasksA()
+		if task < tasks {
+			each := p.panelsPerTaskA()
+			p.packPanelsA(task*each, min((task+1)*each, ceil(p.m, p.rows)))
+			return
+		}
+		task -= tasks
+	}
+	each := p.panelsPerTaskB()
+	p.packPanelsB(p.firstB+task*each, min(p.firstB+(task+1)*each, ceil(p.n, p.columns)))
+}
+
+func (b *blocked) multiply(pass, task, _ int) {
+	p := b.pass(pass)
+	down := ceil(p.m, p.taskRows)
+	i, j := task%down*p.taskRows, task/down*p.taskColumns
+	p.multiplyBlock(i, min(i+p.taskRows, p.m), j, min(j+p.taskColumns, p.n))
 }
 
 // divide cuts C into tasks: as large as the second-level cache likes, and, where
 // goroutines share them, small enough that a late one does not hold up the rest.
-func (p *product) divide(t *tuning) {
+func (p *product) divide(t *tuning, threads int) {
 	p.taskRows = evenly(p.m, t.taskRows, p.rows)
 	p.taskColumns = evenly(p.n, t.taskColumns, p.columns)
-	if p.threads == 1 {
+	if threads == 1 {
 		return
 	}
-	for ceil(p.m, p.taskRows)*ceil(p.n, p.taskColumns) < 4*p.threads {
+	for ceil(p.m, p.taskRows)*ceil(p.n, p.taskColumns) < 4*threads {
 		switch {
 		case p.taskColumns >= p.taskRows && p.taskColumns > 2*p.columns:
 			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
@@ -196,25 +308,9 @@ func (p *product) panelsPerTaskB() int {
 	return max(1, packWords/(p.columns*ceil(p.k, p.pair)))
 }
 
-func (j *job) packTasksA() int { return ceil(ceil(j.m, j.rows), j.panelsPerTaskA()) }
-func (j *job) packTasksB() int {
-	return ceil(ceil(j.n, j.columns)-j.firstB, j.panelsPerTaskB())
-}
-
-// pack does task t of the first phase.
-func (j *job) pack(t int) {
-	p := &j.product
-	if p.panelsA != nil {
-		if tasks := j.packTasksA(); t < tasks {
-			each := p.panelsPerTaskA()
-			p.packPanelsA(t*each, min((t+1)*each, ceil(p.m, p.rows)))
-			return
-		} else {
-			t -= tasks
-		}
-	}
-	each := p.panelsPerTaskB()
-	p.packPanelsB(p.firstB+t*each, min(p.firstB+(t+1)*each, ceil(p.n, p.columns)))
+func (p *product) packTasksA() int { return ceil(ceil(p.m, p.rows), p.panelsPerTaskA()) }
+func (p *product) packTasksB() int {
+	return ceil(ceil(p.n, p.columns)-p.firstB, p.panelsPerTaskB())
 }
 
 // word returns base + words*4 bytes.
@@ -279,14 +375,6 @@ func (p *product) packPanelsB(from, to int) {
 		}
 		l += depth
 	}
-}
-
-// multiply does task t of the second phase.
-func (j *job) multiply(t int) {
-	p := &j.product
-	down := ceil(p.m, p.taskRows)
-	i, jj := t%down*p.taskRows, t/down*p.taskColumns
-	p.multiplyBlock(i, min(i+p.taskRows, p.m), jj, min(jj+p.taskColumns, p.n))
 }
 
 // multiplyAll computes the whole product on the calling goroutine from operands as

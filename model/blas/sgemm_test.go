@@ -34,25 +34,29 @@ func paths(t testing.TB, threads int) []path {
 			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
-			u.parallelWork = 1
+			u.minSideTiles, u.minWorkTiles = 1, 1
+			u.parallelWork, u.tileParallelWork = 1, 1
 		}},
 		{"pieces", func(u *tuning) {
 			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
-			u.parallelWork = 1
+			u.minSideTiles, u.minWorkTiles = 1, 1
+			u.parallelWork, u.tileParallelWork = 1, 1
 			u.blockSteps, u.taskRows, u.taskColumns = 8, 14, 32
 			u.passRows, u.passColumns, u.passWords = 84, 64, 1000
+			u.tileDepth, u.tilePassWords, u.tileTaskA, u.tileTaskColumns = 64, 64*64/2, 64*64, 32
+			u.tileSharedA, u.tileKeptA = 64*128, 64*256 // all three places, by the number of rows
 		}},
 		{"direct", func(u *tuning) {
 			u.minSidePackA, u.minRowsPackB = 1<<30, 1<<30
 			u.maxRowsDot = 0
-			u.minSideBF16 = 1 << 30
+			u.minSideBF16, u.minSideTiles = 1<<30, 1<<30
 			u.parallelWork = 1
 		}},
 		{"dots", func(u *tuning) {
 			u.maxRowsDot, u.depthPerRowDot = 1<<30, 1
-			u.minSideBF16 = 1 << 30
+			u.minSideBF16, u.minSideTiles = 1<<30, 1<<30
 			u.parallelWork = 1
 		}},
 	}
@@ -350,6 +354,9 @@ func (p problem) inBF16(impl Implementation) bool {
 		return false
 	}
 	u := impl.e.tuning
+	if impl.Level() == AMX {
+		return u.onTiles(p.m, p.n, p.k)
+	}
 	return min(p.m, p.n) >= u.minSideBF16 && p.m*p.n*p.k >= u.minWorkBF16
 }
 
@@ -404,8 +411,9 @@ func TestThreadsAgree(t *testing.T) {
 					want := p.run(path.impl)
 					for _, threads := range []int{2, 3, 7} {
 						impl := path.impl
-						e := &engine{level: impl.e.level, threads: threads, tuning: impl.e.tuning, f32: impl.e.f32, bf16: impl.e.bf16}
-						e.tuning.parallelWork = 1
+						e := newEngine(impl.Level(), impl.Precision(), threads)
+						e.tuning = impl.e.tuning
+						e.tuning.parallelWork, e.tuning.tileParallelWork = 1, 1
 						impl.e = e
 						var wg sync.WaitGroup
 						results := make([][]float32, 3)

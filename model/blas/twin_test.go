@@ -98,6 +98,47 @@ func (p problem) dotTwin(lanes int) []float32 {
 	return c
 }
 
+// tileTwin computes C as TDPBF16PS does: for every 32 values of k a chain of
+// multiply-adds over the even and one over the odd places, their sum added to the
+// element. Subnormal numbers count as zero throughout. With alpha = 1 and beta = 0 or 1
+// the element is C itself; else there is one for every depth values of k.
+func (p problem) tileTwin(depth int) []float32 {
+	flush := func(x float32) float32 {
+		if math.Abs(float64(x)) < 0x1p-126 {
+			return float32(math.Copysign(0, float64(x)))
+		}
+		return x
+	}
+	c := append([]float32(nil), p.c...)
+	scaled := p.alpha != 1 || p.beta != 0 && p.beta != 1
+	for i := range p.m {
+		for j := range p.n {
+			element := &c[i*p.ldc+j]
+			beta := p.beta
+			for l0 := 0; l0 < p.k; l0 += depth {
+				sum := float32(0)
+				if !scaled && beta != 0 {
+					sum = flush(*element)
+				}
+				for l := l0; l < min(l0+depth, p.k); l += 32 {
+					var part [2]float32
+					for s := l; s < min(l+32, p.k); s++ {
+						x, y := roundBF16(flush(at(p.a, p.lda, p.tA, i, s))), roundBF16(flush(at(p.b, p.ldb, p.tB, s, j)))
+						part[s%2] = flush(fma(x, y, part[s%2]))
+					}
+					sum = flush(sum + flush(part[0]+part[1]))
+				}
+				if scaled {
+					sum = combineTwin(p.alpha, sum, beta, *element)
+				}
+				*element = sum
+				beta = 1
+			}
+		}
+	}
+	return c
+}
+
 // TestTwins compares every path with its twin, so that neither tile nor packing nor
 // passes nor threads show in a single bit.
 func TestTwins(t *testing.T) {
@@ -111,7 +152,7 @@ func TestTwins(t *testing.T) {
 		p := newProblem(rng, transposes[rng.IntN(2)], transposes[rng.IntN(2)], 1+rng.IntN(60), 1+rng.IntN(140), 1+rng.IntN(600),
 			scalars[1+rng.IntN(3)], scalars[rng.IntN(4)], true)
 		type twin struct {
-			bf16         bool
+			bf16, tiles  bool
 			depth, lanes int
 		}
 		twins := map[twin][]float32{}
@@ -123,6 +164,8 @@ func TestTwins(t *testing.T) {
 			u := e.tuning
 			key := twin{depth: u.blockSteps}
 			switch {
+			case p.inBF16(path.impl) && e.tiles != nil:
+				key = twin{depth: evenly(p.k, u.tileDepth, tileSide), tiles: true}
 			case p.inBF16(path.impl):
 				key = twin{depth: 2 * u.blockSteps, bf16: true}
 			case p.tA == blas.NoTrans && p.tB != blas.NoTrans && p.m <= min(u.maxRowsDot, p.k/u.depthPerRowDot):
@@ -130,9 +173,12 @@ func TestTwins(t *testing.T) {
 			}
 			want, ok := twins[key]
 			if !ok {
-				if key.lanes > 0 {
+				switch {
+				case key.lanes > 0:
 					want = p.dotTwin(key.lanes)
-				} else {
+				case key.tiles:
+					want = p.tileTwin(key.depth)
+				default:
 					want = p.gemmTwin(key.depth, key.bf16)
 				}
 				twins[key] = want

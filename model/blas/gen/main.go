@@ -42,5 +42,11 @@ func main() {
 		peak(k)
 	}
 
+	amxState()
+	amxMultiply()
+	amxPackRows()
+	amxPackColumns()
+	amxPeak()
+
 	build.Generate()
 }

@@ -212,6 +212,46 @@ func packTranspose512(k kind, rows int) {
 	}
 
 	Label("transpose")
+	a := transpose16()
+	CMPQ(last, U8(16))
+	JNE(LabelRef("fewsteps"))
+	for i := range 16 {
+		VMOVUPS(a[i], Mem{Base: dst})
+		ADDQ(step, dst)
+	}
+	ADDQ(U32(uint32(4*chunk)), src)
+	SUBQ(U8(chunk), count)
+	JNZ(LabelRef("loop"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+
+	Label("fewsteps")
+	for i := range 16 {
+		VMOVUPS(a[i], Mem{Base: dst})
+		ADDQ(step, dst)
+		DECQ(last)
+		JZ(LabelRef("done"))
+	}
+	JMP(LabelRef("done"))
+
+	Label("fewrows")
+	for i := range 16 {
+		VPXORD(zmm[i], zmm[i], zmm[i])
+	}
+	MOVQ(src, src7)
+	for i := range rows - 1 {
+		load(Mem{Base: src7}, i)
+		CMPQ(n, U8(i+1))
+		JEQ(LabelRef("transpose"))
+		ADDQ(ld, src7)
+	}
+	JMP(LabelRef("transpose"))
+}
+
+// transpose16 emits the transposition of 16 registers of 16 words, 0 to 15, through
+// the others, and returns the rows of the result.
+func transpose16() []VecPhysical {
 	a := func(i int) VecPhysical { return zmm[i] }
 	b := func(i int) VecPhysical { return zmm[16+i] }
 	for i := 0; i < 16; i += 2 {
@@ -237,40 +277,11 @@ func packTranspose512(k kind, rows int) {
 		VSHUFF32X4(U8(0x88), b(12+j), b(4+j), a(4+j))
 		VSHUFF32X4(U8(0xdd), b(12+j), b(4+j), a(12+j))
 	}
-	CMPQ(last, U8(16))
-	JNE(LabelRef("fewsteps"))
-	for i := range 16 {
-		VMOVUPS(a(i), Mem{Base: dst})
-		ADDQ(step, dst)
+	rows := make([]VecPhysical, 16)
+	for i := range rows {
+		rows[i] = a(i)
 	}
-	ADDQ(U32(uint32(4*chunk)), src)
-	SUBQ(U8(chunk), count)
-	JNZ(LabelRef("loop"))
-	Label("done")
-	VZEROUPPER()
-	RET()
-
-	Label("fewsteps")
-	for i := range 16 {
-		VMOVUPS(a(i), Mem{Base: dst})
-		ADDQ(step, dst)
-		DECQ(last)
-		JZ(LabelRef("done"))
-	}
-	JMP(LabelRef("done"))
-
-	Label("fewrows")
-	for i := range 16 {
-		VPXORD(zmm[i], zmm[i], zmm[i])
-	}
-	MOVQ(src, src7)
-	for i := range rows - 1 {
-		load(Mem{Base: src7}, i)
-		CMPQ(n, U8(i+1))
-		JEQ(LabelRef("transpose"))
-		ADDQ(ld, src7)
-	}
-	JMP(LabelRef("transpose"))
+	return rows
 }
 
 // packTranspose256 is packTranspose512 for AVX2: 8 by 8 words at a time.
