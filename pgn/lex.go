@@ -1,6 +1,10 @@
 package pgn
 
-import "bytes"
+import (
+	"bytes"
+
+	"transcend/pgn/internal/movetext"
+)
 
 // kind is the kind of a token of movetext.
 type kind uint8
@@ -418,66 +422,54 @@ func exactEnd(b []byte, i int, last bool) (end int, empty bool, st status) {
 }
 
 // quickEnd is exactEnd for the movetext of a game with tags, at the speed of a
-// byte search: it looks for a line that starts with a tag, and then makes sure
-// that nothing before that line could make exactEnd stop elsewhere. Where it
-// cannot be sure it says unclear, and then end is how far it looked.
+// byte search: it looks for a line that starts with a tag, and makes sure that
+// nothing before that line could make exactEnd stop elsewhere. Where it cannot be
+// sure it says unclear, and then end is how far it looked.
 func quickEnd(b []byte, i int, last bool) (end int, st status) {
-	end = i
-	for {
-		j := bytes.IndexByte(b[end:], '\n')
-		if j < 0 || end+j+2 >= len(b) {
-			if !last {
-				return 0, more
+	comments := false
+	for end = i; ; {
+		k, brace := movetext.Next(b, end)
+		comments = comments || brace
+		end = k + 1
+		marker := k < len(b) && b[k] != '\n'
+		if marker {
+			switch {
+			case b[k] == '"':
+				return end, unclear // a tag inside a line, or after a lone CR
+			case b[k] == '*':
+			case b[k-1] == '1' && b[k+1] == '0', b[k-1] == '0' && b[k+1] == '1':
+				end = k + 2
+			case b[k-1] == '2' && b[k+1] == '1':
+				end = min(k+4, len(b))
+			default:
+				continue
 			}
+			// After a termination marker there must be nothing else.
+			for k = end; k < len(b) && classes[b[k]] == classSpace; k++ {
+			}
+			if k < len(b) && (b[k] != '[' || b[k-1] != '\n') {
+				return k, unclear
+			}
+			k--
+		}
+		switch {
+		case k+2 >= len(b) && !last:
+			return 0, more
+		case k+2 >= len(b):
 			end = len(b)
-			break
+		case isLetter(b[k+2]):
+			end = k + 1
+		case marker:
+			return k + 2, unclear
+		default:
+			continue
 		}
-		end += j + 1
-		if b[end] == '[' && isLetter(b[end+1]) {
-			break
-		}
+		break
 	}
-	text := b[i:end]
 
 	// An open comment: its brace has no closing brace after it.
-	if bytes.IndexByte(text, '{') >= 0 && bytes.LastIndexByte(text, '{') > bytes.LastIndexByte(text, '}') {
+	if text := b[i:end]; comments && bytes.LastIndexByte(text, '{') > bytes.LastIndexByte(text, '}') {
 		return end, unclear
 	}
-	// A tag inside a line, or after a lone CR, has a quote.
-	if bytes.IndexByte(text, '"') >= 0 {
-		return end, unclear
-	}
-	// A termination marker with something after it.
-	if k := bytes.IndexByte(text, '*'); k >= 0 && !allSpace(text[k+1:]) {
-		return end, unclear
-	}
-	for k := 0; ; {
-		j := bytes.IndexByte(text[k:], '-')
-		if j < 0 {
-			return end, found
-		}
-		k += j
-		if k > 0 && k+1 < len(text) {
-			n := 0
-			switch {
-			case text[k-1] == '1' && text[k+1] == '0', text[k-1] == '0' && text[k+1] == '1':
-				n = 2
-			case text[k-1] == '2' && text[k+1] == '1':
-				n = min(4, len(text)-k)
-			}
-			if n > 0 && !allSpace(text[k+n:]) {
-				return end, unclear
-			}
-		}
-		k++
-	}
-}
-
-func allSpace(b []byte) bool {
-	for _, c := range b {
-		if classes[c] != classSpace {
-			return false
-		}
-	}
-	return true
+	return end, found
 }

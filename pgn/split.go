@@ -99,6 +99,7 @@ type splitter struct {
 	badBuf   problem
 	empty    bool // neither tags nor anything else that makes a game
 	ended    bool // end is the end of the text
+	names    tagNames
 	exact    bool // never take the quick way; for tests
 	exactFor int64
 }
@@ -137,7 +138,9 @@ func (s *splitter) header() bool {
 
 	event := false // an Event tag was seen
 	k := 0
+	expected := &s.names.first
 	for {
+		k = s.regularTags(k, &expected, &event)
 		next, lines, comment, ok := s.skipTagSpace(k)
 		k = next
 		if k > MaxTagSection {
@@ -185,6 +188,7 @@ func (s *splitter) header() bool {
 		}
 		s.tags = append(s.tags, s.tag)
 		k += n
+		expected = s.names.follow(expected, name)
 	}
 	s.body = k
 	return true
