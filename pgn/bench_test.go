@@ -74,17 +74,19 @@ func again(data []byte) (stream io.Reader) {
 // BenchmarkRejected reads games that the header filter drops, all of them, and in
 // the same run decodes the same data to nowhere: with the decoder set up as the
 // reader does, and as the library does. x-decoder and x-default-decoder are the
-// shares of their throughput that are left.
+// shares of their throughput that are left, cpu-ms/MB what a megabyte of text takes of
+// the cores' time.
 func BenchmarkRejected(b *testing.B) {
 	for _, file := range benchFiles {
 		b.Run(file.name, func(b *testing.B) {
 			data := benchData(b, file.path)
 			var reading, decoding, defaults best
+			var readingCPU, decodingCPU time.Duration
 			var size int64
 			games := 0
 			for b.Loop() {
 				stream := again(data)
-				start := time.Now()
+				start, used := time.Now(), fuzzlimit.CPUTime()
 				r, err := NewReader("data", stream)
 				if err != nil {
 					b.Fatal(err)
@@ -98,6 +100,7 @@ func BenchmarkRejected(b *testing.B) {
 					b.Fatal("a game was kept")
 				}
 				reading.since(start)
+				readingCPU += fuzzlimit.CPUTime() - used
 				if games = r.Skipped(); games == 0 || r.Err() != nil {
 					b.Fatal("no game was read", r.Err())
 				}
@@ -115,9 +118,10 @@ func BenchmarkRejected(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				start = time.Now()
+				start, used = time.Now(), fuzzlimit.CPUTime()
 				decode(newDecoder())
 				decoding.since(start)
+				decodingCPU += fuzzlimit.CPUTime() - used
 				start = time.Now()
 				decode(zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxZstdWindow)))
 				defaults.since(start)
@@ -127,6 +131,9 @@ func BenchmarkRejected(b *testing.B) {
 			b.ReportMetric(float64(decoding)/float64(reading), "x-decoder")
 			b.ReportMetric(float64(defaults)/float64(reading), "x-default-decoder")
 			b.ReportMetric(reading.per(float64(games)), "games/s")
+			perMB := float64(b.N) * float64(size) / 1e6
+			b.ReportMetric(1e3*readingCPU.Seconds()/perMB, "cpu-ms/MB")
+			b.ReportMetric(1e3*decodingCPU.Seconds()/perMB, "decoder-cpu-ms/MB")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
