@@ -213,10 +213,7 @@ func BenchmarkKept(b *testing.B) {
 		if err := os.WriteFile(plain, text, 0o644); err != nil {
 			b.Fatal(err)
 		}
-		extract, err := exec.LookPath("pgn-extract")
-		if err != nil {
-			extract, _ = exec.LookPath("/usr/games/pgn-extract") // where Debian puts it
-		}
+		extract := pgnExtract()
 		var notnil, peer best // the same for both of ours
 		peers := func() {
 			if notnil == 0 {

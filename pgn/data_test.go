@@ -55,7 +55,8 @@ func counts(t *testing.T, dir string) map[string]count {
 }
 
 // All real games are read, none of them broken, as many as there are. Written and
-// read again they are the same; of the large files every eighth.
+// read again they are the same; of the large files every eighth, or all with
+// PGN_EVERY=1.
 func TestRealGames(t *testing.T) {
 	dir := dataDir(t)
 	if testing.Short() {
@@ -74,7 +75,7 @@ func TestRealGames(t *testing.T) {
 		r.KeepComments(true)
 		every := 1
 		if want.games > 50_000 {
-			every = 8
+			every = sampling(t, 8)
 		}
 		var got count
 		var written bytes.Buffer

@@ -1,16 +1,12 @@
 package pgn
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/notnil/chess"
 
 	"transcend/internal/bitboard"
@@ -100,98 +96,6 @@ func TestDefectsOfPeers(t *testing.T) {
 	}
 	if got := played.ClaimableDraw(); got != bitboard.ThreefoldRepetition {
 		t.Errorf("after 1. e4 and two rounds of knight moves: %v", got)
-	}
-}
-
-// samples returns up to n good games from the start of each file of real games,
-// with the text they were read from.
-func samples(t *testing.T, n int) (all []*Game, texts []string) {
-	files, err := filepath.Glob(filepath.Join(dataDir(t), "*", "*.pgn.zst"))
-	if err != nil || len(files) == 0 {
-		t.Skip("no files in the folder of real games")
-	}
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			t.Fatal(err)
-		}
-		start, err := io.ReadAll(io.LimitReader(d, int64(n)*5000))
-		d.Close()
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := NewReader(filepath.Base(file), bytes.NewReader(start))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var from []int64
-		count := 0
-		for count <= n && r.Scan() {
-			if bad := r.BadGame(); bad != nil {
-				break // the last one, cut off
-			}
-			all = append(all, r.Game().Clone())
-			from = append(from, r.Game().Offset)
-			count++
-		}
-		r.Close()
-		// The last one has no end.
-		all = all[:len(all)-1]
-		for i := range len(from) - 1 {
-			texts = append(texts, string(start[from[i]:from[i+1]]))
-		}
-	}
-	return all, texts
-}
-
-// Every position of a sample of real games is the same as with notnil/chess, which
-// parses the same text with code of its own.
-func TestAgainstNotnil(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a few thousand games with a slow peer")
-	}
-	all, texts := samples(t, 220)
-	positions := 0
-	for i, g := range all {
-		update, err := chess.PGN(strings.NewReader(texts[i]))
-		if err != nil {
-			t.Errorf("%s, game %d: notnil/chess: %v", g.File, g.Number, err)
-			continue
-		}
-		peer := chess.NewGame(update)
-		moves, peers := peer.Moves(), peer.Positions()
-		if len(moves) != len(g.Moves) {
-			t.Errorf("%s, game %d: %d moves, notnil/chess has %d", g.File, g.Number, len(g.Moves), len(moves))
-			continue
-		}
-		pos := g.Start
-		for ply := 0; ; ply++ {
-			// En passant squares differ on purpose, and so do the clocks of peers.
-			ours, theirs := strings.Fields(pos.FEN())[:3], strings.Fields(peers[ply].String())[:3]
-			if !reflect.DeepEqual(ours, theirs) {
-				t.Fatalf("%s, game %d, ply %d: %q, notnil/chess has %q", g.File, g.Number, ply, ours, theirs)
-			}
-			positions++
-			if ply == len(g.Moves) {
-				break
-			}
-			if got, want := g.Moves[ply].String(), moves[ply].String(); got != want {
-				t.Fatalf("%s, game %d, ply %d: %s, notnil/chess has %s", g.File, g.Number, ply, got, want)
-			}
-			pos.Make(g.Moves[ply])
-		}
-		if got, want := g.Result.String(), peer.Outcome().String(); got != want {
-			t.Errorf("%s, game %d: result %s, notnil/chess has %s", g.File, g.Number, got, want)
-		}
-	}
-	t.Logf("%d games, %d positions", len(all), positions)
-	if len(all) < 2000 {
-		t.Errorf("only %d games", len(all))
 	}
 }
 
