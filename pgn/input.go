@@ -189,48 +189,57 @@ func (in *input) wrap(err error, games int) error {
 	return fmt.Errorf("pgn: read %s: %w", in.name, err)
 }
 
-// expand turns paths and glob patterns into the names of files that are there;
-// "-" stays. It also returns the total size of the files, 0 when one of them has
-// none, such as a pipe.
-func expand(paths []string) (names []string, size int64, err error) {
+// Input is a stream that is opened when the reader comes to it.
+type Input struct {
+	Name string // in games and errors
+	Size int64  // bytes as stored, -1 when it is not known
+	// Open returns the stream. The reader closes it, perhaps from another goroutine
+	// than the one that waits in Read, which then should return.
+	Open func() (io.ReadCloser, error)
+}
+
+// Inputs turns paths and glob patterns into inputs, as Open reads them, and checks
+// that each can be opened.
+func Inputs(stdin io.Reader, paths ...string) ([]Input, error) {
 	if len(paths) == 0 {
-		return nil, 0, errors.New("pgn: no file to read")
+		return nil, errors.New("pgn: no file to read")
 	}
-	sized := true
-	stdin := false
+	var inputs []Input
+	readsStdin := false
 	for _, path := range paths {
 		if path == "-" {
-			if stdin {
-				return nil, 0, errors.New("pgn: standard input can be read only once")
+			if readsStdin {
+				return nil, errors.New("pgn: standard input can be read only once")
 			}
-			stdin, sized = true, false
-			names = append(names, path)
+			readsStdin = true
+			inputs = append(inputs, Input{stdinName, -1, func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }})
 			continue
 		}
 		matches := []string{path}
 		// A file may have the characters of a pattern in its name.
 		if _, err := os.Stat(path); err != nil && strings.ContainsAny(path, "*?[") {
 			if matches, err = filepath.Glob(path); err != nil {
-				return nil, 0, fmt.Errorf("pgn: open %s: %w", path, err)
+				return nil, fmt.Errorf("pgn: open %s: %w", path, err)
 			}
 			if len(matches) == 0 {
-				return nil, 0, fmt.Errorf("pgn: open %s: no file matches: %w", path, fs.ErrNotExist)
+				return nil, fmt.Errorf("pgn: open %s: no file matches: %w", path, fs.ErrNotExist)
 			}
 		}
 		for _, name := range matches {
-			n, err := check(name)
+			size, err := check(name)
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
-			sized = sized && n >= 0
-			size += n
-			names = append(names, name)
+			inputs = append(inputs, Input{name, size, func() (io.ReadCloser, error) {
+				f, err := os.Open(name)
+				if err != nil {
+					return nil, fmt.Errorf("pgn: %w", err)
+				}
+				return f, nil
+			}})
 		}
 	}
-	if !sized {
-		size = 0
-	}
-	return names, size, nil
+	return inputs, nil
 }
 
 // check makes sure that a file can be read and returns its size, -1 for

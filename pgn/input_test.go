@@ -425,3 +425,43 @@ func TestNoProgress(t *testing.T) {
 type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+// TestReadInputs: inputs are opened when they are reached, each is closed before
+// the next one is opened, and an error of Open ends the reading as it is.
+func TestReadInputs(t *testing.T) {
+	var log []string
+	refused := errors.New("refused")
+	in := func(name, text string, err error) Input {
+		return Input{name, int64(len(text)), func() (io.ReadCloser, error) {
+			log = append(log, "open "+name)
+			return closeFunc{strings.NewReader(text), func() error { log = append(log, "close "+name); return nil }}, err
+		}}
+	}
+	const game = "[Site \"x\"]\n\n1. e4 e5 1-0\n\n"
+	r := ReadInputs(in("a", game+game, nil), in("b", game, nil), in("c", "", refused), in("d", game, nil))
+	for r.Scan() {
+		g := r.Game()
+		log = append(log, fmt.Sprintf("game %s %d", g.File, g.Number))
+	}
+	if r.Err() != refused {
+		t.Errorf("the error is %v", r.Err())
+	}
+	want := "open a|game a 1|game a 2|close a|open b|game b 1|close b|open c"
+	if got := strings.Join(log, "|"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if _, size := r.Progress(); size != int64(4*len(game)) {
+		t.Errorf("the size of all is %d", size)
+	}
+	r.Close()
+	if r = ReadInputs(Input{Size: 5}, Input{Size: -1}, Input{Size: 5}); r.size != 0 {
+		t.Errorf("an unknown size makes a size of %d", r.size)
+	}
+}
+
+type closeFunc struct {
+	io.Reader
+	close func() error
+}
+
+func (c closeFunc) Close() error { return c.close() }

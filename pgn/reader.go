@@ -42,10 +42,9 @@ type Reader struct {
 // pipeline's splitting goroutine.
 type source struct {
 	// Inputs that were not opened yet.
-	names []string
-	stdin io.Reader
-	size  int64
-	count atomic.Int64
+	inputs []Input
+	size   int64
+	count  atomic.Int64
 
 	in       *input // nil when there is none open
 	split    splitter
@@ -82,11 +81,26 @@ func Open(paths ...string) (*Reader, error) { return OpenWith(os.Stdin, paths...
 
 // OpenWith is Open with another standard input.
 func OpenWith(stdin io.Reader, paths ...string) (*Reader, error) {
-	names, size, err := expand(paths)
+	inputs, err := Inputs(stdin, paths...)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{source: source{names: names, stdin: stdin, size: size}}, nil
+	return ReadInputs(inputs...), nil
+}
+
+// ReadInputs returns a reader of inputs, which are opened one after the other, each
+// when the one before has been read and closed. The error of an Open ends the
+// reading and is returned by Err as it is.
+func ReadInputs(inputs ...Input) *Reader {
+	r := &Reader{source: source{inputs: inputs}}
+	for _, in := range inputs {
+		if in.Size < 0 {
+			r.size = 0
+			break
+		}
+		r.size += in.Size
+	}
+	return r
 }
 
 // Filter sets a function that is asked about each game before its movetext is
@@ -214,23 +228,19 @@ func (s *source) start(name string, raw io.Reader, closeRaw func() error) error 
 	return nil
 }
 
-// openNext opens the next file; false when there is none or it is an error.
+// openNext opens the next input; false when there is none or it is an error.
 func (s *source) openNext() (bool, error) {
-	if len(s.names) == 0 {
+	if len(s.inputs) == 0 {
 		return false, nil
 	}
-	name := s.names[0]
-	s.names = s.names[1:]
-	if name == "-" {
-		err := s.start(stdinName, s.stdin, nil)
-		return err == nil, err
-	}
-	f, err := os.Open(name)
+	next := s.inputs[0]
+	s.inputs = s.inputs[1:]
+	raw, err := next.Open()
 	if err != nil {
-		return false, fmt.Errorf("pgn: %w", err)
+		return false, err
 	}
-	if err := s.start(name, f, f.Close); err != nil {
-		f.Close()
+	if err := s.start(next.Name, raw, raw.Close); err != nil {
+		raw.Close()
 		return false, err
 	}
 	return true, nil
