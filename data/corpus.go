@@ -11,13 +11,13 @@ import (
 	"transcend/internal/bitboard"
 )
 
-// maxText is the longest time control, date or site in bytes that a corpus
-// keeps; what is longer is cut.
+// maxText is the longest name, time control, date, site or termination in bytes
+// that a corpus keeps; what is longer is cut.
 const maxText = 255
 
 // Corpus is a set of games in memory, or a part of one that shares the memory
-// of the whole (see Split). A game takes two bytes a move and some thirty bytes
-// beside its site. Reading is safe for any number of goroutines as long as none
+// of the whole (see Split). A game takes two bytes a move and some forty bytes
+// beside its site; a player's name is kept once. Reading is safe for any number of goroutines as long as none
 // appends.
 type Corpus struct {
 	// Provenance says where the games came from. WriteParquet stores it and
@@ -36,11 +36,15 @@ type columns struct {
 	white       []uint16 // ratings, 0: unknown
 	black       []uint16
 	result      []bitboard.Result
-	timeControl []uint32 // index into names
-	date        []uint32 // the same
+	rated       []Rated
+	whiteName   []uint32 // index into names
+	blackName   []uint32 // the same, as all of these
+	timeControl []uint32
+	date        []uint32
+	termination []uint32
 	sites       []byte   // all sites, one after the other
 	sitesEnd    []int    // where the game's site ends in sites
-	names       []string // the distinct time controls and dates
+	names       []string // the distinct texts of all games but for the sites
 	nameIndex   map[string]uint32
 	// unchecked says that the moves were read without replaying them.
 	unchecked bool
@@ -52,8 +56,8 @@ func NewCorpus() *Corpus {
 }
 
 // Append adds a game, of which nothing is kept but a copy. Its moves must be
-// legal. Ratings outside 1 to MaxElo become unknown; time control, date and site
-// are cut after 255 bytes and made valid UTF-8. Appending to a part panics.
+// legal. Ratings outside 1 to MaxElo become unknown; names and other texts are cut
+// after 255 bytes and made valid UTF-8. Appending to a part panics.
 func (c *Corpus) Append(g *Game) {
 	if c.part != nil {
 		panic("data: appending to a part of a corpus")
@@ -67,8 +71,12 @@ func (c *Corpus) Append(g *Game) {
 	d.white = append(d.white, rating(g.WhiteElo))
 	d.black = append(d.black, rating(g.BlackElo))
 	d.result = append(d.result, g.Result)
+	d.rated = append(d.rated, knownRated(g.Rated))
+	d.whiteName = append(d.whiteName, d.name(g.White))
+	d.blackName = append(d.blackName, d.name(g.Black))
 	d.timeControl = append(d.timeControl, d.name(g.TimeControl))
 	d.date = append(d.date, d.name(g.Date))
+	d.termination = append(d.termination, d.name(g.Termination))
 	d.sites = append(d.sites, clean(g.Site)...)
 	d.sitesEnd = append(d.sitesEnd, len(d.sites))
 }
@@ -78,6 +86,13 @@ func rating(elo int) uint16 {
 		return 0
 	}
 	return uint16(elo)
+}
+
+func knownRated(r Rated) Rated {
+	if r > RatedNo {
+		return RatedUnknown
+	}
+	return r
 }
 
 // clean makes text from outside fit for a corpus.
@@ -148,6 +163,8 @@ func (c *Corpus) Game(i int) Game {
 	d, at := c.games, c.at(i)
 	lo, hi := span(d.sitesEnd, at)
 	return Game{
+		White: d.names[d.whiteName[at]], Black: d.names[d.blackName[at]],
+		Rated: d.rated[at], Termination: d.names[d.termination[at]],
 		WhiteElo: int(d.white[at]), BlackElo: int(d.black[at]), Result: d.result[at],
 		TimeControl: d.names[d.timeControl[at]], Date: d.names[d.date[at]], Site: string(d.sites[lo:hi]),
 		Moves: c.Moves(i),
@@ -250,27 +267,42 @@ func (c *Corpus) Fingerprint() uint64 {
 	for i := range c.Len() {
 		at := c.at(i)
 		lo, hi := span(d.sitesEnd, at)
-		f.add(c.Moves(i), d.result[at], d.white[at], d.black[at], d.names[d.timeControl[at]], d.names[d.date[at]], d.sites[lo:hi])
+		f.add(c.Moves(i), d.result[at], d.white[at], d.black[at], d.names[d.timeControl[at]], d.names[d.date[at]])
+		f.h = hashBytes(f.h, d.sites[lo:hi])
+		f.addV2(d.names[d.whiteName[at]], d.names[d.blackName[at]], d.names[d.termination[at]], d.rated[at])
 	}
 	return f.sum()
 }
 
-// fingerprint is the running hash of Corpus.Fingerprint.
+// fingerprint is the running hash of Corpus.Fingerprint: for each game add, the
+// site by hashBytes, then addV2.
 type fingerprint struct{ h, n uint64 }
 
-func (f *fingerprint) add(moves []bitboard.Move, result bitboard.Result, white, black uint16, timeControl, date string, site []byte) {
+func (f *fingerprint) add(moves []bitboard.Move, result bitboard.Result, white, black uint16, timeControl, date string) {
 	h := hashUint64(fnvOffset^f.h, contentHash(moves, result, white, black))
-	for _, s := range [2]string{timeControl, date} {
-		h = hashUint64(h, uint64(len(s)))
-		for i := range len(s) {
-			h = (h ^ uint64(s[i])) * fnvPrime
-		}
-	}
-	for _, b := range site {
-		h = (h ^ uint64(b)) * fnvPrime
-	}
-	f.h = h
+	f.h = hashText(hashText(h, timeControl), date)
 	f.n++
+}
+
+// addV2 adds what files of version 1 do not have. A game without it leaves the hash
+// as it was, so that an old file keeps the fingerprint that checkpoints know.
+func (f *fingerprint) addV2(white, black, termination string, rated Rated) {
+	if white == "" && black == "" && termination == "" && rated == RatedUnknown {
+		return
+	}
+	h := hashText(hashText(hashText(f.h, white), black), termination)
+	f.h = hashUint64(h, uint64(rated)+1)
+}
+
+func hashText(h uint64, s string) uint64 {
+	return hashBytes(hashUint64(h, uint64(len(s))), s)
+}
+
+func hashBytes[T string | []byte](h uint64, s T) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * fnvPrime
+	}
+	return h
 }
 
 func (f *fingerprint) sum() uint64 { return mix(hashUint64(fnvOffset^f.h, f.n)) }

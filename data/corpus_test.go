@@ -23,7 +23,9 @@ func TestCorpusKeepsWhatIsAppended(t *testing.T) {
 		g := randomGame(rng, i%50)
 		g.Site = strings.Repeat("s", i)
 		c.Append(g)
-		want = append(want, Game{g.WhiteElo, g.BlackElo, g.Result, g.TimeControl, g.Date, g.Site, slices.Clone(g.Moves)})
+		kept := *g
+		kept.Moves = slices.Clone(g.Moves)
+		want = append(want, kept)
 		plies += len(g.Moves)
 		clear(g.Moves) // the corpus has its own copy
 	}
@@ -90,11 +92,12 @@ func sameGame(a, b Game) bool {
 func TestCorpusCleansText(t *testing.T) {
 	long := strings.Repeat("ä", 200) // 400 bytes; 255 is inside a character
 	c := NewCorpus()
-	c.Append(&Game{WhiteElo: -1, BlackElo: 10000, Site: long, Date: long, TimeControl: "a\xffb"})
+	c.Append(&Game{WhiteElo: -1, BlackElo: 10000, Site: long, Date: long, TimeControl: "a\xffb", White: long, Black: "\xff", Termination: long, Rated: 3})
 	c.Append(&Game{WhiteElo: 1, BlackElo: 9999, Site: strings.Repeat("\xff", 300)})
 	g := c.Game(0)
 	want := strings.Repeat("ä", 127)
-	if g.WhiteElo != 0 || g.BlackElo != 0 || g.Site != want || g.Date != want || g.TimeControl != "a?b" {
+	if g.WhiteElo != 0 || g.BlackElo != 0 || g.Site != want || g.Date != want || g.TimeControl != "a?b" ||
+		g.White != want || g.Black != "?" || g.Termination != want || g.Rated != RatedUnknown {
 		t.Errorf("%+v", g)
 	}
 	if g = c.Game(1); g.WhiteElo != 1 || g.BlackElo != 9999 || len(g.Site) > maxText || strings.Contains(g.Site, "\xff") {
@@ -261,6 +264,11 @@ func TestFingerprint(t *testing.T) {
 		"time control": func(g *Game) { g.TimeControl += "x" },
 		"date":         func(g *Game) { g.Date += "x" },
 		"site":         func(g *Game) { g.Site += "x" },
+		"white's name": func(g *Game) { g.White += "x" },
+		"black's name": func(g *Game) { g.Black += "x" },
+		"names":        func(g *Game) { g.White, g.Black = g.White+"y", g.Black+"z" },
+		"termination":  func(g *Game) { g.Termination += "x" },
+		"rated":        func(g *Game) { g.Rated = (g.Rated + 1) % 3 },
 		"text moved":   func(g *Game) { g.TimeControl += "ab" },
 		"text 1":       func(g *Game) { g.TimeControl, g.Date = "ab", "c" },
 		"text 2":       func(g *Game) { g.TimeControl, g.Date = "a", "bc" },

@@ -2,15 +2,9 @@ package data
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
-	"sync"
-	"text/tabwriter"
-
-	"github.com/dustin/go-humanize"
 
 	"transcend/internal/bitboard"
 	"transcend/pgn"
@@ -20,24 +14,63 @@ import (
 // finished game of standard chess from the normal starting position.
 //
 // The rules are tried in this order, and a game is dropped, and counted, by the
-// first that catches it. Those up to min_elo need nothing but the tags and are
-// asked before the movetext is looked at.
+// first that catches it. Those up to other_result need nothing but the tags and
+// are asked before the movetext is looked at; the first ones are those that drop
+// most of a month of Lichess. A rule about something that is unknown drops: a game
+// is kept only if it is certain to be one of those asked for.
 //
-//	variant    the Variant tag names something other than standard chess
-//	setup      the game starts from another position (FEN tag)
-//	no_rating  a rating is missing, and MaxElo or MinElo is set
-//	max_elo    the MAXIMUM of both ratings is above MaxElo
-//	min_elo    the minimum of both ratings is below MinElo
-//	result     neither tag nor movetext says how the game ended ("*")
-//	min_plies  it has fewer plies than MinPlies, or none at all
-//	duplicate  an earlier game has the same moves, result and ratings, and
-//	           DropDuplicates is set
+//	variant       the Variant tag names something other than standard chess
+//	setup         the game starts from another position (FEN tag)
+//	no_rating     a rating is missing, and MaxElo, MinElo or RatingBand is set
+//	max_elo       the MAXIMUM of both ratings is above MaxElo
+//	min_elo       the minimum of both ratings is below MinElo
+//	rating_band   a rating is outside RatingBand
+//	speed         the time control is of none of Speeds, or unknown
+//	casual        RatedOnly is set and Event does not say that the game is rated
+//	bot           NoBots is set and a player is a program
+//	termination   Termination is none of Terminations
+//	date          the game may have been played before Since or after Until
+//	player        Player does not play
+//	other_result  the game ended with none of Results
+//	result        neither tag nor movetext says how the game ended ("*")
+//	min_plies     it has fewer plies than MinPlies, or none at all
+//	duplicate     an earlier game has the same moves, result and ratings, and
+//	              DropDuplicates is set
+//
+// Two rules are asked once more when the movetext was read: setup by the position
+// itself, other_result where only the movetext says how the game ended.
 type Filter struct {
 	// MaxElo is the rating cap of the paper (Zhang et al. 2024, elo_bin.py of the
 	// released code): both players are rated at most this. 0: no cap.
 	MaxElo int `json:"max_elo,omitempty"`
 	// MinElo is a floor for both players; the paper has none. 0: no floor.
 	MinElo int `json:"min_elo,omitempty"`
+	// RatingBand keeps games whose players are both rated inside it.
+	RatingBand Band `json:"rating_band,omitzero"`
+	// Speeds are the speeds to keep (SpeedOf the TimeControl tag). None: all.
+	Speeds []Speed `json:"speeds,omitempty"`
+	// RatedOnly keeps games that are said to be rated (RatedEvent).
+	RatedOnly bool `json:"rated_only,omitempty"`
+	// NoBots drops games in which a player has the title BOT (tags WhiteTitle,
+	// BlackTitle), is of the type "program" (PGN's WhiteType, BlackType), or is
+	// Lichess's own computer ("lichess AI level 5"). Who has none of these tags is
+	// taken for a human.
+	NoBots bool `json:"no_bots,omitempty"`
+	// Terminations are the values of the Termination tag to keep, whole and in any
+	// case, with "-" and "_" for a blank: "normal", "time-forfeit". Lichess
+	// has "Normal", "Time forfeit", "Abandoned", "Rules infraction", "Unterminated"
+	// and "Insufficient material"; chess.com a sentence. None: all.
+	Terminations []string `json:"terminations,omitempty"`
+	// Results are the results to keep: "1-0", "0-1", "1/2-1/2". None: all three.
+	Results []string `json:"results,omitempty"`
+	// Since and Until bound the day of the game (tag UTCDate, else Date): "2018",
+	// "2018.06", "2018.06.12" or the same with "-". Both are inclusive: Until
+	// "2018.06" keeps the whole of June. "": no bound.
+	Since string `json:"since,omitempty"`
+	Until string `json:"until,omitempty"`
+	// Player keeps the games of one player: the White or the Black tag is this name
+	// in any case. "": everybody's.
+	Player string `json:"player,omitempty"`
 	// MinPlies is the least number of half-moves. Games without any are always
 	// dropped, as in the paper.
 	MinPlies int `json:"min_plies,omitempty"`
@@ -49,15 +82,48 @@ type Filter struct {
 
 // Names of the rules, as reports have them.
 const (
-	RuleVariant   = "variant"
-	RuleSetup     = "setup"
-	RuleNoRating  = "no_rating"
-	RuleMaxElo    = "max_elo"
-	RuleMinElo    = "min_elo"
-	RuleResult    = "result"
-	RuleMinPlies  = "min_plies"
-	RuleDuplicate = "duplicate"
+	RuleVariant     = "variant"
+	RuleSetup       = "setup"
+	RuleNoRating    = "no_rating"
+	RuleMaxElo      = "max_elo"
+	RuleMinElo      = "min_elo"
+	RuleRatingBand  = "rating_band"
+	RuleSpeed       = "speed"
+	RuleCasual      = "casual"
+	RuleBot         = "bot"
+	RuleTermination = "termination"
+	RuleDate        = "date"
+	RulePlayer      = "player"
+	RuleOtherResult = "other_result"
+	RuleResult      = "result"
+	RuleMinPlies    = "min_plies"
+	RuleDuplicate   = "duplicate"
 )
+
+// Band is a range of ratings, both ends included. The zero value is no band.
+type Band struct {
+	Min int `json:"min"`
+	Max int `json:"max"`
+}
+
+// ParseBand reads "800-1000".
+func ParseBand(s string) (Band, error) {
+	low, high, ok := strings.Cut(s, "-")
+	if ok {
+		a, errA := strconv.Atoi(low)
+		b, errB := strconv.Atoi(high)
+		band := Band{a, b}
+		if errA == nil && errB == nil && band.valid() {
+			return band, nil
+		}
+	}
+	return Band{}, fmt.Errorf("data: %q is no rating band (want two ratings, the lower one first: 800-1000)", clip(s))
+}
+
+func (b Band) valid() bool { return b.Min >= 1 && b.Min <= b.Max && b.Max <= MaxElo }
+
+// String returns "800-1000".
+func (b Band) String() string { return fmt.Sprintf("%d-%d", b.Min, b.Max) }
 
 // rule is one line of the list above. header or game is set; why explains a
 // drop and is only asked for the few that a report shows.
@@ -82,7 +148,7 @@ func (f *Filter) rules() []rule {
 		header: func(h *pgn.Header) bool { return !startsNormally(h.Bytes("FEN"), h.Bytes("SetUp")) },
 		whyH:   func(h *pgn.Header) string { return "starts from " + clip(h.Tag("FEN")) },
 	})
-	if f.MaxElo > 0 || f.MinElo > 0 {
+	if f.MaxElo > 0 || f.MinElo > 0 || f.RatingBand != (Band{}) {
 		rules = append(rules, rule{
 			name: RuleNoRating, meaning: "a rating is missing",
 			header: func(h *pgn.Header) bool {
@@ -122,6 +188,18 @@ func (f *Filter) rules() []rule {
 			whyH: ratings,
 		})
 	}
+	if band := f.RatingBand; band != (Band{}) {
+		rules = append(rules, rule{
+			name: RuleRatingBand, meaning: fmt.Sprintf("a player outside %d to %d", band.Min, band.Max),
+			header: func(h *pgn.Header) bool {
+				white, _ := h.WhiteElo()
+				black, _ := h.BlackElo()
+				return min(white, black) < band.Min || max(white, black) > band.Max
+			},
+			whyH: ratings,
+		})
+	}
+	rules = append(rules, f.tagRules()...)
 	plies := max(1, f.MinPlies)
 	tooShort := "no moves"
 	if plies > 1 {
@@ -133,7 +211,15 @@ func (f *Filter) rules() []rule {
 		name: RuleSetup, meaning: "not from the starting position",
 		game: func(g *pgn.Game) bool { return !g.Start.SamePosition(&start) },
 		whyG: func(g *pgn.Game) string { return "starts from " + g.Start.FEN() },
-	}, rule{
+	})
+	if keep := f.results(); keep != allResults {
+		rules = append(rules, rule{
+			name: RuleOtherResult, meaning: f.resultMeaning(),
+			game: func(g *pgn.Game) bool { return g.Result != bitboard.Unknown && !keep[g.Result] },
+			whyG: func(g *pgn.Game) string { return "result " + g.Result.String() },
+		})
+	}
+	rules = append(rules, rule{
 		name: RuleResult, meaning: "unfinished",
 		game: func(g *pgn.Game) bool { return g.Result == bitboard.Unknown },
 		whyG: func(g *pgn.Game) string { return "result *" },
@@ -162,7 +248,109 @@ func (f *Filter) rules() []rule {
 	return rules
 }
 
-// Validate reports limits that no game can meet.
+// tagRules returns the rules in force that are about single tags other than the
+// ratings, in order.
+func (f *Filter) tagRules() []rule {
+	var rules []rule
+	if len(f.Speeds) > 0 {
+		var names []string
+		for _, s := range f.Speeds {
+			names = append(names, string(s))
+		}
+		speeds := f.Speeds
+		rules = append(rules, rule{
+			name: RuleSpeed, meaning: "not " + strings.Join(names, " or "),
+			header: func(h *pgn.Header) bool {
+				speed := speedOf(h.Bytes("TimeControl"))
+				for _, s := range speeds {
+					if s == speed && s != "" {
+						return false
+					}
+				}
+				return true
+			},
+			whyH: func(h *pgn.Header) string {
+				text := h.Tag("TimeControl")
+				if speed := SpeedOf(text); speed != "" {
+					return fmt.Sprintf("time control %q: %s", clip(text), speed)
+				}
+				return fmt.Sprintf("time control %q: unknown", clip(text))
+			},
+		})
+	}
+	if f.RatedOnly {
+		rules = append(rules, rule{
+			name: RuleCasual, meaning: "not said to be rated",
+			header: func(h *pgn.Header) bool { return ratedEvent(h.Bytes("Event")) != RatedYes },
+			whyH:   func(h *pgn.Header) string { return fmt.Sprintf("event %q", clip(h.Tag("Event"))) },
+		})
+	}
+	if f.NoBots {
+		rules = append(rules, rule{
+			name: RuleBot, meaning: "a player is a program",
+			header: func(h *pgn.Header) bool { return botTag(h) != "" },
+			whyH: func(h *pgn.Header) string {
+				tag := botTag(h)
+				return fmt.Sprintf("%s %q", tag, clip(h.Tag(tag)))
+			},
+		})
+	}
+	if len(f.Terminations) > 0 {
+		var keep [][]byte
+		for _, t := range f.Terminations {
+			keep = append(keep, []byte(t))
+		}
+		rules = append(rules, rule{
+			name: RuleTermination, meaning: "not ended by " + strings.Join(f.Terminations, " or "),
+			header: func(h *pgn.Header) bool {
+				t := h.Bytes("Termination")
+				for _, k := range keep {
+					if sameTermination(t, k) {
+						return false
+					}
+				}
+				return true
+			},
+			whyH: func(h *pgn.Header) string { return fmt.Sprintf("termination %q", clip(h.Tag("Termination"))) },
+		})
+	}
+	if f.Since != "" || f.Until != "" {
+		since, until, _ := f.days()
+		rules = append(rules, rule{
+			name: RuleDate, meaning: f.dateMeaning(),
+			header: func(h *pgn.Header) bool {
+				first, last, ok := parseDate(dateTag(h))
+				return !ok || first < since || last > until
+			},
+			whyH: func(h *pgn.Header) string { return fmt.Sprintf("date %q", clip(string(dateTag(h)))) },
+		})
+	}
+	if f.Player != "" {
+		name := []byte(strings.TrimSpace(f.Player))
+		rules = append(rules, rule{
+			name: RulePlayer, meaning: clip(f.Player) + " does not play",
+			header: func(h *pgn.Header) bool {
+				return !bytes.EqualFold(bytes.TrimSpace(h.Bytes("White")), name) && !bytes.EqualFold(bytes.TrimSpace(h.Bytes("Black")), name)
+			},
+			whyH: func(h *pgn.Header) string {
+				return fmt.Sprintf("players %q and %q", clip(h.Tag("White")), clip(h.Tag("Black")))
+			},
+		})
+	}
+	if keep := f.results(); keep != allResults {
+		rules = append(rules, rule{
+			name: RuleOtherResult, meaning: f.resultMeaning(),
+			header: func(h *pgn.Header) bool {
+				r := h.Result()
+				return r != bitboard.Unknown && !keep[r]
+			},
+			whyH: func(h *pgn.Header) string { return "result " + h.Result().String() },
+		})
+	}
+	return rules
+}
+
+// Validate reports limits that no game can meet, and those that are none.
 func (f *Filter) Validate() error {
 	switch {
 	case f.MaxElo < 0 || f.MinElo < 0 || f.MinPlies < 0:
@@ -170,7 +358,194 @@ func (f *Filter) Validate() error {
 	case f.MaxElo > 0 && f.MinElo > f.MaxElo:
 		return fmt.Errorf("data: filter: the lowest rating %d is above the highest %d: no game can be kept", f.MinElo, f.MaxElo)
 	}
+	if band := f.RatingBand; band != (Band{}) {
+		switch {
+		case !band.valid():
+			return fmt.Errorf("data: filter: the rating band %v is none (want two ratings from 1 to %d, the lower one first)", band, MaxElo)
+		case f.MaxElo > 0 && band.Min > f.MaxElo, band.Max < f.MinElo:
+			return fmt.Errorf("data: filter: the rating band %v lies outside the other limits (%d to %d): no game can be kept", band, f.MinElo, f.MaxElo)
+		}
+	}
+	for _, s := range f.Speeds {
+		if known, err := ParseSpeed(string(s)); err != nil || known != s {
+			return fmt.Errorf("data: filter: %q is no speed (want ultrabullet, bullet, blitz, rapid, classical or correspondence)", clip(string(s)))
+		}
+	}
+	for _, t := range f.Terminations {
+		if strings.TrimSpace(t) == "" {
+			return fmt.Errorf("data: filter: an empty termination (Lichess has normal, time forfeit, abandoned, rules infraction and others)")
+		}
+	}
+	for _, s := range f.Results {
+		if r, err := bitboard.ParseResult(s); err != nil || r == bitboard.Unknown {
+			return fmt.Errorf("data: filter: %q is no result of a finished game (want 1-0, 0-1 or 1/2-1/2)", clip(s))
+		}
+	}
+	if f.Player != "" && strings.TrimSpace(f.Player) == "" {
+		return fmt.Errorf("data: filter: the name of the player is blank")
+	}
+	since, until, err := f.days()
+	if err != nil {
+		return err
+	}
+	if since > until {
+		return fmt.Errorf("data: filter: %s comes after %s: no game can be kept", f.Since, f.Until)
+	}
 	return nil
+}
+
+// results says by bitboard.Result which finished games are kept.
+func (f *Filter) results() [4]bool {
+	if len(f.Results) == 0 {
+		return allResults
+	}
+	var keep [4]bool
+	for _, s := range f.Results {
+		if r, err := bitboard.ParseResult(s); err == nil {
+			keep[r] = true
+		}
+	}
+	return keep
+}
+
+var allResults = [4]bool{bitboard.WhiteWins: true, bitboard.BlackWins: true, bitboard.Draw: true}
+
+func (f *Filter) resultMeaning() string { return "not " + strings.Join(f.Results, " or ") }
+
+func (f *Filter) dateMeaning() string {
+	switch {
+	case f.Until == "":
+		return "before " + f.Since + ", or unknown"
+	case f.Since == "":
+		return "after " + f.Until + ", or unknown"
+	}
+	return "not from " + f.Since + " to " + f.Until + ", or unknown"
+}
+
+// days returns the first and the last day that Since and Until allow, as
+// parseDate has them.
+func (f *Filter) days() (since, until int, err error) {
+	until = 9999_99_99
+	bound := func(what, s string, first *int, last *int) {
+		if s == "" || err != nil {
+			return
+		}
+		a, b, ok := parseDate([]byte(s))
+		if !ok {
+			err = fmt.Errorf("data: filter: %s: %q is no date (want 2018, 2018.06 or 2018.06.12)", what, clip(s))
+			return
+		}
+		if first != nil {
+			*first = a
+		}
+		if last != nil {
+			*last = b
+		}
+	}
+	bound("since", f.Since, &since, nil)
+	bound("until", f.Until, nil, &until)
+	return since, until, err
+}
+
+// parseDate reads "2018.06.12", with "-" or "/" for the dots as well, the parts
+// after the year missing or "??" where they are unknown, and returns the first and
+// the last day that it may mean as 10000 year + 100 month + day.
+func parseDate(s []byte) (first, last int, ok bool) {
+	var parts [3]int // 0: unknown
+	highest := [3]int{9999, 12, 31}
+	for i := range parts {
+		n := 0
+		for n < len(s) && s[n] != '.' && s[n] != '-' && s[n] != '/' {
+			n++
+		}
+		part := s[:n]
+		s = s[min(n+1, len(s)):]
+		if len(part) == 0 && (n < len(s) || i == 0) {
+			return 0, 0, false
+		}
+		for _, c := range part {
+			switch {
+			case c >= '0' && c <= '9' && part[0] != '?' && len(part) <= 4:
+				parts[i] = parts[i]*10 + int(c-'0')
+			case c == '?' && part[0] == '?':
+			default:
+				return 0, 0, false
+			}
+		}
+		known := len(part) > 0 && part[0] != '?'
+		if known && (parts[i] < 1 || parts[i] > highest[i] || i == 0 && len(part) != 4) {
+			return 0, 0, false
+		}
+		if i == 0 && !known || i == 2 && known && parts[1] == 0 {
+			return 0, 0, false // without a year it says nothing
+		}
+	}
+	if len(s) > 0 {
+		return 0, 0, false
+	}
+	day := func(month, day int) int {
+		if parts[1] != 0 {
+			month = parts[1]
+		}
+		if parts[2] != 0 {
+			day = parts[2]
+		}
+		return parts[0]*10000 + month*100 + day
+	}
+	return day(1, 1), day(12, 31), true
+}
+
+// dateTag is the day of a game: UTCDate, or Date where that is unknown.
+func dateTag(h *pgn.Header) []byte {
+	if d := h.Bytes("UTCDate"); !unknown(d) {
+		return d
+	}
+	return h.Bytes("Date")
+}
+
+// sameTermination compares two terminations without regard to case and to what is
+// between the words.
+func sameTermination(a, b []byte) bool {
+	a, b = bytes.TrimSpace(a), bytes.TrimSpace(b)
+	if len(a) != len(b) {
+		return false
+	}
+	plain := func(c byte) byte {
+		switch {
+		case c == '-' || c == '_':
+			return ' '
+		case c >= 'A' && c <= 'Z':
+			return c | 0x20
+		}
+		return c
+	}
+	for i := range a {
+		if plain(a[i]) != plain(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// botTag returns the tag that says that a player is a program, "" for none.
+func botTag(h *pgn.Header) string {
+	for _, tag := range [2]string{"WhiteTitle", "BlackTitle"} {
+		if bytes.EqualFold(h.Bytes(tag), []byte("BOT")) {
+			return tag
+		}
+	}
+	for _, tag := range [2]string{"WhiteType", "BlackType"} {
+		if bytes.EqualFold(h.Bytes(tag), []byte("program")) {
+			return tag
+		}
+	}
+	const computer = "lichess AI level "
+	for _, tag := range [2]string{"White", "Black"} {
+		if name := h.Bytes(tag); len(name) > len(computer) && bytes.EqualFold(name[:len(computer)], []byte(computer)) {
+			return tag
+		}
+	}
+	return ""
 }
 
 // standardVariant says whether a Variant tag means standard chess. "From
@@ -197,367 +572,4 @@ func startsNormally(fen, setUp []byte) bool {
 		return true
 	}
 	return bytes.HasPrefix(fen, []byte(startPlacement))
-}
-
-// An Example is a game that a report shows to explain a number.
-type Example struct {
-	File string `json:"file"`
-	Game int    `json:"game"` // number in File, from 1
-	Why  string `json:"why"`
-}
-
-// RuleCount is what one rule dropped.
-type RuleCount struct {
-	Rule     string
-	Meaning  string // in words, with the limit
-	Count    int
-	Examples []Example // the first few
-}
-
-// maxExamples is how many games a report keeps for a rule.
-const maxExamples = 3
-
-// FilterReport says what became of the games that were read:
-// Seen = Kept + Errors + the counts of all rules.
-type FilterReport struct {
-	Seen   int
-	Kept   int
-	Errors int // broken games
-	// Dropped has the rules in force, in their order, with those that caught
-	// nothing.
-	Dropped []RuleCount
-	Broken  []Example // the first broken games
-}
-
-// DroppedBy returns the count of one rule, 0 for one that was not in force.
-func (r FilterReport) DroppedBy(rule string) int {
-	for _, d := range r.Dropped {
-		if d.Rule == rule {
-			return d.Count
-		}
-	}
-	return 0
-}
-
-// reportJSON is a FilterReport for machines. Rules is there because the keys of
-// a JSON object have no order.
-type reportJSON struct {
-	Seen     int                  `json:"seen"`
-	Kept     int                  `json:"kept"`
-	Errors   int                  `json:"errors"`
-	Dropped  map[string]int       `json:"dropped"`
-	Rules    []ruleJSON           `json:"rules"`
-	Examples map[string][]Example `json:"examples,omitempty"`
-	Broken   []Example            `json:"broken,omitempty"`
-}
-
-type ruleJSON struct {
-	Rule    string `json:"rule"`
-	Meaning string `json:"meaning"`
-}
-
-// MarshalJSON writes {"seen", "kept", "errors", "dropped": {rule: count}} and
-// examples.
-func (r FilterReport) MarshalJSON() ([]byte, error) {
-	j := reportJSON{
-		Seen: r.Seen, Kept: r.Kept, Errors: r.Errors, Broken: r.Broken,
-		Dropped: make(map[string]int, len(r.Dropped)), Rules: make([]ruleJSON, 0, len(r.Dropped)),
-	}
-	for _, d := range r.Dropped {
-		j.Dropped[d.Rule] = d.Count
-		j.Rules = append(j.Rules, ruleJSON{d.Rule, d.Meaning})
-		if len(d.Examples) > 0 {
-			if j.Examples == nil {
-				j.Examples = make(map[string][]Example)
-			}
-			j.Examples[d.Rule] = d.Examples
-		}
-	}
-	return json.Marshal(j)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (r *FilterReport) UnmarshalJSON(b []byte) error {
-	var j reportJSON
-	if err := json.Unmarshal(b, &j); err != nil {
-		return fmt.Errorf("data: filter report: %w", err)
-	}
-	*r = FilterReport{Seen: j.Seen, Kept: j.Kept, Errors: j.Errors, Broken: j.Broken}
-	for _, rule := range j.Rules {
-		r.Dropped = append(r.Dropped, RuleCount{rule.Rule, rule.Meaning, j.Dropped[rule.Rule], j.Examples[rule.Rule]})
-	}
-	return nil
-}
-
-// String returns a table for people: what was seen, kept and dropped, the rules
-// that dropped something, and what was broken.
-func (r FilterReport) String() string { return r.table(false) }
-
-// Verbose returns the table with the examples.
-func (r FilterReport) Verbose() string { return r.table(true) }
-
-func (r FilterReport) table(examples bool) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(name string, n int, meaning string) {
-		share := "-"
-		if r.Seen > 0 {
-			share = fmt.Sprintf("%.1f%%", 100*float64(n)/float64(r.Seen))
-		}
-		// The name comes last but one: only trailing text is not padded.
-		fmt.Fprintf(w, "%s\t%s\t  %s\n", humanize.Comma(int64(n)), share, strings.TrimRight(fmt.Sprintf("%-18s%s", name, meaning), " "))
-	}
-	show := func(list []Example) {
-		if examples {
-			for _, e := range list {
-				fmt.Fprintf(w, "\t\t      %s: game %d: %s\n", e.File, e.Game, e.Why)
-			}
-		}
-	}
-	line("games seen", r.Seen, "")
-	line("kept", r.Kept, "")
-	line("broken", r.Errors, "")
-	show(r.Broken)
-	for _, d := range r.Dropped {
-		if d.Count > 0 {
-			line("dropped "+d.Rule, d.Count, "  "+d.Meaning)
-			show(d.Examples)
-		}
-	}
-	w.Flush()
-	return b.String()
-}
-
-// ErrStop, returned by the emit function of ReadPGN, ends the reading without
-// an error: enough games were found.
-var ErrStop = errors.New("enough games")
-
-// ReadPGN reads all games of r and gives those that f keeps to emit, which may
-// use the game until it returns. It takes over r's header filter. The report is
-// about the games read so far, whatever the error; the error is the context's,
-// emit's, or the one that ended r's input, whose games before it were delivered.
-func ReadPGN(ctx context.Context, r *pgn.Reader, f Filter, emit func(*Game) error) (FilterReport, error) {
-	if err := f.Validate(); err != nil {
-		return FilterReport{}, err
-	}
-	rules := f.rules()
-	c := newCollector(rules)
-	headers := 0
-	r.Filter(func(h *pgn.Header) bool {
-		// Scan does not return for games that are dropped here: to stop it, one
-		// has to be let through.
-		if headers++; headers%1024 == 0 && ctx.Err() != nil {
-			headers--
-			return true
-		}
-		for i := range rules {
-			if rules[i].header != nil && rules[i].header(h) {
-				c.dropAhead(i, h.File, h.Number, func() string { return rules[i].whyH(h) })
-				return false
-			}
-		}
-		return true
-	})
-	var game Game
-	for {
-		more := r.Scan()
-		c.catchUp(r.Skipped())
-		if !more || ctx.Err() != nil {
-			break
-		}
-		g := r.Game()
-		if g == nil {
-			c.broken(r.BadGame())
-			continue
-		}
-		if i := firstGameRule(rules, g); i >= 0 {
-			c.drop(i, g.File, g.Number, func() string { return rules[i].whyG(g) })
-			continue
-		}
-		c.kept()
-		game = fromPGN(g)
-		if err := emit(&game); err != nil {
-			if errors.Is(err, ErrStop) {
-				err = nil
-			}
-			return c.report(), err
-		}
-	}
-	err := r.Err()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		err = fmt.Errorf("data: reading games: %w", err)
-	}
-	return c.report(), err
-}
-
-// firstGameRule returns the first rule that catches a game, -1 for none.
-func firstGameRule(rules []rule, g *pgn.Game) int {
-	for i := range rules {
-		if rules[i].game != nil && rules[i].game(g) {
-			return i
-		}
-	}
-	return -1
-}
-
-// fromPGN takes from a game what a corpus keeps. It shares g's memory.
-func fromPGN(g *pgn.Game) Game {
-	out := Game{
-		Result: g.Result, Moves: g.Moves,
-		TimeControl: known(g.Tag("TimeControl")), Date: known(g.Tag("UTCDate")), Site: known(g.Tag("Site")),
-	}
-	out.WhiteElo, _ = g.Elo(bitboard.White)
-	out.BlackElo, _ = g.Elo(bitboard.Black)
-	if out.Date == "" {
-		out.Date = known(g.Tag("Date"))
-	}
-	return out
-}
-
-// known returns a tag's value, "" when it says that it is unknown.
-func known(value string) string {
-	if value == "?" || value == "????.??.??" {
-		return ""
-	}
-	return value
-}
-
-// collector makes a FilterReport. A reader may ask its header filter from
-// another goroutine than the one that takes the games, and about games that come
-// after the one that was taken last. What it drops there waits in ahead until
-// the reader has come so far: when the reading ends early, the report is the same
-// however far ahead the reader was.
-type collector struct {
-	mu    sync.Mutex
-	r     FilterReport
-	place []int // of each rule in r.Dropped: one rule may have two functions
-
-	ahead  []*drops // in the order of the games
-	spare  []*drops
-	asked  int    // games the header filter has dropped
-	file   string // the last of these, and its number in the file
-	number int
-}
-
-// drops are games in a row that the header filter has dropped: no other game is
-// among them, so that the reader has passed either all of them or none.
-type drops struct {
-	upTo     int         // what asked was after the last
-	count    []int       // of each place in the report
-	examples [][]Example // the first ones of each place, no more than a report shows
-}
-
-// dropAhead notes a game that the header filter drops.
-func (c *collector) dropAhead(rule int, file string, number int, why func() string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// Between numbers that do not follow each other there are games that were not
-	// dropped.
-	if len(c.ahead) == 0 || file != c.file || number != c.number+1 {
-		d := &drops{count: make([]int, len(c.r.Dropped)), examples: make([][]Example, len(c.r.Dropped))}
-		if n := len(c.spare); n > 0 {
-			d, c.spare = c.spare[n-1], c.spare[:n-1]
-		}
-		c.ahead = append(c.ahead, d)
-	}
-	c.file, c.number = file, number
-	c.asked++
-	d := c.ahead[len(c.ahead)-1]
-	d.upTo = c.asked
-	at := c.place[rule]
-	d.count[at]++
-	// What the report has already can only become more.
-	if len(c.r.Dropped[at].Examples)+len(d.examples[at]) < maxExamples {
-		d.examples[at] = append(d.examples[at], Example{file, number, why()})
-	}
-}
-
-// catchUp takes what the header filter dropped, up to so many games, into the
-// report.
-func (c *collector) catchUp(skipped int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for n < len(c.ahead) && c.ahead[n].upTo <= skipped {
-		d := c.ahead[n]
-		n++
-		for at := range d.count {
-			to := &c.r.Dropped[at]
-			to.Count += d.count[at]
-			c.r.Seen += d.count[at]
-			room := min(maxExamples-len(to.Examples), len(d.examples[at]))
-			to.Examples = append(to.Examples, d.examples[at][:room]...)
-			d.count[at], d.examples[at] = 0, d.examples[at][:0]
-		}
-		c.spare = append(c.spare, d)
-	}
-	c.ahead = append(c.ahead[:0], c.ahead[n:]...)
-}
-
-func newCollector(rules []rule) *collector {
-	c := &collector{place: make([]int, len(rules))}
-	for i, rule := range rules {
-		at := -1
-		for j, d := range c.r.Dropped {
-			if d.Rule == rule.name {
-				at = j
-			}
-		}
-		if at < 0 {
-			at = len(c.r.Dropped)
-			c.r.Dropped = append(c.r.Dropped, RuleCount{Rule: rule.name, Meaning: rule.meaning})
-		}
-		c.place[i] = at
-	}
-	return c
-}
-
-func (c *collector) drop(rule int, file string, number int, why func() string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.r.Seen++
-	d := &c.r.Dropped[c.place[rule]]
-	d.Count++
-	if len(d.Examples) < maxExamples {
-		d.Examples = append(d.Examples, Example{file, number, why()})
-	}
-}
-
-func (c *collector) broken(e *pgn.SyntaxError) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.r.Seen++
-	c.r.Errors++
-	if len(c.r.Broken) < maxExamples {
-		c.r.Broken = append(c.r.Broken, Example{e.File, e.Game, e.Reason})
-	}
-}
-
-func (c *collector) kept() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.r.Seen++
-	c.r.Kept++
-}
-
-func (c *collector) report() FilterReport {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.r
-	r.Dropped = append([]RuleCount(nil), c.r.Dropped...)
-	return r
-}
-
-// ReadCorpus reads the games of r that f keeps into memory.
-func ReadCorpus(ctx context.Context, r *pgn.Reader, f Filter) (*Corpus, FilterReport, error) {
-	c := NewCorpus()
-	report, err := ReadPGN(ctx, r, f, func(g *Game) error {
-		c.Append(g)
-		return nil
-	})
-	c.Provenance.Filter, c.Provenance.Report = f, report
-	return c, report, err
 }

@@ -162,18 +162,22 @@ func TestFilterValidate(t *testing.T) {
 }
 
 func TestGameFields(t *testing.T) {
-	text := record(fourPlies, "Site https://lichess.org/x", "Date 2018.06.02", "UTCDate 2018.06.01", "TimeControl 300+5", "WhiteElo 1500", "BlackElo 1501?", "Result 0-1") +
+	text := record(fourPlies, "White Anna", "Black Bernd", "Termination Time forfeit", "Site https://lichess.org/x", "Date 2018.06.02", "UTCDate 2018.06.01", "TimeControl 300+5", "WhiteElo 1500", "BlackElo 1501?", "Result 0-1") +
 		record(fourPlies, "Site ?", "Date ????.??.??", "TimeControl ?") +
-		record(fourPlies, "Date 2018.??.??", "TimeControl -")
+		record(fourPlies, "White ?", "Date 2018.??.??", "TimeControl -", "Termination ?") +
+		strings.Replace(record(fourPlies), `"x"`, `"Rated Blitz tournament https://lichess.org/tournament/abc"`, 1) +
+		strings.Replace(record(fourPlies), `"x"`, `"Casual Blitz game"`, 1)
 	c, _, err := ReadCorpus(t.Context(), reader(t, text), Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	moves := game(t, 0, "e4 e5 Nf3 Nc6").Moves
 	for i, want := range []Game{
-		{1500, 1501, bitboard.BlackWins, "300+5", "2018.06.01", "https://lichess.org/x", moves},
-		{0, 0, bitboard.WhiteWins, "", "", "", moves},
-		{0, 0, bitboard.WhiteWins, "-", "2018.??.??", "", moves},
+		{"Anna", "Bernd", 1500, 1501, bitboard.BlackWins, "300+5", "2018.06.01", "https://lichess.org/x", "Time forfeit", RatedUnknown, moves},
+		{Result: bitboard.WhiteWins, Moves: moves},
+		{Result: bitboard.WhiteWins, TimeControl: "-", Date: "2018.??.??", Moves: moves},
+		{Result: bitboard.WhiteWins, Rated: RatedYes, Moves: moves},
+		{Result: bitboard.WhiteWins, Rated: RatedNo, Moves: moves},
 	} {
 		if got := c.Game(i); !sameGame(got, want) {
 			t.Errorf("game %d = %+v, want %+v", i, got, want)

@@ -46,6 +46,12 @@ func randomGame(rng *rand.Rand, plies int) *Game {
 		p.Make(m)
 		g.Moves = append(g.Moves, m)
 	}
+	// Not from rng: tests know the moves that a seed gives.
+	rng = rand.New(rand.NewPCG(uint64(g.WhiteElo), uint64(g.BlackElo)))
+	g.White = []string{"anna", "", "Bernd", "Ćirić, D"}[rng.IntN(4)]
+	g.Black = []string{"carl", "", "Bernd"}[rng.IntN(3)]
+	g.Termination = []string{"Normal", "", "Time forfeit"}[rng.IntN(3)]
+	g.Rated = Rated(rng.IntN(3))
 	return g
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -19,15 +20,21 @@ import (
 	"transcend/internal/bitboard"
 )
 
-// A corpus file is a Parquet file with one row a game:
+// A corpus file is a Parquet file with one row a game; docs/formats.md describes it
+// for other programs.
 //
+//	white         UTF8, optional     player's name as written
+//	black         UTF8, optional
 //	white_elo     INT32, optional    rating as in the source, 1 to 9999
 //	black_elo     INT32, optional
 //	result        UTF8               "1-0", "0-1", "1/2-1/2" or "*"
+//	rated         BOOLEAN, optional  whether the game counted for the ratings
 //	time_control  UTF8, optional     PGN's TimeControl as written, "300+5" in seconds
+//	termination   UTF8, optional     PGN's Termination as written, "Time forfeit"
 //	date          UTF8, optional     "2018.06.12" (UTC where the source has it), "??" for what is unknown
 //	site          UTF8, optional     PGN's Site
 //	moves         LIST of INT32 (UINT_16), one element a ply
+//	san           UTF8               the moves in SAN with a blank between two; only there on request
 //
 // A move's bits: 0-5 from square, 6-11 to square (a1 0, b1 1, ... h8 63), 12-14
 // what a pawn becomes (0 nothing, 2 knight, 3 bishop, 4 rook, 5 queen), 15 zero.
@@ -35,11 +42,13 @@ import (
 //
 // Two keys of the file's metadata belong to it: corpusKey with the JSON of
 // parquetMetadata, movesKey with the paragraph above for whoever meets the file.
+//
+// Files of version 1 lack white, black, rated, termination and san.
 const (
 	corpusKey = "transcend.corpus"
 	movesKey  = "transcend.moves"
 
-	parquetVersion = 1
+	parquetVersion = 2
 
 	movesText = "Games of chess from the normal starting position, one element of moves a ply. " +
 		"Bits 0-5: from square, bits 6-11: to square (a1=0, b1=1, ..., h8=63), " +
@@ -60,23 +69,56 @@ type parquetMetadata struct {
 // parquetRow is a row as parquet-go writes it. The zero value of an optional
 // field becomes null.
 type parquetRow struct {
+	White       string   `parquet:"white,optional,dict"`
+	Black       string   `parquet:"black,optional,dict"`
 	WhiteElo    int32    `parquet:"white_elo,optional,dict"`
 	BlackElo    int32    `parquet:"black_elo,optional,dict"`
 	Result      string   `parquet:"result,dict"`
+	Rated       *bool    `parquet:"rated,optional"`
 	TimeControl string   `parquet:"time_control,optional,dict"`
+	Termination string   `parquet:"termination,optional,dict"`
 	Date        string   `parquet:"date,optional,dict"`
 	Site        string   `parquet:"site,optional,plain"`
 	Moves       []uint16 `parquet:"moves,list" parquet-element:",dict"`
 }
 
-// rowsPerGroup bounds the writer's memory and lets other readers skip and split.
-const rowsPerGroup = 1 << 17
+// sanRow is a row with the optional column.
+type sanRow struct {
+	parquetRow
+	SAN string `parquet:"san,plain"`
+}
 
-// A ParquetWriter writes a corpus file game by game, in bounded memory.
+// ratedValue is Rated as parquet-go writes it.
+var ratedValue = func() [3]*bool {
+	yes, no := true, false
+	return [3]*bool{RatedYes: &yes, RatedNo: &no}
+}()
+
+const (
+	// rowsPerGroup bounds the writer's memory and lets other readers skip and split.
+	rowsPerGroup = 1 << 17
+	// rowsPerBatch is how many rows parquet-go gets at a time, which is what it is
+	// made for.
+	rowsPerBatch = 256
+)
+
+// WriteOptions are the choices of NewParquetWriter.
+type WriteOptions struct {
+	// SAN adds the moves as text, which other programs can read without decoding
+	// them. The file grows by more than half.
+	SAN bool
+}
+
+// A ParquetWriter writes a corpus file game by game, in bounded memory: that of one
+// row group of 2^17 games.
 type ParquetWriter struct {
-	w     *parquet.GenericWriter[parquetRow]
+	plain *parquet.GenericWriter[parquetRow] // one of the two
+	san   *parquet.GenericWriter[sanRow]
 	rows  []parquetRow
-	moves []uint16
+	sans  []sanRow
+	moves []uint16 // of rows or sans
+	texts []byte   // SAN of sans, cut up by sanEnds
+	ends  []int
 	games int
 	plies int
 	print fingerprint
@@ -85,58 +127,101 @@ type ParquetWriter struct {
 
 // NewParquetWriter returns a writer to w. Without Close, what it writes is no
 // Parquet file.
-func NewParquetWriter(w io.Writer) *ParquetWriter {
-	return &ParquetWriter{w: parquet.NewGenericWriter[parquetRow](w,
+func NewParquetWriter(w io.Writer, o WriteOptions) *ParquetWriter {
+	config := []parquet.WriterOption{
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
 		parquet.MaxRowsPerRowGroup(rowsPerGroup),
-		parquet.PageBufferSize(1<<20),
-	)}
+		parquet.PageBufferSize(1 << 20),
+	}
+	if o.SAN {
+		return &ParquetWriter{san: parquet.NewGenericWriter[sanRow](w, config...)}
+	}
+	return &ParquetWriter{plain: parquet.NewGenericWriter[parquetRow](w, config...)}
 }
 
-// Write adds a game, under the same conditions as Corpus.Append.
+// Write adds a game, under the same conditions as Corpus.Append. It keeps nothing
+// of it but a copy.
 func (w *ParquetWriter) Write(g *Game) error {
 	if w.err != nil {
 		return w.err
 	}
-	timeControl, date, site := clean(g.TimeControl), clean(g.Date), clean(g.Site)
-	white, black := rating(g.WhiteElo), rating(g.BlackElo)
-	// Rows go to parquet-go in batches, which is what it is made for. g's moves
-	// may change before that.
-	if len(w.rows) == cap(w.rows) {
+	if len(w.rows) == rowsPerBatch || len(w.ends) == rowsPerBatch {
 		if err := w.flush(); err != nil {
 			return err
 		}
+	}
+	row := parquetRow{
+		White: clean(g.White), Black: clean(g.Black),
+		WhiteElo: int32(rating(g.WhiteElo)), BlackElo: int32(rating(g.BlackElo)),
+		Result: g.Result.String(), Rated: ratedValue[knownRated(g.Rated)],
+		TimeControl: clean(g.TimeControl), Termination: clean(g.Termination), Date: clean(g.Date), Site: clean(g.Site),
 	}
 	from := len(w.moves)
 	for _, m := range g.Moves {
 		w.moves = append(w.moves, uint16(m))
 	}
-	w.rows = append(w.rows, parquetRow{
-		WhiteElo: int32(white), BlackElo: int32(black), Result: g.Result.String(),
-		TimeControl: timeControl, Date: date, Site: site, Moves: w.moves[from:],
-	})
+	row.Moves = w.moves[from:]
+	if w.san != nil {
+		if w.err = w.addSAN(g.Moves); w.err != nil {
+			return w.err
+		}
+		w.sans = append(w.sans, sanRow{parquetRow: row})
+	} else {
+		w.rows = append(w.rows, row)
+	}
 	w.games++
 	w.plies += len(g.Moves)
-	w.print.add(g.Moves, g.Result, white, black, timeControl, date, []byte(site))
+	w.print.add(g.Moves, g.Result, uint16(row.WhiteElo), uint16(row.BlackElo), row.TimeControl, row.Date)
+	w.print.h = hashBytes(w.print.h, row.Site)
+	w.print.addV2(row.White, row.Black, row.Termination, knownRated(g.Rated))
+	return nil
+}
+
+// addSAN puts a game's moves behind those of the games before it.
+func (w *ParquetWriter) addSAN(moves []bitboard.Move) error {
+	p := bitboard.Start()
+	for ply, m := range moves {
+		if !p.IsLegal(m) {
+			return fmt.Errorf("data: writing a corpus file: game %d: ply %d: move %v is %w", w.games+1, ply+1, m, bitboard.ErrIllegalMove)
+		}
+		if ply > 0 {
+			w.texts = append(w.texts, ' ')
+		}
+		w.texts = p.AppendSAN(w.texts, m)
+		p.Make(m)
+	}
+	w.ends = append(w.ends, len(w.texts))
 	return nil
 }
 
 // flush hands the waiting rows to parquet-go.
 func (w *ParquetWriter) flush() error {
-	if len(w.rows) > 0 {
-		if _, err := w.w.Write(w.rows); err != nil {
-			w.err = fmt.Errorf("data: writing a corpus file: %w", err)
-			return w.err
+	if w.err != nil {
+		return w.err
+	}
+	var err error
+	if w.san != nil {
+		text := string(w.texts)
+		for i := range w.sans {
+			lo, hi := span(w.ends, i)
+			w.sans[i].SAN = text[lo:hi]
 		}
+		_, err = w.san.Write(w.sans)
+	} else {
+		_, err = w.plain.Write(w.rows)
 	}
-	const rows = 256
-	if w.rows == nil {
-		w.rows = make([]parquetRow, 0, rows)
-		w.moves = make([]uint16, 0, rows*128)
+	if err != nil {
+		w.err = fmt.Errorf("data: writing a corpus file: %w", err)
 	}
-	w.rows, w.moves = w.rows[:0], w.moves[:0]
-	return nil
+	// Nothing that games came from is to be held on to.
+	clear(w.rows)
+	clear(w.sans)
+	w.rows, w.sans, w.moves, w.texts, w.ends = w.rows[:0], w.sans[:0], w.moves[:0], w.texts[:0], w.ends[:0]
+	return w.err
 }
+
+// Games returns how many games were written.
+func (w *ParquetWriter) Games() int { return w.games }
 
 // Close ends the file with its metadata. It does not close the writer below.
 func (w *ParquetWriter) Close(p Provenance) error {
@@ -147,13 +232,22 @@ func (w *ParquetWriter) Close(p Provenance) error {
 		Version: parquetVersion, Games: w.games, Plies: w.plies,
 		Fingerprint: fmt.Sprintf("%016x", w.print.sum()), Provenance: p,
 	})
-	if err != nil {
-		return fmt.Errorf("data: writing a corpus file: %w", err)
+	if err == nil {
+		var file interface {
+			SetKeyValueMetadata(key, value string)
+			Close() error
+		} = w.plain
+		if w.san != nil {
+			file = w.san
+		}
+		file.SetKeyValueMetadata(corpusKey, string(meta))
+		file.SetKeyValueMetadata(movesKey, movesText)
+		err = file.Close()
 	}
-	w.w.SetKeyValueMetadata(corpusKey, string(meta))
-	w.w.SetKeyValueMetadata(movesKey, movesText)
-	if err := w.w.Close(); err != nil {
-		return fmt.Errorf("data: writing a corpus file: %w", err)
+	w.err = errors.New("data: writing to a corpus file that is closed")
+	if err != nil {
+		w.err = fmt.Errorf("data: writing a corpus file: %w", err)
+		return w.err
 	}
 	return nil
 }
@@ -169,7 +263,7 @@ func (c *Corpus) WriteParquet(path string) error {
 }
 
 func (c *Corpus) writeParquet(w io.Writer) error {
-	pw := NewParquetWriter(w)
+	pw := NewParquetWriter(w, WriteOptions{})
 	for _, g := range c.All() {
 		if err := pw.Write(&g); err != nil {
 			return err
@@ -260,13 +354,13 @@ func loadParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOption
 	if err := json.Unmarshal([]byte(text), &meta); err != nil {
 		return nil, &CorpusError{Reason: "has unreadable metadata", Err: err}
 	}
-	if meta.Version != parquetVersion {
-		return nil, &CorpusError{Reason: fmt.Sprintf("has format version %d, this program reads version %d", meta.Version, parquetVersion)}
+	if meta.Version < 1 || meta.Version > parquetVersion {
+		return nil, &CorpusError{Reason: fmt.Sprintf("has format version %d, this program reads versions 1 to %d", meta.Version, parquetVersion)}
 	}
 	if int64(meta.Games) != f.Rows() || f.Rows() >= math.MaxUint32 {
 		return nil, &CorpusError{Reason: fmt.Sprintf("has %d rows, its metadata says %d games", f.Rows(), meta.Games)}
 	}
-	columns, err := findColumns(f)
+	columns, err := findColumns(f, meta.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +369,11 @@ func loadParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOption
 		return nil, err
 	}
 	defer reader.Close()
-	p := &parquetLoader{ctx: ctx, f: f, r: reader, at: columns, c: NewCorpus(), known: NewMoveTokenizer()}
+	p := &parquetLoader{ctx: ctx, f: f, r: reader, at: columns, c: NewCorpus(), known: NewMoveTokenizer(), budget: memoryBudget(size)}
+	if err := p.spend(f.Rows() * bytesPerGame); err != nil {
+		return nil, err
+	}
+	p.c.grow(int(f.Rows()), meta.Plies, p.budget)
 	p.c.Provenance = meta.Provenance
 	p.c.games.unchecked = true
 	for group := range f.Groups() {
@@ -299,30 +397,75 @@ func loadParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOption
 	return p.c, nil
 }
 
-// The columns of a corpus file.
+// A file may ask for so much memory and no more: what is in it has to bear out what
+// it says. Games of real people take two to four times the memory that they take in
+// a file. One equal game after the other may be compressed to nothing, so that a few
+// bytes would fill the memory.
+func memoryBudget(size int64) int64 { return 64<<20 + 100*size }
+
+// bytesPerGame is what a game takes beside its moves and its site.
+const bytesPerGame = 2*2 + 1 + 1 + 5*4 + 2*8
+
+// grow makes room for what a file says it holds, as far as the budget goes.
+func (c *Corpus) grow(games, plies int, budget int64) {
+	d := c.games
+	d.movesEnd, d.sitesEnd = slices.Grow(d.movesEnd, games), slices.Grow(d.sitesEnd, games)
+	d.white, d.black = slices.Grow(d.white, games), slices.Grow(d.black, games)
+	d.result, d.rated = slices.Grow(d.result, games), slices.Grow(d.rated, games)
+	for _, names := range []*[]uint32{&d.whiteName, &d.blackName, &d.timeControl, &d.date, &d.termination} {
+		*names = slices.Grow(*names, games)
+	}
+	if plies >= 0 && int64(plies) <= budget/2 {
+		d.moves = slices.Grow(d.moves, plies)
+	}
+}
+
+// spend takes n bytes from the budget.
+func (p *parquetLoader) spend(n int64) error {
+	if p.budget -= n; p.budget < 0 {
+		return &CorpusError{Reason: "claims to hold more games or longer texts than a file of its size can (it is damaged, or was made to fill the memory)"}
+	}
+	return nil
+}
+
+// The columns of a corpus file, those of version 1 first.
 const (
-	columnWhite = iota
-	columnBlack
+	columnWhiteElo = iota
+	columnBlackElo
 	columnResult
 	columnTimeControl
 	columnDate
 	columnSite
 	columnMoves
+	columnWhite
+	columnBlack
+	columnRated
+	columnTermination
 	numColumns
+
+	numColumnsV1 = columnMoves + 1
 )
 
-// findColumns returns where the columns are in the file. Others may be there
-// too and are not looked at.
-func findColumns(f *parquetfile.File) ([numColumns]int, error) {
+// findColumns returns where the columns of a version are in the file, -1 for those
+// that it does not have. Others, such as san, may be there too and are not looked
+// at.
+func findColumns(f *parquetfile.File, version int) ([numColumns]int, error) {
 	var at [numColumns]int
 	for i, want := range [numColumns]struct {
 		path string
 		typ  parquetfile.Type
 	}{
-		{"white_elo", parquetfile.Int32}, {"black_elo", parquetfile.Int32}, {"result", parquetfile.ByteArray},
-		{"time_control", parquetfile.ByteArray}, {"date", parquetfile.ByteArray}, {"site", parquetfile.ByteArray},
-		{"moves.list.element", parquetfile.Int32},
+		columnWhiteElo: {"white_elo", parquetfile.Int32}, columnBlackElo: {"black_elo", parquetfile.Int32},
+		columnResult: {"result", parquetfile.ByteArray}, columnTimeControl: {"time_control", parquetfile.ByteArray},
+		columnDate: {"date", parquetfile.ByteArray}, columnSite: {"site", parquetfile.ByteArray},
+		columnMoves: {"moves.list.element", parquetfile.Int32},
+		columnWhite: {"white", parquetfile.ByteArray}, columnBlack: {"black", parquetfile.ByteArray},
+		columnRated: {"rated", parquetfile.Boolean}, columnTermination: {"termination", parquetfile.ByteArray},
 	} {
+		if version == 1 && i >= numColumnsV1 {
+			at[i] = -1
+			continue
+		}
 		j, ok := f.Column(want.path)
 		if !ok {
 			return at, &CorpusError{Reason: fmt.Sprintf("has no column %q", want.path)}
@@ -341,78 +484,113 @@ func findColumns(f *parquetfile.File) ([numColumns]int, error) {
 
 // parquetLoader fills a corpus from a file, a row group and a column at a time.
 type parquetLoader struct {
-	ctx   context.Context
-	f     *parquetfile.File
-	r     *parquetfile.Reader
-	at    [numColumns]int
-	c     *Corpus
-	known *MoveTokenizer
+	ctx    context.Context
+	f      *parquetfile.File
+	r      *parquetfile.Reader
+	at     [numColumns]int
+	c      *Corpus
+	known  *MoveTokenizer
+	budget int64    // bytes that the corpus may still take
+	ids    []uint32 // 1 + the name of each text of the column's dictionary, 0: not asked yet
 }
 
 func (p *parquetLoader) group(group int) error {
-	d := p.c.games
 	for column := range numColumns {
-		if err := p.r.Column(group, p.at[column]); err != nil {
-			return err
+		if p.at[column] < 0 {
+			continue
 		}
-		maxDefinition := p.f.Columns()[p.at[column]].MaxDefinition
-		started := false
-		for {
-			if p.ctx.Err() != nil {
-				return fmt.Errorf("data: reading a corpus: %w", context.Cause(p.ctx))
-			}
-			page, err := p.r.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			switch column {
-			case columnWhite:
-				d.white, err = appendRatings(d.white, page, maxDefinition)
-			case columnBlack:
-				d.black, err = appendRatings(d.black, page, maxDefinition)
-			case columnResult:
-				err = eachText(page, maxDefinition, func(s []byte) error {
-					result, err := bitboard.ParseResult(string(s))
-					d.result = append(d.result, result)
-					return err
-				})
-			case columnTimeControl:
-				err = eachText(page, maxDefinition, func(s []byte) error {
-					d.timeControl = append(d.timeControl, d.name(string(s)))
-					return nil
-				})
-			case columnDate:
-				err = eachText(page, maxDefinition, func(s []byte) error {
-					d.date = append(d.date, d.name(string(s)))
-					return nil
-				})
-			case columnSite:
-				err = eachText(page, maxDefinition, func(s []byte) error {
-					d.sites = append(d.sites, s...)
-					d.sitesEnd = append(d.sitesEnd, len(d.sites))
-					return nil
-				})
-			case columnMoves:
-				err = p.appendMoves(page, maxDefinition, &started)
-			}
-			if err != nil {
-				return &CorpusError{Reason: fmt.Sprintf("row group %d, column %q is malformed", group, p.f.Columns()[p.at[column]].Path), Err: err}
-			}
+		if err := p.column(group, column); err != nil {
+			return err
 		}
 	}
 	want := p.f.GroupRows(group)
 	for i := range group {
 		want += p.f.GroupRows(i)
 	}
-	for _, n := range []int{len(d.white), len(d.black), len(d.result), len(d.timeControl), len(d.date), len(d.sitesEnd), len(d.movesEnd)} {
+	d := p.c.games
+	if p.at[columnWhite] < 0 {
+		d.whiteName = append(d.whiteName, make([]uint32, want-int64(len(d.whiteName)))...)
+		d.blackName = append(d.blackName, make([]uint32, want-int64(len(d.blackName)))...)
+		d.termination = append(d.termination, make([]uint32, want-int64(len(d.termination)))...)
+		d.rated = append(d.rated, make([]Rated, want-int64(len(d.rated)))...)
+	}
+	for _, n := range [numColumns]int{len(d.white), len(d.black), len(d.result), len(d.timeControl), len(d.date), len(d.sitesEnd), len(d.movesEnd),
+		len(d.whiteName), len(d.blackName), len(d.rated), len(d.termination)} {
 		if int64(n) != want {
 			return &CorpusError{Reason: fmt.Sprintf("row group %d: a column ends after row %d, the group after row %d", group, n, want)}
 		}
 	}
 	return nil
+}
+
+// column reads one column of a row group.
+func (p *parquetLoader) column(group, column int) error {
+	d := p.c.games
+	if err := p.r.Column(group, p.at[column]); err != nil {
+		return err
+	}
+	maxDefinition := p.f.Columns()[p.at[column]].MaxDefinition
+	rows := p.f.GroupRows(group)
+	started := false
+	p.ids = p.ids[:0]
+	for {
+		if p.ctx.Err() != nil {
+			return fmt.Errorf("data: reading a corpus: %w", context.Cause(p.ctx))
+		}
+		page, err := p.r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// A column with more entries than rows would go past the budget.
+		if column != columnMoves {
+			rows -= int64(page.Entries)
+		}
+		if rows < 0 || len(d.movesEnd) > int(p.f.Rows()) {
+			return &CorpusError{Reason: fmt.Sprintf("row group %d: column %q has more entries than the group has rows", group, p.f.Columns()[p.at[column]].Path)}
+		}
+		switch column {
+		case columnWhiteElo:
+			d.white, err = appendRatings(d.white, page, maxDefinition)
+		case columnBlackElo:
+			d.black, err = appendRatings(d.black, page, maxDefinition)
+		case columnResult:
+			err = p.eachText(page, maxDefinition, func(s []byte, _ int) error {
+				result, err := bitboard.ParseResult(string(s))
+				d.result = append(d.result, result)
+				return err
+			})
+		case columnRated:
+			d.rated = appendRated(d.rated, page, maxDefinition)
+		case columnTimeControl:
+			d.timeControl, err = p.appendNames(d.timeControl, page, maxDefinition)
+		case columnDate:
+			d.date, err = p.appendNames(d.date, page, maxDefinition)
+		case columnWhite:
+			d.whiteName, err = p.appendNames(d.whiteName, page, maxDefinition)
+		case columnBlack:
+			d.blackName, err = p.appendNames(d.blackName, page, maxDefinition)
+		case columnTermination:
+			d.termination, err = p.appendNames(d.termination, page, maxDefinition)
+		case columnSite:
+			err = p.eachText(page, maxDefinition, func(s []byte, _ int) error {
+				d.sites = append(d.sites, s...)
+				d.sitesEnd = append(d.sitesEnd, len(d.sites))
+				return p.spend(int64(len(s)))
+			})
+		case columnMoves:
+			err = p.appendMoves(page, maxDefinition, &started)
+		}
+		if err != nil {
+			var ce *CorpusError
+			if errors.As(err, &ce) {
+				return err
+			}
+			return &CorpusError{Reason: fmt.Sprintf("row group %d, column %q is malformed", group, p.f.Columns()[p.at[column]].Path), Err: err}
+		}
+	}
 }
 
 func appendRatings(dst []uint16, page *parquetfile.Page, maxDefinition int) ([]uint16, error) {
@@ -432,29 +610,86 @@ func appendRatings(dst []uint16, page *parquetfile.Page, maxDefinition int) ([]u
 	return dst, nil
 }
 
-// eachText calls add for each entry, with nothing for null.
-func eachText(page *parquetfile.Page, maxDefinition int, add func(s []byte) error) error {
+func appendRated(dst []Rated, page *parquetfile.Page, maxDefinition int) []Rated {
+	next := 0
+	for i := range page.Entries {
+		r := RatedUnknown
+		if maxDefinition == 0 || int(page.Definition[i]) == maxDefinition {
+			r = RatedNo
+			if page.Int32[next] != 0 {
+				r = RatedYes
+			}
+			next++
+		}
+		dst = append(dst, r)
+	}
+	return dst
+}
+
+// eachText calls add for each entry, with nothing for null. index is that of the
+// text in the dictionary of the column, -1 where there is none.
+func (p *parquetLoader) eachText(page *parquetfile.Page, maxDefinition int, add func(s []byte, index int) error) error {
 	next := 0
 	for i := range page.Entries {
 		var s []byte
+		index := -1
 		if maxDefinition == 0 || int(page.Definition[i]) == maxDefinition {
-			s = page.Bytes[next]
+			s = page.Text(next)
+			if page.Indexed {
+				index = int(page.Index[next])
+			}
 			next++
 		}
-		if len(s) > maxText || !utf8.Valid(s) {
-			return fmt.Errorf("a text of %d bytes is too long or no UTF-8: %s", len(s), strconv.QuoteToASCII(clip(string(s))))
+		// What has a name was checked when it got it.
+		if index < 0 || index >= len(p.ids) || p.ids[index] == 0 {
+			if len(s) > maxText || !utf8.Valid(s) {
+				return fmt.Errorf("a text of %d bytes is too long or no UTF-8: %s", len(s), strconv.QuoteToASCII(clip(string(s))))
+			}
 		}
-		if err := add(s); err != nil {
+		if err := add(s, index); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// appendNames adds the names of a page's texts. What has a dictionary is looked up
+// once for each distinct text.
+func (p *parquetLoader) appendNames(dst []uint32, page *parquetfile.Page, maxDefinition int) ([]uint32, error) {
+	if page.Indexed && len(p.ids) == 0 {
+		p.ids = append(p.ids, make([]uint32, len(page.Bytes))...)
+	}
+	d := p.c.games
+	err := p.eachText(page, maxDefinition, func(s []byte, index int) error {
+		if index >= 0 && p.ids[index] > 0 {
+			dst = append(dst, p.ids[index]-1)
+			return nil
+		}
+		names := len(d.names)
+		id := d.name(string(s))
+		dst = append(dst, id)
+		if index >= 0 {
+			p.ids[index] = id + 1
+		}
+		if len(d.names) > names {
+			return p.spend(bytesPerName + int64(len(s)))
+		}
+		return nil
+	})
+	return dst, err
+}
+
+// bytesPerName is what a distinct name takes beside its bytes: two strings and a
+// place in a map.
+const bytesPerName = 64
+
 // appendMoves adds the entries of a page to the games, which may go on in the
 // next page. started says whether the row group's first game has begun.
 func (p *parquetLoader) appendMoves(page *parquetfile.Page, maxDefinition int, started *bool) error {
 	d := p.c.games
+	if err := p.spend(2 * int64(len(page.Int32))); err != nil {
+		return err
+	}
 	next := 0
 	for i, level := range page.Repetition {
 		if level == 0 {

@@ -156,7 +156,13 @@ func TestParquetForOthers(t *testing.T) {
 	}
 	for i, g := range c.All() {
 		r := rows[i]
-		got := Game{int(r.WhiteElo), int(r.BlackElo), 0, r.TimeControl, r.Date, r.Site, nil}
+		got := Game{r.White, r.Black, int(r.WhiteElo), int(r.BlackElo), 0, r.TimeControl, r.Date, r.Site, r.Termination, RatedUnknown, nil}
+		if r.Rated != nil {
+			got.Rated = RatedNo
+			if *r.Rated {
+				got.Rated = RatedYes
+			}
+		}
 		if got.Result, err = bitboard.ParseResult(r.Result); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +187,7 @@ func TestParquetForOthers(t *testing.T) {
 		Fingerprint           string
 		Filter, Report        map[string]any
 	}
-	if err := json.Unmarshal([]byte(text), &meta); err != nil || meta.Version != 1 || meta.Games != 301 || meta.Plies != c.Plies() ||
+	if err := json.Unmarshal([]byte(text), &meta); err != nil || meta.Version != 2 || meta.Games != 301 || meta.Plies != c.Plies() ||
 		meta.Fingerprint != fmt.Sprintf("%016x", c.Fingerprint()) || meta.Report == nil {
 		t.Errorf("metadata %v: %s", err, text)
 	}
@@ -231,11 +237,15 @@ func variants(t testing.TB, c *Corpus) map[string][]byte {
 		Date        string   `parquet:"date,optional,plain"`
 		Site        string   `parquet:"site,optional,dict"`
 		Opening     string   `parquet:"opening,delta"`
+		White       string   `parquet:"white,optional,plain"`
+		Black       string   `parquet:"black,plain"`
+		Rated       *bool    `parquet:"rated,optional"`
+		Termination string   `parquet:"termination,optional,plain"`
 		Moves       []uint16 `parquet:"moves,list" parquet-element:",plain"`
 	}
 	var plainRows []plainRow
 	for _, r := range rows {
-		plainRows = append(plainRows, plainRow{r.WhiteElo, r.BlackElo, r.Result, r.TimeControl, r.Date, r.Site, "C20", r.Moves})
+		plainRows = append(plainRows, plainRow{r.WhiteElo, r.BlackElo, r.Result, r.TimeControl, r.Date, r.Site, "C20", r.White, r.Black, r.Rated, r.Termination, r.Moves})
 	}
 	out := map[string][]byte{}
 	for name, codec := range map[string]compress.Codec{"none": &uncompressed.Codec{}, "snappy": &snappy.Codec{}, "zstd": &zstd.Codec{}} {
@@ -298,29 +308,30 @@ func TestParquetRefuses(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":               {nil, "too few"},
-		"text":                {[]byte("1. e4 e5 2. Nf3 Nc6 1-0"), "does not begin with"},
-		"cut":                 {good[:len(good)-100], "cut off"},
-		"huge metadata":       {append(slices.Clone(good[:len(good)-8]), "\xff\xff\xff\x7fPAR1"...), "metadata of"},
-		"foreign":             {rewrite(t, rows, ""), "another program"},
-		"not JSON":            {rewrite(t, rows, "{"), "unreadable metadata"},
-		"newer":               {rewrite(t, rows, strings.Replace(meta, `"version":1`, `"version":2`, 1)), "format version 2"},
-		"fewer games":         {rewrite(t, rows[1:], meta), "39 rows"},
-		"other games":         {rewrite(t, rows, strings.Replace(meta, `"fingerprint":"`, `"fingerprint":"0`, 1)), "other games than its metadata says"},
-		"other plies":         {rewrite(t, rows, strings.Replace(meta, `"plies":`, `"plies":1`, 1)), "other games than its metadata says"},
-		"edited":              {edit(func(r []parquetRow) { r[3].WhiteElo = 1234 }), "other games than its metadata says"},
-		"illegal":             {edit(func(r []parquetRow) { r[20].Moves[0] = 8 | 32<<6 }), "game 21: ply 1"},
-		"no such move":        {edit(func(r []parquetRow) { r[20].Moves[0] = 0 }), "0 is no move"},
-		"impossible promo":    {edit(func(r []parquetRow) { r[20].Moves[0] = 7<<12 | 8 | 16<<6 }), "is no move"},
-		"high bit":            {edit(func(r []parquetRow) { r[20].Moves[0] |= 1 << 15 }), "is no move"},
-		"rating":              {edit(func(r []parquetRow) { r[20].WhiteElo = 20000 }), "20000 is no rating"},
-		"negative rating":     {edit(func(r []parquetRow) { r[20].BlackElo = -5 }), "-5 is no rating"},
-		"result":              {edit(func(r []parquetRow) { r[20].Result = "1:0" }), "not a result"},
-		"long site":           {edit(func(r []parquetRow) { r[20].Site = strings.Repeat("x", 256) }), "too long"},
-		"no UTF-8":            {edit(func(r []parquetRow) { r[20].Date = "\xff" }), "no UTF-8"},
-		"without columns":     {rewrite(t, []noMoves{{1}}, strings.Replace(meta, `"games":40`, `"games":1`, 1)), `no column "black_elo"`},
-		"another type":        {rewrite(t, make([]wrongType, 40), meta), `"white_elo" is INT64`},
-		"a move for the list": {rewrite(t, make([]noList, 40), meta), `no column "moves.list.element"`},
+		"empty":                {nil, "too few"},
+		"text":                 {[]byte("1. e4 e5 2. Nf3 Nc6 1-0"), "does not begin with"},
+		"cut":                  {good[:len(good)-100], "cut off"},
+		"huge metadata":        {append(slices.Clone(good[:len(good)-8]), "\xff\xff\xff\x7fPAR1"...), "metadata of"},
+		"foreign":              {rewrite(t, rows, ""), "another program"},
+		"not JSON":             {rewrite(t, rows, "{"), "unreadable metadata"},
+		"newer":                {rewrite(t, rows, strings.Replace(meta, `"version":2`, `"version":3`, 1)), "format version 3"},
+		"older than the first": {rewrite(t, rows, strings.Replace(meta, `"version":2`, `"version":0`, 1)), "format version 0"},
+		"fewer games":          {rewrite(t, rows[1:], meta), "39 rows"},
+		"other games":          {rewrite(t, rows, strings.Replace(meta, `"fingerprint":"`, `"fingerprint":"0`, 1)), "other games than its metadata says"},
+		"other plies":          {rewrite(t, rows, strings.Replace(meta, `"plies":`, `"plies":1`, 1)), "other games than its metadata says"},
+		"edited":               {edit(func(r []parquetRow) { r[3].WhiteElo = 1234 }), "other games than its metadata says"},
+		"illegal":              {edit(func(r []parquetRow) { r[20].Moves[0] = 8 | 32<<6 }), "game 21: ply 1"},
+		"no such move":         {edit(func(r []parquetRow) { r[20].Moves[0] = 0 }), "0 is no move"},
+		"impossible promo":     {edit(func(r []parquetRow) { r[20].Moves[0] = 7<<12 | 8 | 16<<6 }), "is no move"},
+		"high bit":             {edit(func(r []parquetRow) { r[20].Moves[0] |= 1 << 15 }), "is no move"},
+		"rating":               {edit(func(r []parquetRow) { r[20].WhiteElo = 20000 }), "20000 is no rating"},
+		"negative rating":      {edit(func(r []parquetRow) { r[20].BlackElo = -5 }), "-5 is no rating"},
+		"result":               {edit(func(r []parquetRow) { r[20].Result = "1:0" }), "not a result"},
+		"long site":            {edit(func(r []parquetRow) { r[20].Site = strings.Repeat("x", 256) }), "too long"},
+		"no UTF-8":             {edit(func(r []parquetRow) { r[20].Date = "\xff" }), "no UTF-8"},
+		"without columns":      {rewrite(t, []noMoves{{1}}, strings.Replace(meta, `"games":40`, `"games":1`, 1)), `no column "black_elo"`},
+		"another type":         {rewrite(t, make([]wrongType, 40), meta), `"white_elo" is INT64`},
+		"a move for the list":  {rewrite(t, make([]noList, 40), meta), `no column "moves.list.element"`},
 	} {
 		got, err := load(t, test.file, ParquetOptions{})
 		var ce *CorpusError
@@ -382,7 +393,7 @@ func TestParquetDamage(t *testing.T) {
 
 // A list may not begin before its row group.
 func TestMovesBeforeTheFirstGame(t *testing.T) {
-	p := &parquetLoader{c: randomCorpus(1, 3, 5), known: NewMoveTokenizer()}
+	p := &parquetLoader{c: randomCorpus(1, 3, 5), known: NewMoveTokenizer(), budget: 1 << 10}
 	before := p.c.Fingerprint()
 	started := false
 	page := &parquetfile.Page{Entries: 1, Repetition: []byte{1}, Definition: []byte{1}, Int32: []int32{12 | 28<<6}}

@@ -1,5 +1,5 @@
 // Package parquetfile reads the part of Apache Parquet that corpus files use:
-// columns of INT32 and BYTE_ARRAY, lists one level deep, pages of both versions,
+// columns of BOOLEAN, INT32 and BYTE_ARRAY, lists one level deep, pages of both versions,
 // encodings PLAIN and RLE_DICTIONARY, compression zstd, snappy or none.
 //
 // It is there because files come from outside. parquet-go, which writes ours,
@@ -34,7 +34,7 @@ const (
 	maxFooter     = 64 << 20 // bytes
 	maxHeader     = 1 << 20  // bytes of one page header
 	maxPageBytes  = 64 << 20 // uncompressed
-	maxPageValues = 16 << 20
+	maxPageValues = 4 << 20
 	maxSchema     = 4096 // elements
 	maxKeys       = 4096
 	maxGroups     = 1 << 16
@@ -49,6 +49,7 @@ type Type int32
 
 // The physical types that columns can be read of.
 const (
+	Boolean   Type = 0
 	Int32     Type = 1
 	ByteArray Type = 6
 )
@@ -360,6 +361,7 @@ func (f *File) leaves(schema []element) error {
 func (f *File) checkGroups() error {
 	var rows int64
 	most := f.size * maxValuesPerByte
+	values := make([]int64, len(f.columns)) // of all groups: they may share the same bytes
 	for i, g := range f.groups {
 		if g.rows < 0 || g.rows > most {
 			return formatError("row group %d claims %d rows", i, g.rows)
@@ -373,10 +375,13 @@ func (f *File) checkGroups() error {
 		}
 		for j, c := range g.chunks {
 			col := f.columns[j]
+			if c.values > 0 && c.values <= most {
+				values[j] += c.values
+			}
 			switch {
 			case c.path != col.Path || c.typ != col.Type:
 				return formatError("row group %d: column %d is %q (%v), the schema says %q (%v)", i, j, c.path, c.typ, col.Path, col.Type)
-			case c.values < 0 || c.values > most:
+			case c.values < 0 || c.values > most || values[j] > most:
 				return formatError("row group %d: column %q claims %d values", i, c.path, c.values)
 			case c.offset < int64(len(magic)) || c.end > f.size-8:
 				return formatError("row group %d: column %q lies outside the file", i, c.path)

@@ -22,6 +22,8 @@ import (
 // Rows with every kind of column that is supported, in both encodings.
 type plainRow struct {
 	N    int32    `parquet:"n,plain"`
+	Yes  bool     `parquet:"yes"`
+	OptY *bool    `parquet:"opt_yes,optional"`
 	Opt  *int32   `parquet:"opt,optional,plain"`
 	Text string   `parquet:"text,plain"`
 	OptT *string  `parquet:"opt_text,optional,plain"`
@@ -33,6 +35,8 @@ type plainRow struct {
 
 type dictRow struct {
 	N    int32    `parquet:"n,dict"`
+	Yes  bool     `parquet:"yes"`
+	OptY *bool    `parquet:"opt_yes,optional"`
 	Opt  *int32   `parquet:"opt,optional,dict"`
 	Text string   `parquet:"text,dict"`
 	OptT *string  `parquet:"opt_text,optional,dict"`
@@ -57,6 +61,11 @@ func randomRows(rng *rand.Rand, n int) []plainRow {
 	for i := range rows {
 		r := &rows[i]
 		r.N = int32(rng.Uint32())
+		r.Yes = rng.IntN(3) == 0
+		if rng.IntN(3) > 0 {
+			yes := rng.IntN(2) == 0
+			r.OptY = &yes
+		}
 		r.Opt = some()
 		r.Text = strings.Repeat("ä", rng.IntN(20))
 		if rng.IntN(2) == 0 {
@@ -92,7 +101,7 @@ func write[T any](t testing.TB, rows []T, options ...parquet.WriterOption) []byt
 func toDict(rows []plainRow) []dictRow {
 	out := make([]dictRow, len(rows))
 	for i, r := range rows {
-		out[i] = dictRow{N: r.N, Opt: r.Opt, Text: r.Text, OptT: r.OptT, List: r.List}
+		out[i] = dictRow{N: r.N, Yes: r.Yes, OptY: r.OptY, Opt: r.Opt, Text: r.Text, OptT: r.OptT, List: r.List}
 		if r.Deep != nil {
 			out[i].Deep = &struct {
 				Inner *int32 `parquet:"inner,optional,dict"`
@@ -116,10 +125,10 @@ func cells(c Column, p *Page) []string {
 		}
 		s := fmt.Sprintf("%d %d", rep, def)
 		if def == c.MaxDefinition {
-			if c.Type == Int32 {
+			if c.Type != ByteArray {
 				s += fmt.Sprintf(" %d", p.Int32[next])
 			} else {
-				s += fmt.Sprintf(" %q", p.Bytes[next])
+				s += fmt.Sprintf(" %q", p.Text(next))
 			}
 			next++
 		}
@@ -149,9 +158,14 @@ func oracle(t *testing.T, f *parquet.File, group, column int) []string {
 		for _, v := range values {
 			s := fmt.Sprintf("%d %d", v.RepetitionLevel(), v.DefinitionLevel())
 			if !v.IsNull() {
-				if v.Kind() == parquet.Int32 {
+				switch {
+				case v.Kind() == parquet.Int32:
 					s += fmt.Sprintf(" %d", v.Int32())
-				} else {
+				case v.Kind() == parquet.Boolean && v.Boolean():
+					s += " 1"
+				case v.Kind() == parquet.Boolean:
+					s += " 0"
+				default:
 					s += fmt.Sprintf(" %q", v.ByteArray())
 				}
 			}
@@ -197,7 +211,7 @@ func TestAgainstParquetGo(t *testing.T) {
 			if _, ok := f.Lookup("other"); ok {
 				t.Error("found a key that is not there")
 			}
-			wantPaths := []string{"n", "opt", "text", "opt_text", "list.list.element", "deep.inner"}
+			wantPaths := []string{"n", "yes", "opt_yes", "opt", "text", "opt_text", "list.list.element", "deep.inner"}
 			r, err := f.NewReader()
 			if err != nil {
 				t.Fatal(err)
@@ -242,7 +256,7 @@ func TestColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Column{
-		{"n", Int32, 0, 0}, {"opt", Int32, 1, 0}, {"text", ByteArray, 0, 0}, {"opt_text", ByteArray, 1, 0},
+		{"n", Int32, 0, 0}, {"yes", Boolean, 0, 0}, {"opt_yes", Boolean, 1, 0}, {"opt", Int32, 1, 0}, {"text", ByteArray, 0, 0}, {"opt_text", ByteArray, 1, 0},
 		{"list.list.element", Int32, 1, 1}, {"deep.inner", Int32, 2, 0},
 	}
 	if !slices.Equal(f.Columns(), want) {
@@ -425,13 +439,14 @@ func TestCheckGroups(t *testing.T) {
 		"path":             func(f *File) { f.groups[1].chunks[0].path = "m" },
 		"type":             func(f *File) { f.groups[1].chunks[0].typ = ByteArray },
 		"values":           func(f *File) { f.groups[1].chunks[0].values = 1 << 40 },
+		"values together":  func(f *File) { f.groups[0].chunks[0].values, f.groups[1].chunks[0].values = 6e4, 6e4 },
 		"negative values":  func(f *File) { f.groups[1].chunks[0].values = -1 },
 		"in the magic":     func(f *File) { f.groups[1].chunks[0].offset = 3 },
 		"beyond the file":  func(f *File) { f.groups[1].chunks[0].end = 93 },
 		"begins after all": func(f *File) { f.groups[1].chunks[0].offset, f.groups[1].chunks[0].end = 200, 200 },
 	} {
 		f := fresh()
-		f.groups[1].chunks = slices.Clone(f.groups[1].chunks)
+		f.groups[0].chunks, f.groups[1].chunks = slices.Clone(f.groups[0].chunks), slices.Clone(f.groups[1].chunks)
 		change(f)
 		if err := f.checkGroups(); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: %v", name, err)
@@ -538,9 +553,12 @@ func readAll(t *testing.T, b []byte) {
 					}
 				}
 				if c.MaxDefinition > 0 && len(p.Definition) != p.Entries || c.MaxRepetition > 0 && len(p.Repetition) != p.Entries ||
-					c.Type == Int32 && len(p.Int32) != cellsPresent || c.Type == ByteArray && len(p.Bytes) != cellsPresent {
+					c.Type != ByteArray && len(p.Int32) != cellsPresent || c.Type == ByteArray && p.Texts() != cellsPresent {
 					t.Fatalf("column %q: a page of %d entries with %d and %d levels, %d numbers, %d texts, %d present", c.Path,
-						p.Entries, len(p.Definition), len(p.Repetition), len(p.Int32), len(p.Bytes), cellsPresent)
+						p.Entries, len(p.Definition), len(p.Repetition), len(p.Int32), p.Texts(), cellsPresent)
+				}
+				for i := range p.Texts() {
+					p.Text(i)
 				}
 				// The reader bounds a column; a file may have many.
 				if entries += p.Entries; entries > 1<<24 {
@@ -586,6 +604,8 @@ func FuzzPage(f *testing.F) {
 		r := &Reader{f: file, column: Column{Path: "x", Type: Int32}}
 		if shape&1 != 0 {
 			r.column.Type = ByteArray
+		} else if shape&128 != 0 {
+			r.column.Type = Boolean
 		}
 		r.column.MaxDefinition = int(shape >> 1 & 3)
 		r.column.MaxRepetition = int(shape >> 3 & 1)
@@ -620,7 +640,10 @@ func FuzzPage(f *testing.F) {
 				t.Fatal("a level above the highest")
 			}
 		}
-		if n := len(r.page.Int32) + len(r.page.Bytes); r.page.Entries != int(values) || n != present {
+		for i := range r.page.Texts() {
+			r.page.Text(i)
+		}
+		if n := len(r.page.Int32) + r.page.Texts(); r.page.Entries != int(values) || n != present {
 			t.Fatalf("%d entries, %d values for %d present", r.page.Entries, n, present)
 		}
 	})

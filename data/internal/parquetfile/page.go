@@ -18,9 +18,31 @@ type Page struct {
 	Repetition, Definition []byte
 	// Entries is the number of values with those that are null.
 	Entries int
-	// The values that are not null: Int32 or Bytes, by the column's type.
+	// The values that are not null, by the column's type: Int32, in which booleans
+	// are 0 or 1, or texts.
 	Int32 []int32
-	Bytes [][]byte
+	// A text is Bytes[i], or Bytes[Index[i]] where Indexed says that the column
+	// chunk has a dictionary. Bytes is then the same in every such page of the chunk,
+	// so that what is done for each distinct text is done once. See Text.
+	Bytes   [][]byte
+	Index   []int32
+	Indexed bool
+}
+
+// Texts returns how many texts there are.
+func (p *Page) Texts() int {
+	if p.Indexed {
+		return len(p.Index)
+	}
+	return len(p.Bytes)
+}
+
+// Text returns text i, 0 ≤ i < Texts().
+func (p *Page) Text(i int) []byte {
+	if p.Indexed {
+		i = int(p.Index[i])
+	}
+	return p.Bytes[i]
 }
 
 // Page types.
@@ -119,6 +141,7 @@ type Reader struct {
 
 	raw, window, data []byte
 	levels, indexes   []int32
+	texts             [][]byte // of a page without a dictionary
 	dictInt32         []int32
 	dictBytes         [][]byte
 	dictData          []byte
@@ -138,14 +161,14 @@ func (f *File) NewReader() (*Reader, error) {
 // Close frees the decoder.
 func (r *Reader) Close() { r.zstd.Close() }
 
-// Column goes to the start of a column of a row group. Its type must be Int32
-// or ByteArray and its lists at most one level deep.
+// Column goes to the start of a column of a row group. Its type must be Boolean,
+// Int32 or ByteArray and its lists at most one level deep.
 func (r *Reader) Column(group, column int) error {
 	c := r.f.groups[group].chunks[column]
 	r.column = r.f.columns[column]
 	r.codec, r.at, r.end, r.left = c.codec, c.offset, c.end, c.values
 	r.hasDict = false
-	if r.column.Type != Int32 && r.column.Type != ByteArray {
+	if r.column.Type != Boolean && r.column.Type != Int32 && r.column.Type != ByteArray {
 		return r.errorf("its type %v is not supported", r.column.Type)
 	}
 	if r.column.MaxDefinition > 100 {
@@ -263,7 +286,7 @@ func (r *Reader) readDictionary(h header) error {
 	if r.hasDict {
 		return r.errorf("a second dictionary")
 	}
-	if h.encoding != plain && h.encoding != plainDictionary {
+	if h.encoding != plain && h.encoding != plainDictionary || r.column.Type == Boolean {
 		return r.errorf("a dictionary in encoding %d", h.encoding)
 	}
 	var err error
@@ -277,7 +300,15 @@ func (r *Reader) readDictionary(h header) error {
 
 // plain reads n values in encoding PLAIN; byte arrays belong to data.
 func (r *Reader) plain(ints []int32, bytes [][]byte, data []byte, n int) ([]int32, [][]byte, error) {
-	if r.column.Type == Int32 {
+	switch r.column.Type {
+	case Boolean:
+		if len(data) < (n+7)/8 {
+			return ints, bytes, r.errorf("%d bytes are too few for %d booleans", len(data), n)
+		}
+		ints = resize(ints, n)
+		unpack(ints, data, 1)
+		return ints, bytes[:0], nil
+	case Int32:
 		if len(data) < 4*n {
 			return ints, bytes, r.errorf("%d bytes are too few for %d values", len(data), n)
 		}
@@ -285,8 +316,9 @@ func (r *Reader) plain(ints []int32, bytes [][]byte, data []byte, n int) ([]int3
 		for i := range ints {
 			ints[i] = int32(binary.LittleEndian.Uint32(data[4*i:]))
 		}
-		return ints, bytes, nil
+		return ints, bytes[:0], nil
 	}
+	ints = ints[:0]
 	if len(data) < 4*n {
 		return ints, bytes, r.errorf("%d bytes are too few for %d texts", len(data), n)
 	}
@@ -362,24 +394,30 @@ func (r *Reader) decode(h header) error {
 			}
 		}
 	}
+	p.Indexed, p.Index = false, p.Index[:0]
 	switch h.encoding {
 	case plain:
-		p.Int32, p.Bytes, err = r.plain(p.Int32, p.Bytes, data, present)
+		p.Int32, r.texts, err = r.plain(p.Int32, r.texts, data, present)
+		p.Bytes = r.texts
 		return err
+	case rle:
+		if r.column.Type == Boolean {
+			return r.booleans(data, present)
+		}
 	case plainDictionary, rleDictionary:
 		return r.lookUp(data, present)
 	}
 	return r.errorf("encoding %d is not supported", h.encoding)
 }
 
-// prefixed takes levels with their length in front off data.
-func (r *Reader) prefixed(data []byte) (levels, rest []byte, err error) {
+// prefixed takes runs with their length in front off data.
+func (r *Reader) prefixed(data []byte) (runs, rest []byte, err error) {
 	if len(data) < 4 {
-		return nil, nil, r.errorf("a page ends inside its levels")
+		return nil, nil, r.errorf("a page ends inside its runs")
 	}
 	n := binary.LittleEndian.Uint32(data)
 	if uint64(n) > uint64(len(data)-4) {
-		return nil, nil, r.errorf("levels of %d bytes where %d are left", n, len(data)-4)
+		return nil, nil, r.errorf("runs of %d bytes where %d are left", n, len(data)-4)
 	}
 	return data[4 : 4+n], data[4+n:], nil
 }
@@ -409,7 +447,7 @@ func (r *Reader) lookUp(data []byte, n int) error {
 	if n == 0 {
 		return nil
 	}
-	if !r.hasDict {
+	if !r.hasDict || r.column.Type == Boolean {
 		return r.errorf("indexes without a dictionary")
 	}
 	if len(data) == 0 || data[0] > 32 {
@@ -429,12 +467,28 @@ func (r *Reader) lookUp(data []byte, n int) error {
 		}
 		return nil
 	}
-	p.Bytes = resize(p.Bytes, n)
-	for i, x := range r.indexes {
+	for _, x := range r.indexes {
 		if uint32(x) >= uint32(len(r.dictBytes)) {
 			return r.errorf("index %d into a dictionary of %d", uint32(x), len(r.dictBytes))
 		}
-		p.Bytes[i] = r.dictBytes[x]
+	}
+	p.Bytes, p.Index, p.Indexed = r.dictBytes, r.indexes, true
+	return nil
+}
+
+// booleans reads n booleans in encoding RLE.
+func (r *Reader) booleans(data []byte, n int) error {
+	runs, _, err := r.prefixed(data)
+	if err != nil {
+		return err
+	}
+	p := &r.page
+	p.Bytes, p.Int32 = p.Bytes[:0], resize(p.Int32, n)
+	if err := hybrid(p.Int32, runs, 1); err != nil {
+		return r.errorf("booleans: %w", err)
+	}
+	for i := range p.Int32 {
+		p.Int32[i] &= 1
 	}
 	return nil
 }
