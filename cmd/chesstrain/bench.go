@@ -301,7 +301,7 @@ func (s *randomTokens) State() ([]byte, error) { return nil, nil }
 func (s *randomTokens) Restore([]byte) error   { return nil }
 
 func (r *benchResult) writeText(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name string, rate, part float64, of, rest string) {
 		if rate == 0 {
 			fmt.Fprintf(t, "%s\t-\t\t%s\t\n", name, "not on this machine")
