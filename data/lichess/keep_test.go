@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"transcend/internal/faultserver"
 )
 
 // names returns the names in a directory, without those of the month.
@@ -57,7 +59,7 @@ func keepFile(t *testing.T, dir, suffix string) []byte {
 func TestKeep(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file, drop(1000))
-	cfg, events := s.config()
+	cfg, events := config(s)
 	cfg.KeepDir = filepath.Join(t.TempDir(), "new", "directory")
 	info := mustFetch(t, cfg, file)
 	path := filepath.Join(cfg.KeepDir, january.FileName())
@@ -108,12 +110,12 @@ func TestKeepResumes(t *testing.T) {
 		{name: "no range in the answer", read: n / 2, faults: []fault{raw(206, file[:5])}, events: "retrying resumed verified"},
 		{name: "range that ends too early in the answer", read: n / 2, faults: []fault{chunked(206, file[n/2-10:n/2-5], fmt.Sprintf("Content-Range: bytes %d-%d/%d", n/2-tailSize, n/2-1, n))},
 			events: "retrying resumed verified"},
-		{name: "faults after it", read: n / 2, faults: []fault{(*server).serve, drop(50), status(429, "Retry-After: 1"), stall(10)}, events: "resumed retrying*3 verified"},
-		{name: "many faults before and after it", read: n / 2, faults: []fault{status(503), status(503), status(503), (*server).serve, status(503), status(503), status(503)},
+		{name: "faults after it", read: n / 2, faults: []fault{(*server).Serve, drop(50), status(429, "Retry-After: 1"), stall(10)}, events: "resumed retrying*3 verified"},
+		{name: "many faults before and after it", read: n / 2, faults: []fault{status(503), status(503), status(503), (*server).Serve, status(503), status(503), status(503)},
 			events: "retrying*3 resumed retrying*3 verified"},
-		{name: "server without ranges", read: n / 2, faults: []fault{unranged, unranged}, events: "resumed rereading verified"},
-		{name: "size only", read: n / 2, setup: func(s *server) { s.etag = ""; s.modified = time.Time{} }, events: "resumed verified"},
-		{name: "weak ETag only", read: n / 2, setup: func(s *server) { s.etag = `W/"x"`; s.modified = time.Time{} }, events: "resumed verified"},
+		{name: "server without ranges", read: n / 2, faults: []fault{faultserver.Unranged, faultserver.Unranged}, events: "resumed rereading verified"},
+		{name: "size only", read: n / 2, setup: func(s *server) { s.ETag = ""; s.Modified = time.Time{} }, events: "resumed verified"},
+		{name: "weak ETag only", read: n / 2, setup: func(s *server) { s.ETag = `W/"x"`; s.Modified = time.Time{} }, events: "resumed verified"},
 		{name: "smaller file", read: n / 2, faults: []fault{status(416)}, events: "restarted verified"},
 	}
 	for _, test := range tests {
@@ -122,7 +124,7 @@ func TestKeepResumes(t *testing.T) {
 			if test.setup != nil {
 				test.setup(s)
 			}
-			cfg, events := s.config()
+			cfg, events := config(s)
 			cfg.KeepDir = t.TempDir()
 			readSome(t, cfg, test.read)
 			if got := names(t, cfg.KeepDir); got != "NAME.lock NAME.part NAME.part.json" {
@@ -131,8 +133,8 @@ func TestKeepResumes(t *testing.T) {
 			if got := keepFile(t, cfg.KeepDir, ".part"); !bytes.Equal(got, file[:test.read]) {
 				t.Errorf("the part has %d bytes, want the first %d of the file", len(got), test.read)
 			}
-			s.faults = test.faults
-			before := len(s.log())
+			s.Faults = test.faults
+			before := len(s.Log())
 			mustFetch(t, cfg, file)
 			if got := events.kinds(); got != test.events {
 				t.Errorf("events: %s, want %s", got, test.events)
@@ -153,7 +155,7 @@ func TestKeepResumes(t *testing.T) {
 					fmt.Sprintf("month bytes=%d-%d", max(0, n/2-tailSize), n/2-1),
 					fmt.Sprintf(`month bytes=%d- if "v1"`, n/2), "sums",
 				}
-				if got := s.log()[before:]; fmt.Sprint(got) != fmt.Sprint(want) {
+				if got := s.Log()[before:]; fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("requests: %q, want %q", got, want)
 				}
 			}
@@ -178,20 +180,20 @@ func TestKeepRestarts(t *testing.T) {
 		change func(t *testing.T, s *server, dir string)
 		reason string
 	}{
-		{"another ETag", func(t *testing.T, s *server, dir string) { s.etag = `"v2"` }, `(ETag was "v1", is "v2")`},
-		{"another date", func(t *testing.T, s *server, dir string) { s.modified = s.modified.Add(time.Second) }, "Last-Modified was"},
+		{"another ETag", func(t *testing.T, s *server, dir string) { s.ETag = `"v2"` }, `(ETag was "v1", is "v2")`},
+		{"another date", func(t *testing.T, s *server, dir string) { s.Modified = s.Modified.Add(time.Second) }, "Last-Modified was"},
 		{"another size", func(t *testing.T, s *server, dir string) {
-			s.content = append(bytes.Clone(file), "\x50\x2a\x4d\x18\x00\x00\x00\x00"...)
-			s.sums = fmt.Sprintf("%x  %s\n", sha256.Sum256(s.content), january.FileName())
+			s.Content = append(bytes.Clone(file), "\x50\x2a\x4d\x18\x00\x00\x00\x00"...)
+			s.Sums = fmt.Sprintf("%x  %s\n", sha256.Sum256(s.Content), january.FileName())
 		}, "size was"},
 		{"smaller than the part", func(t *testing.T, s *server, dir string) {
-			s.content = file[:n/4]
-			s.sums = ""
+			s.Content = file[:n/4]
+			s.Sums = ""
 		}, "size was"},
 		{"smaller than the part, the size was not known", func(t *testing.T, s *server, dir string) {
 			write(t, part(dir)+".json", fmt.Appendf(nil, `{"url": %q, "etag": "\"v1\""}`, s.URL+monthPath))
-			s.content = file[:n/2-10]
-			s.sums = ""
+			s.Content = file[:n/2-10]
+			s.Sums = ""
 		}, "is smaller"},
 		{"other bytes", func(t *testing.T, s *server, dir string) {
 			b := keepFile(t, dir, ".part")
@@ -219,26 +221,26 @@ func TestKeepRestarts(t *testing.T) {
 			write(t, part(dir)+".json", fmt.Appendf(nil, `{"url": %q, "size": -5}`, s.URL+monthPath))
 		}, "cannot be"},
 		{"server that tells nothing any more", func(t *testing.T, s *server, dir string) {
-			s.faults = []fault{pieces(1000, 0)}
+			s.Faults = []fault{pieces(1000, 0)}
 			write(t, part(dir)+".json", fmt.Appendf(nil, `{"url": %q, "size": %d}`, s.URL+monthPath, n))
-			s.etag = ""
+			s.ETag = ""
 		}, "does not tell which version"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, file)
-			cfg, events := s.config()
+			cfg, events := config(s)
 			cfg.KeepDir = t.TempDir()
 			readSome(t, cfg, n/2)
 			test.change(t, s, cfg.KeepDir)
-			mustFetch(t, cfg, s.content)
+			mustFetch(t, cfg, s.Content)
 			if events.all[0].Kind != Restarted || !strings.Contains(events.all[0].Err.Error(), test.reason) {
 				t.Errorf("event: %v", events.all[0])
 			}
 			if got := names(t, cfg.KeepDir); got != "NAME" {
 				t.Errorf("kept: %s", got)
 			}
-			if !bytes.Equal(keepFile(t, cfg.KeepDir, ""), s.content) {
+			if !bytes.Equal(keepFile(t, cfg.KeepDir, ""), s.Content) {
 				t.Error("the kept file is another one")
 			}
 		})
@@ -250,10 +252,10 @@ func TestKeepRestarts(t *testing.T) {
 func TestKeepNoteAndPartGoTogether(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.KeepDir = t.TempDir()
 	readSome(t, cfg, 5000)
-	s.etag = `"v2"`
+	s.ETag = `"v2"`
 	readSome(t, cfg, 0)
 	if got := keepFile(t, cfg.KeepDir, ".part"); len(got) != 0 {
 		t.Errorf("%d bytes of the old version are left", len(got))
@@ -267,9 +269,9 @@ func TestKeepNoteAndPartGoTogether(t *testing.T) {
 func TestKeepWrongChecksum(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	good := s.sums
-	s.sums = strings.Repeat("ab", 32) + "  " + january.FileName()
-	cfg, events := s.config()
+	good := s.Sums
+	s.Sums = strings.Repeat("ab", 32) + "  " + january.FileName()
+	cfg, events := config(s)
 	cfg.KeepDir = t.TempDir()
 	_, _, err := fetch(t, cfg)
 	var e *ChecksumError
@@ -279,7 +281,7 @@ func TestKeepWrongChecksum(t *testing.T) {
 	if got := names(t, cfg.KeepDir); got != "NAME.bad NAME.lock" {
 		t.Errorf("kept: %s", got)
 	}
-	s.sums = good
+	s.Sums = good
 	mustFetch(t, cfg, file)
 	if got := events.kinds(); got != "verified" {
 		t.Errorf("events: %s", got)
@@ -294,17 +296,17 @@ func TestKeepWrongChecksum(t *testing.T) {
 func TestKeepWithoutChecksum(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	sums := s.sums
-	s.sums = ""
-	cfg, events := s.config()
+	sums := s.Sums
+	s.Sums = ""
+	cfg, events := config(s)
 	cfg.KeepDir = t.TempDir()
 	info := mustFetch(t, cfg, file)
 	if got := names(t, cfg.KeepDir); got != "NAME" || info.Verified || info.Path == "" || events.all[0].Path != info.Path {
 		t.Errorf("kept: %s, %+v", got, info)
 	}
 
-	s.sums = sums
-	s.sumFault = []fault{status(403)}
+	s.Sums = sums
+	s.SumFaults = []fault{status(403)}
 	cfg.KeepDir = t.TempDir()
 	events.all = nil
 	info = mustFetch(t, cfg, file)
@@ -327,10 +329,10 @@ func TestKeepContentChanged(t *testing.T) {
 	other := bytes.Clone(file)
 	other[50] ^= 1
 	s := newServer(t, file, drop(1000), func(s *server, w http.ResponseWriter, r *http.Request) {
-		s.content = other
-		unranged(s, w, r)
+		s.Content = other
+		faultserver.Unranged(s, w, r)
 	})
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.KeepDir = t.TempDir()
 	mustFail(t, cfg, nil, "(content was SHA-256")
 	if got := names(t, cfg.KeepDir); got != "NAME.bad NAME.lock" {
@@ -342,7 +344,7 @@ func TestKeepContentChanged(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.KeepDir = t.TempDir()
 	open := func() *Stream {
 		stream, err := Open(t.Context(), january, cfg)
@@ -364,7 +366,7 @@ func TestDamaged(t *testing.T) {
 	}
 
 	// An error of the stream itself is not the fault of the part.
-	s.faults = []fault{drop(1000), status(404)}
+	s.Faults = []fault{drop(1000), status(404)}
 	stream = open()
 	if _, err := io.ReadAll(stream); err == nil {
 		t.Error("no error")
@@ -393,7 +395,7 @@ func TestDamaged(t *testing.T) {
 func TestKeepIsLocked(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.KeepDir = t.TempDir()
 	stream, err := Open(t.Context(), january, cfg)
 	if err != nil {
@@ -427,7 +429,7 @@ func TestKeepWholeAfterLock(t *testing.T) {
 
 func TestKeepDirErrors(t *testing.T) {
 	s := newServer(t, gameFile())
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
@@ -454,8 +456,8 @@ func TestKeepDirErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustFail(t, cfg, nil, ".part")
-	if len(s.log()) != 0 {
-		t.Errorf("requests: %q", s.log())
+	if len(s.Log()) != 0 {
+		t.Errorf("requests: %q", s.Log())
 	}
 }
 
@@ -463,7 +465,7 @@ func TestKeepDirErrors(t *testing.T) {
 func TestKeepRenameFails(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.KeepDir = t.TempDir()
 	stream, err := Open(t.Context(), january, cfg)
 	if err != nil {
@@ -492,7 +494,7 @@ func TestKeepWriteFails(t *testing.T) {
 		t.Skip(err)
 	}
 	s := newServer(t, gameFile())
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.KeepDir = t.TempDir()
 	stream, err := Open(t.Context(), january, cfg)
 	if err != nil {
@@ -512,7 +514,7 @@ func TestKilledAndResumed(t *testing.T) {
 	file := gameFile()
 	n := len(file)
 	s := newServer(t, file, func(s *server, w http.ResponseWriter, r *http.Request) {
-		s.serve(&cutter{w, n / 2, func() { <-r.Context().Done(); panic(http.ErrAbortHandler) }}, r)
+		s.Serve(faultserver.Cut(w, n/2, func() { <-r.Context().Done(); panic(http.ErrAbortHandler) }), r)
 	})
 	dir := t.TempDir()
 	exe, err := os.Executable()
@@ -547,7 +549,7 @@ func TestKilledAndResumed(t *testing.T) {
 	if got := names(t, dir); got != "NAME.lock NAME.part NAME.part.json" {
 		t.Errorf("left: %s", got)
 	}
-	cfg, events := s.config()
+	cfg, events := config(s)
 	cfg.KeepDir = dir
 	mustFetch(t, cfg, file)
 	if got := events.kinds(); got != "resumed verified" || events.all[0].Offset != int64(n/2) {

@@ -18,13 +18,14 @@ import (
 	"testing"
 	"time"
 
+	"transcend/internal/faultserver"
 	"transcend/pgn"
 )
 
 func TestReadsAMonth(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	cfg, events := s.config()
+	cfg, events := config(s)
 	cfg.BaseURL += "/mirror//"
 	info := mustFetch(t, cfg, file)
 	want := Info{
@@ -38,7 +39,7 @@ func TestReadsAMonth(t *testing.T) {
 	if got := events.kinds(); got != "verified" {
 		t.Errorf("events: %s", got)
 	}
-	if got := s.log(); !reflect.DeepEqual(got, []string{"month", "sums"}) {
+	if got := s.Log(); !reflect.DeepEqual(got, []string{"month", "sums"}) {
 		t.Errorf("requests: %q", got)
 	}
 }
@@ -65,7 +66,7 @@ func TestFaults(t *testing.T) {
 		{name: "drop before the last byte", faults: []fault{drop(n - 1)}, events: "retrying verified"},
 		{name: "stalls", faults: []fault{stall(0), stall(5), stall(3000)}, events: "retrying*3 verified"},
 		{name: "stall, drop, stall", faults: []fault{stall(500), drop(100), stall(1)}, events: "retrying*3 verified"},
-		{name: "slow drip", setup: func(s *server) { s.content = file[:3000]; s.sums = "" }, faults: []fault{drip}, events: "unverified"},
+		{name: "slow drip", setup: func(s *server) { s.Content = file[:3000]; s.Sums = "" }, faults: []fault{faultserver.Drip}, events: "unverified"},
 		{name: "pieces of unknown length", faults: []fault{pieces(700, 0)}, events: "verified"},
 		{name: "drop of unknown length", faults: []fault{pieces(700, 7000)}, events: "retrying verified"},
 		{name: "503 with seconds", faults: []fault{status(503, "Retry-After: 30"), status(503)},
@@ -75,20 +76,20 @@ func TestFaults(t *testing.T) {
 		{name: "Retry-After without sense", faults: []fault{status(503, "Retry-After: soon"), status(503, "Retry-After: -7"), status(503, "Retry-After: Sat, 21 Nov 2020 03:02:00 GMT")},
 			events: "retrying*3 verified", waits: []time.Duration{750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second}},
 		{name: "server errors", faults: []fault{status(500), status(502), status(504)}, events: "retrying*3 verified"},
-		{name: "200 instead of 206", faults: []fault{drop(4000), unranged}, events: "retrying rereading verified"},
+		{name: "200 instead of 206", faults: []fault{drop(4000), faultserver.Unranged}, events: "retrying rereading verified"},
 		{name: "200 instead of 206, dropped", faults: []fault{drop(4000), func(s *server, w http.ResponseWriter, r *http.Request) {
 			r.Header.Del("Range")
 			drop(2000)(s, w, r)
-		}, unranged}, events: "retrying rereading retrying rereading verified"},
+		}, faultserver.Unranged}, events: "retrying rereading retrying rereading verified"},
 		{name: "200 instead of 206, stalled", faults: []fault{drop(4000), func(s *server, w http.ResponseWriter, r *http.Request) {
 			r.Header.Del("Range")
 			stall(2000)(s, w, r)
-		}, unranged}, events: "retrying rereading retrying rereading verified|retrying*2 rereading verified"},
+		}, faultserver.Unranged}, events: "retrying rereading retrying rereading verified|retrying*2 rereading verified"},
 		{name: "200 of unknown length instead of 206", faults: []fault{drop(4000), pieces(900, 0)}, events: "retrying rereading verified"},
 		{name: "200 of unknown length that ends too early", faults: []fault{drop(4000), chunked(200, file[:5000]), drop(10)}, events: "retrying rereading retrying*2 verified"},
-		{name: "no validators, nothing to compare", setup: func(s *server) { s.etag = ""; s.modified = time.Time{} },
+		{name: "no validators, nothing to compare", setup: func(s *server) { s.ETag = ""; s.Modified = time.Time{} },
 			faults: []fault{pieces(700, 7000)}, events: "retrying rereading verified"},
-		{name: "no validators, the size is the same", setup: func(s *server) { s.etag = ""; s.modified = time.Time{} },
+		{name: "no validators, the size is the same", setup: func(s *server) { s.ETag = ""; s.Modified = time.Time{} },
 			faults: []fault{drop(700)}, events: "retrying verified"},
 		{name: "range of another place", faults: []fault{drop(4000), raw(206, file[3999:], partOf(3999, n)), raw(206, file[4001:], partOf(4001, n))},
 			events: "retrying*3 verified"},
@@ -106,14 +107,14 @@ func TestFaults(t *testing.T) {
 		{name: "range of unknown total", faults: []fault{pieces(1000, 4000), raw(206, file[4000:], fmt.Sprintf("Content-Range: bytes 4000-%d/*", n-1))},
 			events: "retrying verified"},
 		{name: "range that ends too early", faults: []fault{drop(4000), drop(10), drop(10)}, events: "retrying*3 verified"},
-		{name: "checksum list with a drop and a 503", setup: func(s *server) { s.sumFault = []fault{drop(5), status(503, "Retry-After: 5")} },
+		{name: "checksum list with a drop and a 503", setup: func(s *server) { s.SumFaults = []fault{drop(5), status(503, "Retry-After: 5")} },
 			events: "retrying*2 verified", waits: []time.Duration{750 * time.Millisecond, 6500 * time.Millisecond}},
-		{name: "checksum list that stalls", setup: func(s *server) { s.sumFault = []fault{stall(0)} }, events: "retrying verified"},
-		{name: "no checksum list", setup: func(s *server) { s.sums = "" }, events: "unverified"},
-		{name: "no line in the checksum list", setup: func(s *server) { s.sums = strings.ReplaceAll(s.sums, "2023-01", "2023-02") }, events: "unverified"},
-		{name: "no checksum in the line", setup: func(s *server) { s.sums = "123  " + january.FileName() }, events: "unverified"},
-		{name: "endless checksum list", setup: func(s *server) { s.sums += strings.Repeat("x\n", maxSums) }, events: "unverified"},
-		{name: "checksum list forbidden", setup: func(s *server) { s.sumFault = []fault{status(403)} }, events: "unverified"},
+		{name: "checksum list that stalls", setup: func(s *server) { s.SumFaults = []fault{stall(0)} }, events: "retrying verified"},
+		{name: "no checksum list", setup: func(s *server) { s.Sums = "" }, events: "unverified"},
+		{name: "no line in the checksum list", setup: func(s *server) { s.Sums = strings.ReplaceAll(s.Sums, "2023-01", "2023-02") }, events: "unverified"},
+		{name: "no checksum in the line", setup: func(s *server) { s.Sums = "123  " + january.FileName() }, events: "unverified"},
+		{name: "endless checksum list", setup: func(s *server) { s.Sums += strings.Repeat("x\n", maxSums) }, events: "unverified"},
+		{name: "checksum list forbidden", setup: func(s *server) { s.SumFaults = []fault{status(403)} }, events: "unverified"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -121,8 +122,8 @@ func TestFaults(t *testing.T) {
 			if test.setup != nil {
 				test.setup(s)
 			}
-			cfg, events := s.config()
-			info := mustFetch(t, cfg, s.content)
+			cfg, events := config(s)
+			info := mustFetch(t, cfg, s.Content)
 			if got := events.kinds(); !slices.Contains(strings.Split(test.events, "|"), got) {
 				t.Errorf("events: %s, want %s", got, test.events)
 			}
@@ -134,14 +135,14 @@ func TestFaults(t *testing.T) {
 					t.Errorf("event: %+v", e)
 				}
 			}
-			if test.waits != nil && !reflect.DeepEqual(s.clock.waits, test.waits) {
-				t.Errorf("waits: %v, want %v", s.clock.waits, test.waits)
+			if test.waits != nil && !reflect.DeepEqual(s.Clock.Waits(), test.waits) {
+				t.Errorf("waits: %v, want %v", s.Clock.Waits(), test.waits)
 			}
 			if info.Verified != strings.HasSuffix(test.events, " verified") && test.events != "verified" {
 				t.Errorf("verified: %v", info.Verified)
 			}
-			if len(s.faults) > 0 {
-				t.Errorf("%d faults were not met", len(s.faults))
+			if len(s.Faults) > 0 {
+				t.Errorf("%d faults were not met", len(s.Faults))
 			}
 		})
 	}
@@ -157,17 +158,17 @@ func TestRangeRequests(t *testing.T) {
 		want  string
 	}{
 		{"ETag", func(s *server) {}, `month bytes=100- if "v1"`},
-		{"weak ETag", func(s *server) { s.etag = `W/"v1"` }, `month bytes=100- if Thu, 02 Feb 2023 00:00:00 GMT`},
-		{"Last-Modified", func(s *server) { s.etag = "" }, `month bytes=100- if Thu, 02 Feb 2023 00:00:00 GMT`},
-		{"size", func(s *server) { s.etag = ""; s.modified = time.Time{} }, `month bytes=100-`},
+		{"weak ETag", func(s *server) { s.ETag = `W/"v1"` }, `month bytes=100- if Thu, 02 Feb 2023 00:00:00 GMT`},
+		{"Last-Modified", func(s *server) { s.ETag = "" }, `month bytes=100- if Thu, 02 Feb 2023 00:00:00 GMT`},
+		{"size", func(s *server) { s.ETag = ""; s.Modified = time.Time{} }, `month bytes=100-`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, file, drop(100))
 			test.setup(s)
-			cfg, _ := s.config()
+			cfg, _ := config(s)
 			mustFetch(t, cfg, file)
-			if got := s.log(); len(got) != 3 || got[1] != test.want {
+			if got := s.Log(); len(got) != 3 || got[1] != test.want {
 				t.Errorf("requests: %q, want %q second", got, test.want)
 			}
 		})
@@ -209,26 +210,26 @@ func TestErrors(t *testing.T) {
 		{name: "stalled for ever", faults: append([]fault{stall(3000)}, again(stall(0), 3)...), is: ErrStalled, text: "the server sends nothing for 1m1.234s"},
 		{name: "wrong range for ever", faults: append([]fault{drop(3000)}, again(raw(206, file, fmt.Sprintf("Content-Range: bytes 0-%d/%d", n-1, n)), 3)...),
 			text: fmt.Sprintf(`asked for the bytes from 3000 on and sends "bytes 0-%d/%d"`, n-1, n)},
-		{name: "another ETag", faults: then(drop(100), change(func(s *server) { s.etag = `"v2"` })), text: `(ETag was "v1", is "v2")`},
+		{name: "another ETag", faults: then(drop(100), change(func(s *server) { s.ETag = `"v2"` })), text: `(ETag was "v1", is "v2")`},
 		{name: "another ETag in a 206", faults: then(drop(100), raw(206, file[100:], fmt.Sprintf("Content-Range: bytes 100-%d/%d", n-1, n), `ETag: "v2"`)), text: `(ETag was "v1", is "v2")`},
-		{name: "another date", faults: then(drop(100), change(func(s *server) { s.modified = s.modified.Add(time.Hour) })), text: "(Last-Modified was Thu, 02 Feb 2023 00:00:00 GMT, is Thu, 02 Feb 2023 01:00:00 GMT)"},
+		{name: "another date", faults: then(drop(100), change(func(s *server) { s.Modified = s.Modified.Add(time.Hour) })), text: "(Last-Modified was Thu, 02 Feb 2023 00:00:00 GMT, is Thu, 02 Feb 2023 01:00:00 GMT)"},
 		{name: "another size in a 206", faults: then(drop(100), raw(206, file[100:n-1], fmt.Sprintf("Content-Range: bytes 100-%d/%d", n-2, n-1))), text: fmt.Sprintf("(size was %d, is %d)", n, n-1)},
 		{name: "another size in a 200", faults: then(drop(100), raw(200, file[:n-1], fmt.Sprintf("Content-Length: %d", n-1))), text: fmt.Sprintf("(size was %d, is %d)", n, n-1)},
 		{name: "smaller now", faults: then(drop(100), status(416, "Content-Range: bytes */50")), text: fmt.Sprintf("(size was %d, is 50)", n)},
-		{name: "range of an unknown version", setup: func(s *server) { s.etag = `W/"x"`; s.modified = time.Time{} },
+		{name: "range of an unknown version", setup: func(s *server) { s.ETag = `W/"x"`; s.Modified = time.Time{} },
 			faults: append([]fault{pieces(1000, 4000)}, again(raw(206, file[4000:], fmt.Sprintf("Content-Range: bytes 4000-%d/*", n-1)), 3)...), text: "without telling of which version"},
 		{name: "range of a file that is too large", faults: then(pieces(1000, 4000), raw(206, file[4000:], fmt.Sprintf("Content-Range: bytes 4000-%d/2000000000000000", n-1))),
 			text: "announces a file of 2000000000000000 bytes"},
 		{name: "416 without sense", faults: append([]fault{drop(100)}, again(status(416), 3)...), text: "status 416"},
 		{name: "another content under the same name", faults: then(drop(100), func(s *server, w http.ResponseWriter, r *http.Request) {
-			s.content = other
-			unranged(s, w, r)
+			s.Content = other
+			faultserver.Unranged(s, w, r)
 		}), text: "(content was SHA-256 "},
 		{name: "another content without a name", faults: then(pieces(100, 200), func(s *server, w http.ResponseWriter, r *http.Request) {
-			s.etag = ""
-			s.content = other
+			s.ETag = ""
+			s.Content = other
 			pieces(100, 0)(s, w, r)
-		}), setup: func(s *server) { s.etag = ""; s.modified = time.Time{} }, text: "(content was SHA-256 "},
+		}), setup: func(s *server) { s.ETag = ""; s.Modified = time.Time{} }, text: "(content was SHA-256 "},
 		{name: "Content-Length too large", faults: then(func(s *server, w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(n+10))
 			w.Write(file)
@@ -245,8 +246,8 @@ func TestErrors(t *testing.T) {
 		{name: "web page", faults: []fault{raw(200, []byte("<html>Log in"), "Content-Type: text/html; charset=utf-8")}, text: "web page"},
 		{name: "text", faults: []fault{raw(200, []byte(`Event x`), "Content-Type: text/plain")}, text: `no zstd data but "E`},
 		{name: "encoded", faults: []fault{raw(200, file, "Content-Encoding: gzip")}, text: `encoded as "gzip"`},
-		{name: "wrong checksum", setup: func(s *server) { s.sums = strings.Repeat("ab", 32) + " *" + january.FileName() + "\n" }, text: "must be " + strings.Repeat("ab", 32)},
-		{name: "damaged on the way", setup: func(s *server) { s.content = other }, text: fmt.Sprintf("is %x, but must be %x", sha256.Sum256(other), sha256.Sum256(file))},
+		{name: "wrong checksum", setup: func(s *server) { s.Sums = strings.Repeat("ab", 32) + " *" + january.FileName() + "\n" }, text: "must be " + strings.Repeat("ab", 32)},
+		{name: "damaged on the way", setup: func(s *server) { s.Content = other }, text: fmt.Sprintf("is %x, but must be %x", sha256.Sum256(other), sha256.Sum256(file))},
 		{name: "redirect to a file", faults: []fault{status(302, "Location: file:///etc/passwd")}, is: errRedirect, text: `"file" is not http or https`},
 		{name: "redirect to ftp", faults: []fault{status(302, "Location: ftp://example.org/x")}, is: errRedirect, text: `"ftp"`},
 		{name: "redirect with a password", faults: []fault{status(302, "Location: http://me:secret@127.0.0.1/x")}, is: errRedirect, text: "must not hold a user or password"},
@@ -258,7 +259,7 @@ func TestErrors(t *testing.T) {
 			if test.setup != nil {
 				test.setup(s)
 			}
-			cfg, events := s.config()
+			cfg, events := config(s)
 			mustFail(t, cfg, test.is, test.text)
 			for _, e := range events.all {
 				if e.Kind != Retrying && e.Kind != Rereading {
@@ -273,14 +274,14 @@ func TestErrors(t *testing.T) {
 func TestErrorTypes(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file, status(404))
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	_, err := Open(t.Context(), january, cfg)
 	if e := (*StatusError)(nil); !errors.As(err, &e) || e.Status != 404 || e.URL != s.URL+monthPath {
 		t.Errorf("status: %#v", e)
 	}
 
-	s = newServer(t, file, drop(10), change(func(s *server) { s.etag = `"new"` }))
-	cfg, _ = s.config()
+	s = newServer(t, file, drop(10), change(func(s *server) { s.ETag = `"new"` }))
+	cfg, _ = config(s)
 	_, _, err = fetch(t, cfg)
 	if e := (*ChangedError)(nil); !errors.As(err, &e) || *e != (ChangedError{s.URL + monthPath, "ETag", `"v1"`, `"new"`}) {
 		t.Errorf("changed: %#v", e)
@@ -288,8 +289,8 @@ func TestErrorTypes(t *testing.T) {
 
 	s = newServer(t, file)
 	want := strings.Repeat("0f", 32)
-	s.sums = strings.ToUpper(want) + "  ./" + january.FileName() + "\r\n"
-	cfg, _ = s.config()
+	s.Sums = strings.ToUpper(want) + "  ./" + january.FileName() + "\r\n"
+	cfg, _ = config(s)
 	got, _, err := fetch(t, cfg)
 	if e := (*ChecksumError)(nil); !errors.As(err, &e) ||
 		*e != (ChecksumError{s.URL + monthPath, want, fmt.Sprintf("%x", sha256.Sum256(file)), s.URL + "/standard/sha256sums.txt", ""}) {
@@ -300,7 +301,7 @@ func TestErrorTypes(t *testing.T) {
 	}
 
 	s = newServer(t, file, drop(10), raw(206, nil), raw(206, nil), raw(206, nil))
-	cfg, _ = s.config()
+	cfg, _ = config(s)
 	_, _, err = fetch(t, cfg)
 	if e := (*RangeError)(nil); !errors.As(err, &e) || e.Offset != 10 {
 		t.Errorf("range: %#v", e)
@@ -323,7 +324,7 @@ func TestRandomFaults(t *testing.T) {
 			case 4:
 				faults = append(faults, status([]int{429, 500, 503}[rng.IntN(3)], "Retry-After: 3"))
 			case 5:
-				faults = append(faults, unranged)
+				faults = append(faults, faultserver.Unranged)
 			case 6:
 				faults = append(faults, pieces(1+rng.IntN(9000), 1+at))
 			case 7:
@@ -332,7 +333,7 @@ func TestRandomFaults(t *testing.T) {
 			}
 		}
 		s := newServer(t, file, faults...)
-		cfg, _ := s.config()
+		cfg, _ := config(s)
 		cfg.Tries = 20
 		cfg.Jitter = rng.Float64
 		got, info, err := fetch(t, cfg)
@@ -358,12 +359,12 @@ func TestGamesComeOutEqual(t *testing.T) {
 				t.Fatalf("%d games, %v", len(want), err)
 			}
 			n := len(file)
-			s := newServer(t, file, drop(n/5), stall(n/5), status(429, "Retry-After: 9"), unranged, drop(n/5))
-			s.faults[3] = func(s *server, w http.ResponseWriter, r *http.Request) {
+			s := newServer(t, file, drop(n/5), stall(n/5), status(429, "Retry-After: 9"), faultserver.Unranged, drop(n/5))
+			s.Faults[3] = func(s *server, w http.ResponseWriter, r *http.Request) {
 				r.Header.Del("Range")
 				drop(n/2)(s, w, r)
 			}
-			cfg, events := s.config()
+			cfg, events := config(s)
 			stream, err := Open(t.Context(), january, cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -390,7 +391,7 @@ func TestCorruptBlock(t *testing.T) {
 	for i := range 40 {
 		file[len(file)*3/4+i] ^= 0x55
 	}
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	stream, err := Open(t.Context(), january, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -407,8 +408,8 @@ func TestCorruptBlock(t *testing.T) {
 // The error of the last read, the checksum's, gets through the decoder.
 func TestChecksumErrorGetsThroughTheDecoder(t *testing.T) {
 	s := newServer(t, gameFile())
-	s.sums = strings.Repeat("ab", 32) + "  " + january.FileName()
-	cfg, _ := s.config()
+	s.Sums = strings.Repeat("ab", 32) + "  " + january.FileName()
+	cfg, _ := config(s)
 	stream, err := Open(t.Context(), january, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -429,12 +430,12 @@ func TestCloseEarly(t *testing.T) {
 	left := make(chan struct{})
 	s := newServer(t, file, func(s *server, w http.ResponseWriter, r *http.Request) {
 		defer close(left)
-		w.Header().Set("Content-Length", fmt.Sprint(len(s.content)))
+		w.Header().Set("Content-Length", fmt.Sprint(len(s.Content)))
 		w.Write(file[:len(file)/2])
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	cfg, events := s.config()
+	cfg, events := config(s)
 	stream, err := Open(t.Context(), january, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -444,9 +445,7 @@ func TestCloseEarly(t *testing.T) {
 	}
 	waiting := make(chan error)
 	waits := make(chan struct{})
-	s.clock.mu.Lock()
-	s.clock.onArm = func() { close(waits) }
-	s.clock.mu.Unlock()
+	s.Clock.OnArm(func() { close(waits) })
 	go func() {
 		_, err := stream.Read(make([]byte, 100))
 		waiting <- err
@@ -468,7 +467,7 @@ func TestCloseEarly(t *testing.T) {
 	if got := events.kinds(); got != "" {
 		t.Errorf("events: %s", got)
 	}
-	if got := s.log(); len(got) != 1 {
+	if got := s.Log(); len(got) != 1 {
 		t.Errorf("requests: %q", got)
 	}
 }
@@ -481,14 +480,14 @@ func TestReaderHasEnough(t *testing.T) {
 		fault fault
 	}{
 		{"the server sends nothing", func(s *server, w http.ResponseWriter, r *http.Request) {
-			s.serve(&cutter{w, len(file) * 3 / 4, func() { <-r.Context().Done() }}, r)
+			s.Serve(faultserver.Cut(w, len(file)*3/4, func() { <-r.Context().Done() }), r)
 		}},
 		{"a wait", drop(len(file) * 3 / 4)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, file, test.fault)
-			s.clock.held = make(chan struct{}, 1)
-			cfg, _ := s.config()
+			s.Clock.Hold()
+			cfg, _ := config(s)
 			stream, err := Open(t.Context(), january, cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -528,7 +527,7 @@ func TestCloseLeavesNoConnection(t *testing.T) {
 			}
 		}
 		s.Start()
-		cfg, _ := s.config()
+		cfg, _ := config(s)
 		stream, err := Open(t.Context(), january, cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -566,25 +565,25 @@ func TestCancel(t *testing.T) {
 			if n == 0 {
 				wait()
 			}
-			s.serve(&cutter{w, n, wait}, r)
+			s.Serve(faultserver.Cut(w, n, wait), r)
 		}
 	}
 	t.Run("before", func(t *testing.T) {
 		s := newServer(t, file)
-		cfg, _ := s.config()
+		cfg, _ := config(s)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errEnough)
 		if _, err := Open(ctx, january, cfg); !errors.Is(err, errEnough) {
 			t.Error(err)
 		}
-		if got := s.log(); len(got) != 0 {
+		if got := s.Log(); len(got) != 0 {
 			t.Errorf("requests: %q", got)
 		}
 	})
 	t.Run("before the answer", func(t *testing.T) {
 		reached := make(chan struct{})
 		s := newServer(t, file, hang(0, reached))
-		cfg, events := s.config()
+		cfg, events := config(s)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		go func() {
 			<-reached
@@ -596,7 +595,7 @@ func TestCancel(t *testing.T) {
 	})
 	t.Run("in the answer", func(t *testing.T) {
 		s := newServer(t, file, hang(1000, make(chan struct{})))
-		cfg, events := s.config()
+		cfg, events := config(s)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		stream, err := Open(ctx, january, cfg)
 		if err != nil {
@@ -606,20 +605,18 @@ func TestCancel(t *testing.T) {
 		if _, err := io.ReadFull(stream, make([]byte, 1000)); err != nil {
 			t.Fatal(err)
 		}
-		s.clock.mu.Lock()
-		s.clock.onArm = func() { cancel(errEnough) }
-		s.clock.mu.Unlock()
+		s.Clock.OnArm(func() { cancel(errEnough) })
 		if _, err := stream.Read(make([]byte, 1)); !errors.Is(err, errEnough) || events.kinds() != "" {
 			t.Error(err, events.kinds())
 		}
 	})
 	t.Run("in a wait", func(t *testing.T) {
 		s := newServer(t, file, drop(100))
-		s.clock.held = make(chan struct{}, 1)
-		cfg, _ := s.config()
+		held := s.Clock.Hold()
+		cfg, _ := config(s)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		go func() {
-			<-s.clock.held
+			<-held
 			cancel(errEnough)
 		}()
 		if _, _, err := fetchWith(ctx, cfg); !errors.Is(err, errEnough) {
@@ -629,8 +626,8 @@ func TestCancel(t *testing.T) {
 	t.Run("in the checksum list", func(t *testing.T) {
 		reached := make(chan struct{})
 		s := newServer(t, file)
-		s.sumFault = []fault{hang(0, reached)}
-		cfg, events := s.config()
+		s.SumFaults = []fault{hang(0, reached)}
+		cfg, events := config(s)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		go func() {
 			<-reached
@@ -645,15 +642,15 @@ func TestCancel(t *testing.T) {
 	})
 	t.Run("close in a wait", func(t *testing.T) {
 		s := newServer(t, file, drop(100))
-		s.clock.held = make(chan struct{}, 1)
-		cfg, _ := s.config()
+		held := s.Clock.Hold()
+		cfg, _ := config(s)
 		stream, err := Open(t.Context(), january, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		closed := make(chan error)
 		go func() {
-			<-s.clock.held
+			<-held
 			closed <- stream.Close()
 		}()
 		if _, err := io.ReadAll(stream); !errors.Is(err, ErrClosed) {
@@ -682,11 +679,11 @@ func TestRedirects(t *testing.T) {
 		http.Redirect(w, r, s.URL+r.URL.Path, http.StatusFound)
 	}))
 	defer front.Close()
-	s.faults = []fault{drop(1000)}
-	cfg, _ := s.config()
+	s.Faults = []fault{drop(1000)}
+	cfg, _ := config(s)
 	cfg.BaseURL = front.URL
 	mustFetch(t, cfg, file)
-	if got := s.log(); len(got) != 3 || got[1] != `month bytes=1000- if "v1"` {
+	if got := s.Log(); len(got) != 3 || got[1] != `month bytes=1000- if "v1"` {
 		t.Errorf("requests: %q", got)
 	}
 
@@ -707,7 +704,7 @@ func TestTLS(t *testing.T) {
 	secure.EnableHTTP2 = true
 	secure.StartTLS()
 	defer secure.Close()
-	cfg, events := s.config()
+	cfg, events := config(s)
 	cfg.BaseURL = secure.URL
 	cfg.Transport = secure.Client().Transport
 	mustFetch(t, cfg, file)
@@ -725,7 +722,7 @@ func TestTLS(t *testing.T) {
 
 func TestServerThatIsNotThere(t *testing.T) {
 	s := newServer(t, nil)
-	cfg, events := s.config()
+	cfg, events := config(s)
 	s.Close()
 	mustFail(t, cfg, nil, "refused")
 	if got := events.kinds(); got != "retrying*3" {
@@ -754,7 +751,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestBodyShorterThanAnnounced(t *testing.T) {
 	file := gameFile()
 	s := newServer(t, file)
-	cfg, _ := s.config()
+	cfg, _ := config(s)
 	cfg.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, ContentLength: int64(len(file))}
 		resp.Body = io.NopCloser(bytes.NewReader(file[:100]))
