@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -154,9 +155,308 @@ func TestFilterDuplicates(t *testing.T) {
 }
 
 func TestFilterValidate(t *testing.T) {
-	for _, f := range []Filter{{MaxElo: -1}, {MinElo: -1}, {MinPlies: -1}, {MaxElo: 1000, MinElo: 1001}} {
+	for _, f := range []Filter{
+		{MaxElo: -1}, {MinElo: -1}, {MinPlies: -1}, {MaxElo: 1000, MinElo: 1001},
+		{RatingBand: Band{1000, 900}}, {RatingBand: Band{0, 900}}, {RatingBand: Band{900, 10000}}, {RatingBand: Band{-1, -1}},
+		{RatingBand: Band{1000, 1100}, MaxElo: 999}, {RatingBand: Band{1000, 1100}, MinElo: 1101},
+		{Speeds: []Speed{"fast"}}, {Speeds: []Speed{Blitz, ""}}, {Speeds: []Speed{"Blitz"}},
+		{Terminations: []string{"normal", " "}}, {Results: []string{"*"}}, {Results: []string{"1-0", "white"}},
+		{Since: "June"}, {Until: "2018.13"}, {Since: "2018.06.32"}, {Since: "18.06"}, {Until: "????.06"}, {Since: "2018.06.01.01"}, {Since: "2018..01"},
+		{Since: "2018.07", Until: "2018.06"}, {Since: "2018.06.02", Until: "2018.06.01"}, {Player: "  "},
+	} {
 		if _, err := ReadPGN(t.Context(), reader(t, ""), f, nil); err == nil {
 			t.Errorf("%+v is accepted", f)
+		}
+	}
+}
+
+// The header of a game as Lichess's months have it, for every rule about tags.
+func lichess(change ...string) string {
+	tags := []string{
+		"Event Rated Blitz tournament https://lichess.org/tournament/yc1WW2Ox", "Site https://lichess.org/PpwPOZMq", "Date 2017.04.01", "Round -",
+		"White Abbot", "Black Costello", "Result 0-1", "UTCDate 2017.04.01", "UTCTime 11:32:01", "WhiteElo 2100", "BlackElo 2000",
+		"WhiteRatingDiff -4", "BlackRatingDiff +1", "WhiteTitle FM", "ECO B30", "Opening Sicilian Defense: Old Sicilian", "TimeControl 300+0", "Termination Time forfeit",
+	}
+	for _, c := range change {
+		name, _, _ := strings.Cut(c, " ")
+		tags = slices.DeleteFunc(tags, func(t string) bool { return strings.HasPrefix(t, name+" ") })
+		if c != name {
+			tags = append(tags, c)
+		}
+	}
+	var b strings.Builder
+	for _, tag := range tags {
+		name, value, _ := strings.Cut(tag, " ")
+		fmt.Fprintf(&b, "[%s %q]\n", name, value)
+	}
+	return b.String() + "\n1. e4 { [%eval 0.17] [%clk 0:05:00] } 1... c5 { [%eval 0.19] [%clk 0:05:00] } 2. Nf3 0-1\n\n"
+}
+
+func TestTagRules(t *testing.T) {
+	band := Filter{RatingBand: Band{2000, 2100}}
+	blitz := Filter{Speeds: []Speed{Rapid, Blitz}}
+	rated := Filter{RatedOnly: true}
+	humans := Filter{NoBots: true}
+	forfeit := Filter{Terminations: []string{"normal", "time-forfeit"}}
+	june := Filter{Since: "2018.06", Until: "2018.06"}
+	abbot := Filter{Player: "ABBOT"}
+	lost := Filter{Results: []string{"0-1", "1/2-1/2"}}
+	for name, test := range map[string]struct {
+		f    Filter
+		pgn  string
+		rule string // "": kept
+		why  string // part of the example
+	}{
+		"everything": {Filter{}, lichess(), "", ""},
+
+		"in the band":        {band, lichess(), "", ""},
+		"white above":        {band, lichess("WhiteElo 2101"), RuleRatingBand, "2101 and 2000"},
+		"black below":        {band, lichess("BlackElo 1999"), RuleRatingBand, "2100 and 1999"},
+		"band, no rating":    {band, lichess("BlackElo"), RuleNoRating, `""`},
+		"cap before band":    {Filter{MaxElo: 2050, RatingBand: Band{1900, 2100}}, lichess(), RuleMaxElo, ""},
+		"band before speed":  {Filter{Speeds: []Speed{Bullet}, RatingBand: Band{1900, 2000}}, lichess(), RuleRatingBand, ""},
+		"one speed of two":   {blitz, lichess(), "", ""},
+		"other speed":        {blitz, lichess("TimeControl 60+0"), RuleSpeed, "bullet"},
+		"correspondence":     {blitz, lichess("TimeControl -"), RuleSpeed, "correspondence"},
+		"kept for its speed": {Filter{Speeds: []Speed{Correspondence}}, lichess("TimeControl -"), "", ""},
+		"unknown speed":      {blitz, lichess("TimeControl ?"), RuleSpeed, "unknown"},
+		"no time control":    {blitz, lichess("TimeControl"), RuleSpeed, "unknown"},
+
+		"rated tournament": {rated, lichess(), "", ""},
+		"rated game":       {rated, lichess("Event Rated Blitz game"), "", ""},
+		"lower case":       {rated, lichess("Event rated blitz game"), "", ""},
+		"swiss":            {rated, lichess("Event Rated Rapid swiss https://lichess.org/swiss/abcdefgh"), "", ""},
+		"casual":           {rated, lichess("Event Casual Blitz game"), RuleCasual, "Casual Blitz game"},
+		"FICS, unrated":    {rated, lichess("Event FICS unrated blitz game"), RuleCasual, ""},
+		"FICS, rated":      {rated, lichess("Event FICS rated blitz game"), "", ""},
+		"not said":         {rated, lichess("Event Hourly Blitz Arena"), RuleCasual, ""},
+		"inside a word":    {rated, lichess("Event Celebrated games"), RuleCasual, ""},
+		"no event":         {rated, lichess("Event"), RuleCasual, ""},
+
+		"humans":          {humans, lichess(), "", ""},
+		"white is a bot":  {humans, lichess("WhiteTitle BOT"), RuleBot, `WhiteTitle "BOT"`},
+		"black is a bot":  {humans, lichess("BlackTitle BOT"), RuleBot, `BlackTitle "BOT"`},
+		"a program":       {humans, lichess("BlackType program"), RuleBot, "BlackType"},
+		"the computer":    {humans, lichess("Black lichess AI level 3"), RuleBot, "level 3"},
+		"a name with bot": {humans, lichess("White Abbot"), "", ""},
+
+		"termination":       {forfeit, lichess(), "", ""},
+		"other case":        {forfeit, lichess("Termination Normal"), "", ""},
+		"underscores":       {Filter{Terminations: []string{"Rules_Infraction"}}, lichess("Termination Rules infraction"), "", ""},
+		"other termination": {forfeit, lichess("Termination Abandoned"), RuleTermination, "Abandoned"},
+		"part of another":   {forfeit, lichess("Termination Normally"), RuleTermination, ""},
+		"no termination":    {forfeit, lichess("Termination"), RuleTermination, ""},
+
+		"in June":              {june, lichess("UTCDate 2018.06.30"), "", ""},
+		"the first of June":    {june, lichess("UTCDate 2018.06.01"), "", ""},
+		"in May":               {june, lichess("UTCDate 2018.05.31"), RuleDate, "2018.05.31"},
+		"in July":              {june, lichess("UTCDate 2018.07.01"), RuleDate, "2018.07.01"},
+		"UTC counts":           {june, lichess("UTCDate 2018.06.30", "Date 2018.07.01"), "", ""},
+		"only a date":          {june, lichess("UTCDate", "Date 2018-06-12"), "", ""},
+		"unknown UTC":          {june, lichess("UTCDate ????.??.??", "Date 2018.06.12"), "", ""},
+		"some day of June":     {june, lichess("UTCDate 2018.06.??"), "", ""},
+		"some month":           {june, lichess("UTCDate 2018.??.??"), RuleDate, "2018.??.??"},
+		"certainly since":      {Filter{Since: "2018"}, lichess("UTCDate 2018.??.??"), "", ""},
+		"no date":              {june, lichess("UTCDate", "Date"), RuleDate, `""`},
+		"no date, no rule":     {Filter{}, lichess("UTCDate", "Date"), "", ""},
+		"until a day":          {Filter{Until: "2017-04-01"}, lichess(), "", ""},
+		"until the day before": {Filter{Until: "2017-03-31"}, lichess(), RuleDate, ""},
+		"since the next day":   {Filter{Since: "2017.04.02"}, lichess(), RuleDate, ""},
+		"no such date":         {june, lichess("UTCDate 2018.06.99"), RuleDate, ""},
+
+		"plays White":      {abbot, lichess(), "", ""},
+		"plays Black":      {abbot, lichess("White Costello", "Black abbot"), "", ""},
+		"does not play":    {abbot, lichess("White Abbott"), RulePlayer, `"Abbott" and "Costello"`},
+		"name with quotes": {Filter{Player: `the "one"`}, lichess(`Black the "One"`), "", ""},
+
+		"result":                 {lost, lichess(), "", ""},
+		"other result":           {lost, lichess("Result 1-0"), RuleOtherResult, "1-0"},
+		"result in the movetext": {lost, lichess("Result *"), "", ""},
+		"movetext, other":        {Filter{Results: []string{"1-0"}}, lichess("Result"), RuleOtherResult, "0-1"},
+		"unfinished":             {Filter{Results: []string{"1-0"}}, record("1. e4 *", "Result *"), RuleResult, ""},
+
+		"all of them": {Filter{MaxElo: 2100, MinElo: 2000, RatingBand: Band{2000, 2100}, Speeds: []Speed{Blitz}, RatedOnly: true, NoBots: true, Terminations: []string{"time forfeit"},
+			Since: "2017", Until: "2017.04", Player: "costello", Results: []string{"0-1"}, MinPlies: 3, DropDuplicates: true}, lichess(), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// After a game that is neither kept nor dropped.
+			c, report, err := ReadCorpus(t.Context(), reader(t, record("1. e5 *")+test.pgn), test.f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range report.Dropped {
+				switch {
+				case d.Rule != test.rule && d.Count > 0 && !slices.ContainsFunc(d.Examples, func(e Example) bool { return e.Game == 1 }):
+					t.Errorf("dropped by %s: %+v", d.Rule, d.Examples)
+				case d.Rule == test.rule:
+					last := d.Examples[len(d.Examples)-1]
+					if d.Meaning == "" || last.Game != 2 || !strings.Contains(last.Why, test.why) || last.Why == "" {
+						t.Errorf("%+v, want an example with %q", d, test.why)
+					}
+				}
+			}
+			if c.Len() != 1 && test.rule == "" || c.Len() != 0 && test.rule != "" {
+				t.Errorf("%d games kept\n%s", c.Len(), report.Verbose())
+			}
+			if err := test.f.Validate(); err != nil {
+				t.Error(err)
+			}
+			// A filter comes back from a corpus's provenance as it was.
+			var back Filter
+			if b, err := json.Marshal(test.f); err != nil || json.Unmarshal(b, &back) != nil || !reflect.DeepEqual(back, test.f) {
+				t.Errorf("%v: %s is %+v, want %+v", err, b, back, test.f)
+			}
+		})
+	}
+}
+
+// A filter as older versions stored it is still the same, and one without limits
+// takes no room.
+func TestFilterJSON(t *testing.T) {
+	for f, want := range map[*Filter]string{
+		{}: `{}`,
+		{MaxElo: 1500, MinElo: 1, MinPlies: 2, DropDuplicates: true}: `{"max_elo":1500,"min_elo":1,"min_plies":2,"drop_duplicates":true}`,
+		{RatingBand: Band{800, 1000}, Speeds: []Speed{Blitz}}:        `{"rating_band":{"min":800,"max":1000},"speeds":["blitz"]}`,
+	} {
+		if got, err := json.Marshal(f); err != nil || string(got) != want {
+			t.Errorf("%s %v, want %s", got, err, want)
+		}
+	}
+}
+
+// Rules about tags cost no memory, whether they drop or not.
+func TestTagRulesDoNotAllocate(t *testing.T) {
+	f := Filter{MaxElo: 2500, MinElo: 1000, RatingBand: Band{1000, 2500}, Speeds: []Speed{Rapid, Blitz}, RatedOnly: true, NoBots: true,
+		Terminations: []string{"normal", "time forfeit"}, Since: "2015", Until: "2019.06", Player: "Costello", Results: []string{"0-1"}}
+	long := strings.Repeat("x", 300)
+	text := lichess() + lichess("TimeControl 1+0") + lichess("Event "+long) + lichess("BlackTitle BOT") + lichess("Termination "+long) +
+		lichess("UTCDate "+long) + lichess("Black "+long) + lichess("Result 1-0") + lichess("WhiteElo 999") + lichess("TimeControl "+long)
+	rules := f.rules()
+	dropped := map[string]int{}
+	r := reader(t, text)
+	r.Filter(func(h *pgn.Header) bool {
+		for i := range rules {
+			if rules[i].header == nil {
+				continue
+			}
+			drop := false
+			if n := testing.AllocsPerRun(20, func() { drop = rules[i].header(h) }); n > 0 {
+				t.Errorf("game %d: rule %s allocates %v times", h.Number, rules[i].name, n)
+			}
+			if drop {
+				dropped[rules[i].name]++
+			}
+		}
+		return false
+	})
+	for r.Scan() {
+	}
+	for _, rule := range []string{RuleMinElo, RuleRatingBand, RuleSpeed, RuleCasual, RuleBot, RuleTermination, RuleDate, RulePlayer, RuleOtherResult} {
+		if dropped[rule] == 0 {
+			t.Errorf("no game here is for the rule %s", rule)
+		}
+	}
+}
+
+func TestParseBand(t *testing.T) {
+	if b, err := ParseBand("800-1000"); err != nil || b != (Band{800, 1000}) || b.String() != "800-1000" {
+		t.Errorf("%v %v", b, err)
+	}
+	for _, s := range []string{"", "800", "-800", "800-", "1000-800", "0-800", "800-10000", "a-b", "800-900-1000", "800–1000"} {
+		if b, err := ParseBand(s); err == nil || !strings.Contains(err.Error(), "800-1000") {
+			t.Errorf("%q: %v %v", s, b, err)
+		}
+	}
+}
+
+func TestParseSpeed(t *testing.T) {
+	for _, s := range Speeds() {
+		if got, err := ParseSpeed(strings.ToUpper(string(s))); err != nil || got != s {
+			t.Errorf("%v %v", got, err)
+		}
+	}
+	for _, s := range []string{"", "fast", "blitz,rapid"} {
+		if got, err := ParseSpeed(s); err == nil {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+func TestSpeedOf(t *testing.T) {
+	for control, want := range map[string]Speed{
+		// The borders of Lichess's rule.
+		"29+0": UltraBullet, "30+0": Bullet, "15+0": UltraBullet, "0+1": Bullet, "179+0": Bullet, "60+3": Blitz, "60+2": Bullet, "180+0": Blitz, "479+0": Blitz,
+		"480+0": Rapid, "300+5": Rapid, "300+4": Blitz, "1499": Rapid, "1500+0": Classical, "900+15": Classical, "21599+0": Classical, "21600+0": Correspondence,
+		"10800+180": Classical, "-": Correspondence, "0+0": UltraBullet, "600": Rapid,
+		// Periods.
+		"1/86400": Correspondence, "1/259200": Correspondence, "40/7200": Classical, "40/7200:3600": Classical, "20/100:100": Blitz, "60/300": Blitz,
+		"20/60:20/60:900": Bullet, "40/5400+30:1800+30": Classical, "20/30+10:30+10": Blitz, "80/100": Bullet,
+		// Unknown.
+		"": "", "?": "", "*180": "", "5 min": "", "300+": "", "+5": "", "300+5 ": "", "40/": "", "0/300": "", "300:300": "", "/300": "", "300+5+5": "",
+		"12345678901": "", "999999999": Correspondence, "300+5:": "", strings.Repeat("1/1:", 30) + "1": "",
+	} {
+		if got := SpeedOf(control); got != want {
+			t.Errorf("%q is %q, want %q", control, got, want)
+		}
+	}
+	if s := SpeedOf("999999999+999999999"); s != Correspondence {
+		t.Errorf("the longest is %q", s)
+	}
+}
+
+// The filter keeps as many real games as a count of the tags with grep and a few
+// lines of Python, and the speed of a time control is the one that Lichess wrote
+// into Event (but for 15+0, which in tournaments up to 2019 it called bullet).
+func TestRealTags(t *testing.T) {
+	dir := realData(t)
+	filters := []Filter{
+		{RatingBand: Band{800, 1000}}, {Speeds: []Speed{Blitz, Rapid}}, {RatedOnly: true}, {Terminations: []string{"time-forfeit"}},
+		{Since: "2018.06", Until: "2019-02-15"}, {Results: []string{"1/2-1/2"}},
+		{MaxElo: 1800, Speeds: []Speed{Blitz, Rapid}, Terminations: []string{"normal"}, Results: []string{"1-0", "0-1"}, RatedOnly: true, NoBots: true},
+	}
+	for file, want := range map[string][]int{
+		"chesscom_misc":                {314, 3698, 0, 0, 0, 182, 0},
+		"lichess_2018-06_rating_bands": {9300, 0, 23167, 0, 0, 1020, 0},
+		"lichess_db_excerpts":          {11, 2039, 2786, 781, 0, 88, 1192},
+		"lichess_kaggle_20k":           {21, 12440, 14310, 1172, 0, 623, 7292},
+		"lichess_one_player_37k":       {0, 6720, 33198, 15672, 2279, 1539, 1304},
+		"lichess_players_misc":         {7, 4248, 5830, 1585, 0, 328, 1848},
+		"lichess_titled":               {0, 722, 9853, 1480, 492, 790, 0},
+	} {
+		path := filepath.Join(dir, "lichess", file+".pgn.zst")
+		for i, f := range filters {
+			r, err := pgn.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := ReadPGN(t.Context(), r, f, func(*Game) error { return nil })
+			if err != nil || report.Kept != want[i] || report.Errors != 0 {
+				t.Errorf("%s: %+v keeps %d games, want %d (%v)", file, f, report.Kept, want[i], err)
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := pgn.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Filter(func(h *pgn.Header) bool {
+			words := strings.Fields(h.Tag("Event"))
+			if len(words) < 3 || words[0] != "Rated" || words[1] == "game" || h.Tag("TimeControl") == "" {
+				return false
+			}
+			got := SpeedOf(h.Tag("TimeControl"))
+			want := Speed(strings.ToLower(words[1]))
+			if got != want && !(h.Tag("TimeControl") == "15+0" && want == Bullet && words[2] == "tournament" && h.Tag("UTCDate") < "2020") {
+				t.Errorf("%s: game %d: %s is %q, Event says %q", file, h.Number, h.Tag("TimeControl"), got, words[1])
+			}
+			return false
+		})
+		for r.Scan() {
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

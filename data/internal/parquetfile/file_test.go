@@ -500,7 +500,7 @@ func TestChecksum(t *testing.T) {
 	}
 	b[r.at-4] ^= 16 // the page was read up to there
 	for _, ignore := range []bool{false, true} {
-		r.ignoreChecksums = ignore
+		r.IgnoreChecksums(ignore)
 		if err := r.Column(0, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -525,7 +525,7 @@ func readAll(t *testing.T, b []byte) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	r.ignoreChecksums = true
+	r.IgnoreChecksums(true)
 	entries := 0
 	for group := range f.Groups() {
 		for column, c := range f.Columns() {

@@ -128,9 +128,8 @@ func (t *thrift) ints(fields map[int16]*int32, other func(id int16, typ byte)) {
 
 // Reader reads the pages of columns, one column at a time.
 type Reader struct {
-	f    *File
-	zstd *zstd.Decoder
-	// ignoreChecksums lets tests get damaged pages as far as the decoder.
+	f               *File
+	zstd            *zstd.Decoder
 	ignoreChecksums bool
 
 	column Column
@@ -157,6 +156,10 @@ func (f *File) NewReader() (*Reader, error) {
 	}
 	return &Reader{f: f, zstd: d}, nil
 }
+
+// IgnoreChecksums lets damaged pages get as far as the decoder, which is what a
+// fuzzer wants.
+func (r *Reader) IgnoreChecksums(ignore bool) { r.ignoreChecksums = ignore }
 
 // Close frees the decoder.
 func (r *Reader) Close() { r.zstd.Close() }
