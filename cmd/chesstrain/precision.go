@@ -16,7 +16,7 @@ import (
 var precisions = []string{"auto", model.PrecisionBF16, model.PrecisionF32}
 
 // resolvePrecision checks a value of --precision against what this CPU has and
-// replaces auto by what it is fastest at. That is measured,
+// replaces auto by what it is fastest at. Without AMX that is measured,
 // because CPUs that have the same instructions differ: VDPBF16PS does twice the
 // work of a float32 FMA on some and half of it on others.
 func resolvePrecision(name string) (string, error) {
@@ -36,6 +36,8 @@ func resolvePrecision(name string) (string, error) {
 		return name, nil
 	case !has:
 		return model.PrecisionF32, nil
+	case impl.BF16Fast():
+		return model.PrecisionBF16, nil
 	}
 	const during = 10 * time.Millisecond
 	if blas.Peak(impl.Level(), blas.BF16, 1, during) > 1.2*blas.Peak(impl.Level(), blas.F32, 1, during) {
