@@ -539,7 +539,7 @@ func TestFileSource(t *testing.T) {
 	}
 	got, err := FileSource(path)
 	// The example of FIPS 180-2.
-	want := Source{"games.pgn", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+	want := Source{Name: "games.pgn", Size: 3, SHA256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
 	if err != nil || got != want {
 		t.Errorf("%+v %v", got, err)
 	}

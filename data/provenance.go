@@ -14,14 +14,22 @@ type Provenance struct {
 	Program string       `json:"program,omitempty"` // version of the program that read the sources
 	Sources []Source     `json:"sources,omitempty"`
 	Filter  Filter       `json:"filter"`
+	Limit   int          `json:"limit,omitempty"` // reading ended when so many games were kept; 0: no limit
 	Report  FilterReport `json:"report"`
 }
 
-// Source is a file that games were read from.
+// Source is a file or stream that games were read from.
 type Source struct {
-	Name   string `json:"name"`   // without its directory
-	Size   int64  `json:"size"`   // bytes, as stored: compressed
-	SHA256 string `json:"sha256"` // of those bytes, hexadecimal
+	Name   string `json:"name"`             // without its directory
+	URL    string `json:"url,omitempty"`    // where it was fetched from
+	Size   int64  `json:"size"`             // bytes, as stored: compressed; 0 when it is not known
+	SHA256 string `json:"sha256,omitempty"` // of those bytes, hexadecimal; "" when they were not read to the end
+	// Verified says that the server lists this SHA-256 for the file.
+	Verified bool `json:"verified,omitempty"`
+	// Read is how many bytes were read of a source that was not read to its end,
+	// because enough games were found or because it is cut off. The games may come
+	// from less: reading is ahead of them.
+	Read int64 `json:"read,omitempty"`
 }
 
 // FileSource describes a file, which it reads to its end.

@@ -167,9 +167,9 @@ func TestErrors(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"", cli.ExitUsage, []string{"--pgn is missing", "hint: try the simulated games", "hint: real games"}},
+		{"", cli.ExitUsage, []string{"--pgn and --lichess are missing", "hint: try the simulated games", "hint: real games"}},
 		{"--max-elp 1000", cli.ExitUsage, []string{"unknown flag --max-elp", "did you mean --max-elo?"}},
-		{"a.pgn", cli.ExitUsage, []string{"unknown command", "--pgn a.pgn", "train, bench"}},
+		{"a.pgn", cli.ExitUsage, []string{"unknown command", "--pgn a.pgn", "train, prepare"}},
 		{"bensh", cli.ExitUsage, []string{"unknown command \"bensh\"", "did you mean chesstrain bench?"}},
 		{"help bensh", cli.ExitUsage, []string{"did you mean chesstrain bench?"}},
 		{"--steps 5 a.pgn", cli.ExitUsage, []string{"unexpected argument", "--pgn a.pgn"}},

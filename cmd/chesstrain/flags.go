@@ -20,8 +20,10 @@ const program = "chesstrain"
 
 const helpText = `Train a model to imitate chess players under a rating cap.
 
-usage: chesstrain --max-elo 1000 --pgn FILE... [flags]
+usage: chesstrain --max-elo 1000 --pgn FILE... | --lichess MONTHS [flags]
+       chesstrain --corpus FILE [flags]
        chesstrain --resume [--out DIR]
+       chesstrain prepare [flags]         make a corpus file, to train on it many times
        chesstrain bench [flags]           measure what this machine can do
 
 chesstrain COMMAND --help tells about the other commands.
@@ -31,7 +33,9 @@ learns to predict their moves; the checkpoint is what arena plays.
 
 examples:
   chesstrain --max-elo 1500 --pgn examples/simulated.pgn.zst --steps 300
-  chesstrain --max-elo 1000 --pgn 'lichess/*.pgn.zst' --time 20m
+  chesstrain --max-elo 1000 --pgn 'lichess/*.pgn.zst' --speed blitz,rapid --no-bots --time 20m
+  chesstrain --max-elo 1000 --lichess 2023-01 --games 500000 --time 2h
+  chesstrain --corpus games.parquet --split player --time 1h
   zstdcat lichess_db_standard_rated_2023-01.pgn.zst | chesstrain --max-elo 1300 --pgn - --preset small --steps 20000
   chesstrain --max-elo 1000 --pgn games.pgn --tokenizer char --preset paper --packing blocks --steps 100000
   chesstrain --resume                     continue the newest run below runs/
@@ -41,8 +45,13 @@ flags:
 `
 
 const helpTail = `
+The games of --lichess are read from the net while they are needed and not kept,
+unless --keep names a directory; a lost connection is taken up again, and a month
+that was read to its end is compared with its checksum. A source that is cut off or
+damaged is an error.
+
 A run is a directory: run.json (settings), corpus.parquet (the games that were
-kept), metrics.jsonl, checkpoint-NNNNNNNN/ (Hugging Face GPT-2 layout) and
+kept; of --corpus a hard link, or a copy on another file system), metrics.jsonl, checkpoint-NNNNNNNN/ (Hugging Face GPT-2 layout) and
 evaluation.json. --resume repeats the settings of the run; with --steps the
 result is the same bit for bit as without the interruption.
 
@@ -52,13 +61,14 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (resumable)
 // settings define a run: the same settings and files give the same weights.
 // They are stored in run.json.
 type settings struct {
-	Program string   `json:"program"` // version that began the run
-	PGN     []string `json:"pgn"`
+	Program string `json:"program"` // version that began the run
+	origin
+	// Corpus is the corpus file that the games come from instead, and CorpusID its
+	// fingerprint.
+	Corpus   string `json:"corpus,omitempty"`
+	CorpusID string `json:"corpus_id,omitempty"`
 
-	MaxElo             int     `json:"max_elo,omitempty"`
-	MinElo             int     `json:"min_elo,omitempty"`
-	MinPlies           int     `json:"min_plies,omitempty"`
-	KeepDuplicates     bool    `json:"keep_duplicates,omitempty"`
+	Split              string  `json:"split,omitempty"` // "" in runs from before there was a choice: game
 	ValidationFraction float64 `json:"validation_fraction"`
 
 	Tokenizer    string `json:"tokenizer"`
@@ -87,6 +97,12 @@ func (d *duration) UnmarshalText(b []byte) error {
 	*d = duration(v)
 	return err
 }
+
+// The values of --split.
+const (
+	splitGame   = "game"
+	splitPlayer = "player"
+)
 
 // options are the flags that change how a run is carried out, not what comes
 // out of it.
@@ -127,12 +143,10 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	var o options
 	fs := flagSet(program)
 
-	fs.StringArrayVar(&s.PGN, "pgn", nil, "games to learn from: a file, a 'glob' or - for standard input; plain, .zst, .gz or .bz2; may be repeated")
-	fs.IntVar(&s.MaxElo, "max-elo", 0, "keep games in which BOTH players are rated at most this; 0 keeps all")
-	fs.IntVar(&s.MinElo, "min-elo", 0, "keep games in which both players are rated at least this")
-	fs.IntVar(&s.MinPlies, "min-plies", 2, "keep games of at least this many half-moves")
-	fs.BoolVar(&s.KeepDuplicates, "keep-duplicates", false, "keep games whose moves, ratings and result occurred before")
-	fs.Float64Var(&s.ValidationFraction, "validation", 0.05, "share of the games held out, chosen by a hash of their moves")
+	s.addFlags(fs)
+	fs.StringVar(&s.Corpus, "corpus", "", "train on this file, made by chesstrain prepare, instead of reading games; it goes with no source and no filter")
+	fs.StringVar(&s.Split, "split", splitGame, "game: hold out games by a hash of their moves; player: hold out players by a hash of their names, with games between both sides left out")
+	fs.Float64Var(&s.ValidationFraction, "validation", 0.05, "share of the games, or of the players, held out")
 
 	fs.StringVar(&s.Preset, "preset", "tiny", "model size and its training defaults: tiny (1 M parameters), small (7 M), paper (16 layers, 8 heads, width 512)")
 	fs.StringVar(&s.Tokenizer, "tokenizer", "move", "move (one token a move) or char (the paper's 32 characters)")
@@ -181,13 +195,14 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 		fmt.Fprintf(stdout, "%s %s\n", program, cli.Version())
 		return s, o, fs, pflag.ErrHelp
 	}
-	// A shell expands an unquoted glob into several words: the rest of the
-	// words are files too.
-	if len(s.PGN) > 0 {
-		s.PGN = append(s.PGN, fs.Args()...)
-	} else if fs.NArg() > 0 {
-		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
-		return s, o, fs, cli.WithHint(err, "games are given as --pgn "+fs.Arg(0))
+	if err := s.addArgs(fs.Args()); err != nil {
+		return s, o, fs, err
+	}
+	if s.Corpus != "" {
+		if given := given(fs, originFlags...); len(given) > 0 {
+			return s, o, fs, cli.WithHint(cli.Usagef("--corpus trains on all games of the file: %s cannot be used with it", strings.Join(given, ", ")),
+				"choose games when the corpus is made: "+program+" prepare --help")
+		}
 	}
 	s.Time = duration(*minutes)
 	if o.threads < 0 || o.threads > 4096 {
@@ -204,10 +219,16 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 
 // complete fills the settings that were left to the preset and checks all.
 func (s *settings) complete() error {
-	if len(s.PGN) == 0 {
-		return cli.WithHint(cli.Usagef("no games to learn from: --pgn is missing"),
-			"try the simulated games that come with the program: chesstrain --max-elo 1500 --pgn examples/simulated.pgn.zst --steps 300",
-			"real games: https://database.lichess.org has every rated game by month; chesstrain --max-elo 1000 --pgn lichess_db_standard_rated_2013-01.pgn.zst")
+	if s.Corpus == "" {
+		if s.empty() {
+			return noSource(program)
+		}
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
+	if err := cli.OneOf("split", s.Split, splitGame, splitPlayer); err != nil {
+		return err
 	}
 	if err := cli.OneOf("preset", s.Preset, presetNames...); err != nil {
 		return err
@@ -286,18 +307,14 @@ func (s *settings) complete() error {
 		return cli.Usagef("--rows and --accumulate must be at least 1")
 	case float64(t.Rows)*float64(m.Context) > 1<<24:
 		return cli.Usagef("--rows %d x --context %d is over 16 million tokens a batch", t.Rows, m.Context)
-	case s.MaxElo < 0 || s.MinElo < 0 || s.MaxElo > 10000:
-		return cli.Usagef("ratings must be between 0 and 10000")
-	case s.MaxElo > 0 && s.MinElo > s.MaxElo:
-		return cli.Usagef("--min-elo %d is above --max-elo %d: no game can be kept", s.MinElo, s.MaxElo)
 	case !(s.ValidationFraction > 0 && s.ValidationFraction < 1):
 		return cli.Usagef("--validation %v: must be between 0 and 1, both excluded", s.ValidationFraction)
 	case !(t.LearningRate > 0) || math.IsInf(t.LearningRate, 0):
 		return cli.Usagef("--learning-rate %v: must be positive", t.LearningRate)
 	case t.WeightDecay < 0 || t.ClipNorm < 0:
 		return cli.Usagef("--weight-decay and --clip must not be negative")
-	case s.EvalEvery < 0 || s.EvalTokens < 0 || s.EvalPositions < 0 || s.CheckpointKeep < 0 || s.MinPlies < 0:
-		return cli.Usagef("--eval-every, --eval-tokens, --eval-positions, --keep-checkpoints and --min-plies must not be negative")
+	case s.EvalEvery < 0 || s.EvalTokens < 0 || s.EvalPositions < 0 || s.CheckpointKeep < 0:
+		return cli.Usagef("--eval-every, --eval-tokens, --eval-positions and --keep-checkpoints must not be negative")
 	}
 	if err := t.Validate(); err != nil {
 		return cli.Usagef("%w", err)
@@ -326,16 +343,15 @@ func (s *settings) newTokenizer() data.Tokenizer {
 	return data.NewMoveTokenizer()
 }
 
-func (s *settings) filter() data.Filter {
-	return data.Filter{MaxElo: s.MaxElo, MinElo: s.MinElo, MinPlies: s.MinPlies, DropDuplicates: !s.KeepDuplicates}
-}
-
 // name makes a run's name from what sets it apart.
 func (s *settings) name() string {
 	var parts []string
-	if s.MaxElo > 0 {
+	switch {
+	case s.MaxElo > 0:
 		parts = append(parts, fmt.Sprintf("max%d", s.MaxElo))
-	} else {
+	case s.RatingBand != (data.Band{}):
+		parts = append(parts, fmt.Sprintf("band%v", s.RatingBand))
+	default:
 		parts = append(parts, "all")
 	}
 	parts = append(parts, s.Tokenizer, s.Preset)

@@ -24,6 +24,7 @@ var subcommands = []struct {
 	run  subcommand
 }{
 	{"train", train},
+	{"prepare", prepare},
 	{"bench", bench},
 }
 

@@ -2,79 +2,356 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"transcend/data"
+	"transcend/data/lichess"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
 
-// readPGN filters the games into a corpus, showing how far it is.
-func (t *trainRun) readPGN(ctx context.Context) (*data.Corpus, data.FilterReport, error) {
-	var report data.FilterReport
-	r, err := pgn.OpenWith(interruptible(ctx, t.stdin), t.PGN...)
+// gathered is what gather found.
+type gathered struct {
+	report  data.FilterReport
+	sources []data.Source
+	warning error // what the last source was cut off by, if that was accepted
+}
+
+// gather reads the games of all sources and gives those that the filter keeps to
+// emit, which may use a game until it returns. Progress goes to stderr.
+func (o *origin) gather(ctx context.Context, stdin io.Reader, stderr io.Writer, emit func(*data.Game) error) (gathered, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	progress := newProgress(stderr)
+	defer progress.close()
+	sources, err := o.open(ctx, stdin, progress)
 	if err != nil {
-		return nil, report, err
+		return gathered{}, err
 	}
-	defer r.Close()
-	status := cli.NewStatus(t.stderr)
-	defer status.Close()
-	began := time.Now()
-	corpus := data.NewCorpus()
-	report, err = data.ReadPGN(ctx, r, t.filter(), func(g *data.Game) error {
-		corpus.Append(g)
-		if n := corpus.Len(); n%500 == 0 {
-			done := 0.0
-			if read, size := r.Progress(); size > 0 {
-				done = float64(read) / float64(size)
-			}
-			status.Set(done, fmt.Sprintf(" reading: %s games kept, %s a second", cli.Count(n), cli.SI(float64(n)/time.Since(began).Seconds())))
+	inputs := make([]pgn.Input, len(sources))
+	for i, s := range sources {
+		inputs[i] = s.input()
+	}
+	r := pgn.ReadInputs(inputs...)
+	progress.start(o.Games, sources)
+	kept := 0
+	report, err := data.ReadPGN(ctx, r, o.filter(), func(g *data.Game) error {
+		if err := emit(g); err != nil {
+			return err
+		}
+		kept++
+		progress.games(r.Skipped()+kept, kept)
+		if kept == o.Games {
+			return data.ErrStop
 		}
 		return nil
 	})
-	if err != nil {
-		// A download that was cut off costs what is missing, not the games before.
-		// With more files behind it, it would cost them too: that is for the user
-		// to decide.
-		if ctx.Err() != nil || report.Kept == 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, report, err
+	found := gathered{report: report}
+	last := len(sources) - 1
+	switch {
+	case err == nil, context.Cause(ctx) != nil:
+	case o.AcceptTruncated && cutOff(err) && report.Kept > 0 && sources[last].opened():
+		found.warning, err = err, nil
+	case o.AcceptTruncated && cutOff(err) && report.Kept > 0:
+		err = cli.WithHint(err, "more sources follow it, which would be lost, too: give it as the last one")
+	case cutOff(err) && report.Kept > 0:
+		hints := []string{"to use the games before the cut, add --accept-truncated"}
+		if o.KeepMonths != "" {
+			hints = append(hints, fmt.Sprintf("what was fetched is in %s: the same command goes on there", o.KeepMonths))
 		}
-		if countInputs(t.PGN) > 1 {
-			return nil, report, cli.WithHint(err, "fetch it again, or leave it out")
-		}
-		status.Close()
-		fmt.Fprintf(t.warnings, "warning: %v\n", err)
+		err = cli.WithHint(err, hints...)
 	}
-	status.Set(1, " hashing the sources")
-	corpus.Provenance = data.Provenance{Program: t.Program, Filter: t.filter(), Report: report}
-	corpus.Provenance.Sources, err = sources(t.PGN)
-	return corpus, report, err
+	// Whoever waits for the net stops waiting, be it in the middle of a file or for
+	// the next one.
+	for _, s := range sources {
+		s.stopping.Store(true)
+	}
+	cancel()
+	if closing := r.Close(); err == nil {
+		err = closing
+	}
+	for _, s := range sources {
+		if s.opened() {
+			found.sources = append(found.sources, s.describe())
+		}
+	}
+	return found, err
 }
 
-// sources describes the files that were read, so that the corpus says exactly
-// what it was made from. Standard input leaves only its name.
-func sources(paths []string) ([]data.Source, error) {
-	var out []data.Source
-	for _, p := range paths {
-		if p == "-" {
-			out = append(out, data.Source{Name: "standard input"})
-			continue
+// cutOff says that a source ended too early, while all that came before was right.
+func cutOff(err error) bool {
+	var changed *lichess.ChangedError
+	var wrong *lichess.ChecksumError
+	if errors.As(err, &changed) || errors.As(err, &wrong) {
+		return false
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, lichess.ErrStalled)
+}
+
+// open makes the sources, in the order in which they are read: files and standard
+// input, then months.
+func (o *origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*source, error) {
+	var sources []*source
+	if len(o.PGN) > 0 {
+		inputs, err := pgn.Inputs(interruptible(ctx, stdin), o.PGN...)
+		if err != nil {
+			return nil, err
 		}
-		for _, file := range inputs(p) {
-			s, err := data.FileSource(file)
+		for _, in := range inputs {
+			sources = append(sources, &source{name: in.Name, size: in.Size, open: in.Open})
+		}
+	}
+	config := fetchConfig(ctx)
+	config.BaseURL, config.KeepDir = o.LichessURL, o.KeepMonths
+	config.Notify = func(e lichess.Event) { p.printf("%v", e) }
+	for _, m := range o.months {
+		s := &source{name: m.FileName(), size: -1}
+		s.open = func() (io.ReadCloser, error) {
+			stream, err := lichess.Open(ctx, m, config)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, s)
+			s.stream.Store(stream)
+			return stream, nil
 		}
+		sources = append(sources, s)
 	}
-	return out, nil
+	return sources, nil
 }
+
+// source is a file, standard input or a month, counted and hashed while it is read.
+type source struct {
+	name string
+	size int64 // -1 when it is not known before it is opened
+	open func() (io.ReadCloser, error)
+
+	stream   atomic.Pointer[lichess.Stream] // of a month that was opened
+	began    atomic.Bool
+	read     atomic.Int64
+	stopping atomic.Bool // whoever closes the source does not want the rest
+
+	mu    sync.Mutex // hash and ended: what is closed may still be read
+	hash  hash.Hash
+	ended error // what the last Read returned, nil before
+}
+
+// input is the source as the reader of games sees it.
+func (s *source) input() pgn.Input {
+	return pgn.Input{Name: s.name, Size: s.size, Open: func() (io.ReadCloser, error) {
+		rc, err := s.open()
+		if err != nil {
+			return nil, err
+		}
+		if s.stream.Load() == nil { // which hashes by itself
+			s.hash = sha256.New()
+		}
+		s.began.Store(true)
+		return &reading{s, rc}, nil
+	}}
+}
+
+// opened says that the source's turn has come.
+func (s *source) opened() bool { return s.began.Load() }
+
+// progress returns the bytes read so far and the size, -1 when it is not known.
+func (s *source) progress() (read, size int64) {
+	if stream := s.stream.Load(); stream != nil {
+		return stream.Progress()
+	}
+	return s.read.Load(), s.size
+}
+
+// describe returns what a corpus says of the source.
+func (s *source) describe() data.Source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := data.Source{Name: filepath.Base(s.name), Size: max(s.size, 0)}
+	if s.name == standardInput {
+		out.Name = s.name
+	}
+	switch stream := s.stream.Load(); {
+	case stream != nil:
+		info := stream.Info()
+		out.URL, out.Size, out.SHA256, out.Verified = info.URL, max(info.Size, 0), info.SHA256, info.Verified
+	case s.ended == io.EOF:
+		out.Size, out.SHA256 = s.read.Load(), hex.EncodeToString(s.hash.Sum(nil))
+	}
+	if out.SHA256 == "" {
+		out.Read, _ = s.progress()
+	}
+	return out
+}
+
+// standardInput is what package pgn calls it.
+const standardInput = "standard input"
+
+// reading is a source that is open.
+type reading struct {
+	s  *source
+	rc io.ReadCloser
+}
+
+func (r *reading) Read(b []byte) (int, error) {
+	n, err := r.rc.Read(b)
+	s := r.s
+	s.read.Add(int64(n))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hash != nil {
+		s.hash.Write(b[:n])
+	}
+	if err != nil {
+		s.ended = err
+	}
+	return n, err
+}
+
+// Close ends the reading. A month that is closed before its end, when nobody has
+// given up, is one whose bytes do not decode: a file that is kept of it would fail
+// again.
+func (r *reading) Close() error {
+	s := r.s
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if stream := s.stream.Load(); stream != nil && ended == nil && !s.stopping.Load() {
+		stream.Damaged()
+	}
+	return r.rc.Close()
+}
+
+// fetchKey is the key under which a context has a lichess.Config.
+type fetchKey struct{}
+
+// fetchConfig returns how months are fetched. Tests put another clock into the
+// context, for a server's bad day takes minutes.
+func fetchConfig(ctx context.Context) lichess.Config {
+	config, _ := ctx.Value(fetchKey{}).(lichess.Config)
+	return config
+}
+
+// progress shows how far the reading is: a live line on a terminal, a line now and
+// then elsewhere.
+type progress struct {
+	status  *cli.Status
+	began   time.Time
+	limit   int
+	sources []*source
+	seen    atomic.Int64
+	kept    atomic.Int64
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+// Times between updates.
+const (
+	liveEvery  = 200 * time.Millisecond
+	plainEvery = 30 * time.Second
+)
+
+func newProgress(w io.Writer) *progress {
+	return &progress{status: cli.NewStatus(w), stop: make(chan struct{})}
+}
+
+// printf writes a line.
+func (p *progress) printf(format string, args ...any) { p.status.Printf(format, args...) }
+
+// start begins to show the progress of the sources; limit is the number of games
+// that are wanted, 0 for all.
+func (p *progress) start(limit int, sources []*source) {
+	p.began, p.limit, p.sources = time.Now(), limit, sources
+	every := plainEvery
+	if p.status.Live() {
+		every = liveEvery
+	}
+	p.stopped.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.stop:
+				return
+			case <-tick.C:
+				share, line := p.line(time.Since(p.began))
+				if p.status.Live() {
+					p.status.Set(share, " "+line)
+				} else {
+					p.printf("%s", line)
+				}
+			}
+		}
+	})
+}
+
+// games notes how many games were seen and kept.
+func (p *progress) games(seen, kept int) {
+	p.seen.Store(int64(seen))
+	p.kept.Store(int64(kept))
+}
+
+func (p *progress) close() {
+	close(p.stop)
+	p.stopped.Wait()
+	p.status.Close()
+}
+
+// line describes the state after a time: the share that is done, 0 when that is not
+// known, and a text.
+func (p *progress) line(after time.Duration) (share float64, line string) {
+	var read, size, current int64
+	at := 0
+	name := ""
+	known := true
+	for i, s := range p.sources {
+		n, total := s.progress()
+		read += n
+		if s.opened() {
+			at, name = i+1, s.name
+			current = total
+		}
+		if total < 0 {
+			known = false
+		}
+		size += max(total, n)
+	}
+	seconds := max(after.Seconds(), 1e-3)
+	kept := p.kept.Load()
+	line = filepath.Base(name)
+	if len(p.sources) > 1 {
+		line += fmt.Sprintf(" (%d of %d)", at, len(p.sources))
+	}
+	line += fmt.Sprintf("  %s read", bytesText(read))
+	switch {
+	case known && size > 0:
+		share = float64(read) / float64(size)
+		line += fmt.Sprintf(" of %s", bytesText(size))
+	case current > 0:
+		line += fmt.Sprintf(", this one has %s", bytesText(current))
+	}
+	line += fmt.Sprintf("  %.1f MB/s  %s games kept of %s, %s games/s", float64(read)/seconds/1e6,
+		cli.Count(kept), cli.Count(p.seen.Load()), cli.SI(float64(p.seen.Load())/seconds))
+	if p.limit > 0 {
+		share = max(share, float64(kept)/float64(p.limit))
+	}
+	if share > 0 && share < 1 {
+		line += "  left " + cli.Duration(time.Duration(seconds*(1-share)/share*float64(time.Second)))
+	}
+	return share, line
+}
+
+// bytesText formats a number of bytes as 1.2 MB, 30.1 GB.
+func bytesText(n int64) string { return humanize.Bytes(uint64(n)) }
 
 // interruptible is r, but a Read that waits for more ends with ctx: standard
 // input cannot be closed under a reader. What still waits for r then ends with
@@ -98,20 +375,3 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
-
-// countInputs counts the files that the paths and globs name.
-func countInputs(paths []string) int {
-	n := 0
-	for _, p := range paths {
-		n += len(inputs(p))
-	}
-	return n
-}
-
-// inputs are the files that a path or glob names.
-func inputs(path string) []string {
-	if matches, err := filepath.Glob(path); err == nil && len(matches) > 0 {
-		return matches
-	}
-	return []string{path}
-}

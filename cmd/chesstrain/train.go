@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +42,19 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 		return err
 	}
 	var dir *run.Dir
+	var corpus *data.Corpus
 	if o.resume {
 		dir, err = resume(&s, &o, fs)
 	} else {
+		if err := s.complete(); err != nil {
+			return err
+		}
+		// What is wrong with a corpus should not leave an empty run behind.
+		if s.Corpus != "" {
+			if corpus, err = s.readCorpus(ctx); err != nil {
+				return err
+			}
+		}
 		dir, err = create(&s, &o)
 	}
 	if err != nil {
@@ -58,7 +69,7 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 	if o.quiet {
 		progress = io.Discard
 	}
-	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress, warnings: stderr}
+	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress, warnings: stderr, corpus: corpus}
 	result, err := t.do(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -79,13 +90,6 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 
 // create makes a new run from the flags.
 func create(s *settings, o *options) (*run.Dir, error) {
-	if err := s.complete(); err != nil {
-		return nil, err
-	}
-	// Missing files should not leave an empty run behind.
-	if err := checkInputs(s.PGN); err != nil {
-		return nil, err
-	}
 	s.Program = cli.Version()
 	path := o.out
 	if path == "" {
@@ -96,40 +100,6 @@ func create(s *settings, o *options) (*run.Dir, error) {
 		return nil, cli.WithHint(err, fmt.Sprintf("continue it with %s --resume --out %s, or choose another --out", program, path))
 	}
 	return dir, err
-}
-
-// checkInputs reports inputs that cannot be read before anything is started.
-func checkInputs(paths []string) error {
-	for _, path := range paths {
-		if path == "-" {
-			continue
-		}
-		matches, err := filepath.Glob(path)
-		if err != nil {
-			return cli.Usagef("--pgn %s: %w", path, err)
-		}
-		if len(matches) == 0 {
-			if strings.ContainsAny(path, "*?[") {
-				return cli.Usagef("--pgn %s: no file matches", path)
-			}
-			return cli.Usagef("--pgn %s: no such file", path)
-		}
-		for _, m := range matches {
-			info, err := os.Stat(m)
-			if err != nil {
-				return cli.Usagef("--pgn %s: %w", path, err)
-			}
-			if info.IsDir() {
-				return cli.WithHint(cli.Usagef("--pgn %s is a directory", m), fmt.Sprintf("give its files: --pgn '%s'", filepath.Join(m, "*.pgn*")))
-			}
-			f, err := os.Open(m)
-			if err != nil {
-				return cli.Usagef("--pgn %s: %w", path, err)
-			}
-			f.Close()
-		}
-	}
-	return nil
 }
 
 // resumable are the flags that may accompany --resume: they do not change
@@ -184,7 +154,11 @@ type trainRun struct {
 	tok    data.Tokenizer
 }
 
+// resumeCommand says how to go on after an interruption.
 func (t *trainRun) resumeCommand() string {
+	if slices.Contains(t.PGN, "-") && t.corpus == nil {
+		return fmt.Sprintf("standard input was not read to its end, so %s cannot be continued: delete it and start again", t.dir.Path())
+	}
 	return fmt.Sprintf("to continue: %s --resume --out %s", program, t.dir.Path())
 }
 
@@ -195,10 +169,13 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	if err := t.loadCorpus(ctx); err != nil {
 		return nil, err
 	}
-	training, validation := t.corpus.Split(t.ValidationFraction)
+	training, validation, err := t.split()
+	if err != nil {
+		return nil, err
+	}
 	if training.Len() == 0 || validation.Len() == 0 {
 		return nil, cli.WithHint(fmt.Errorf("%d games are left for training and %d for validation", training.Len(), validation.Len()),
-			"give more games, raise --max-elo, or change --validation")
+			"give more games or change --validation")
 	}
 	loaderConfig := data.LoaderConfig{
 		Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Seed: t.Seed,
@@ -253,60 +230,144 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	return t.evaluate(ctx, m, validation, result)
 }
 
+// split divides the games into those to train on and those to validate on.
+func (t *trainRun) split() (training, validation *data.Corpus, err error) {
+	if t.Split != splitPlayer {
+		training, validation = t.corpus.Split(t.ValidationFraction)
+		return training, validation, nil
+	}
+	training, validation, dropped := t.corpus.SplitByPlayer(t.ValidationFraction)
+	if training.Len()+validation.Len() == 0 {
+		return nil, nil, cli.WithHint(errors.New("--split player: the games do not say who played"),
+			"take --split game, or make the corpus again from sources that name the players")
+	}
+	t.printf("split by player: %s games between both sides left out (%s)", cli.Count(dropped), cli.Percent(float64(dropped), float64(t.corpus.Len())))
+	return training, validation, nil
+}
+
+// readCorpus reads the corpus of --corpus and takes over how its games were
+// chosen.
+func (s *settings) readCorpus(ctx context.Context) (*data.Corpus, error) {
+	corpus, err := data.LoadParquet(ctx, s.Corpus, data.ParquetOptions{})
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, cli.WithHint(cli.Usagef("--corpus %s: no such file", s.Corpus), "make it: "+program+" prepare --pgn FILE --out "+s.Corpus)
+		}
+		return nil, err
+	}
+	if corpus.Len() == 0 {
+		return nil, fmt.Errorf("--corpus %s: there are no games in it", s.Corpus)
+	}
+	id := fmt.Sprintf("%016x", corpus.Fingerprint())
+	if s.CorpusID != "" && id != s.CorpusID {
+		return nil, cli.WithHint(fmt.Errorf("%s holds other games than when the run began", s.Corpus), "put the old file back, or begin another run")
+	}
+	s.CorpusID = id
+	filter := corpus.Provenance.Filter
+	s.KeepDuplicates, filter.DropDuplicates = !filter.DropDuplicates, false
+	s.Filter = filter
+	return corpus, nil
+}
+
 // loadCorpus reads the games: from the run's own corpus file when it is there,
-// else from the PGN, after which it writes that file.
+// else from the sources, after which it writes that file.
 func (t *trainRun) loadCorpus(ctx context.Context) error {
 	path := filepath.Join(t.dir.Path(), corpusFile)
-	corpus, err := data.ReadParquet(path)
-	if err == nil {
-		t.corpus = corpus
-		b, err := os.ReadFile(filepath.Join(t.dir.Path(), reportFile))
+	if t.resume {
+		corpus, err := data.LoadParquet(ctx, path, data.ParquetOptions{})
 		if err == nil {
-			err = json.Unmarshal(b, &t.report)
-		}
-		if err != nil {
-			return fmt.Errorf("reading the run's filter report: %w", err)
-		}
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return cli.WithHint(err, fmt.Sprintf("delete %s to read the PGN again", path))
-	}
-	if err := checkInputs(t.PGN); err != nil {
-		return err
-	}
-	for _, p := range t.PGN {
-		if p == "-" && t.resume {
-			return fmt.Errorf("the run was killed before it had read standard input: start it again without --resume")
-		}
-	}
-	if t.corpus, t.report, err = t.readPGN(ctx); err != nil {
-		return err
-	}
-	table := t.report.String()
-	if t.verbose {
-		table = t.report.Verbose()
-	}
-	t.printf("%s", strings.TrimRight(table, "\n"))
-	if t.report.Kept == 0 {
-		var why []string
-		for _, d := range t.report.Dropped {
-			if d.Count > 0 {
-				why = append(why, fmt.Sprintf("%s dropped by %s", cli.Count(d.Count), d.Rule))
+			t.corpus = corpus
+			b, err := os.ReadFile(filepath.Join(t.dir.Path(), reportFile))
+			if err == nil {
+				err = json.Unmarshal(b, &t.report)
 			}
+			if err != nil {
+				return fmt.Errorf("reading the run's filter report: %w", err)
+			}
+			return nil
 		}
-		err := fmt.Errorf("no game is left of %s (%s)", cli.Count(t.report.Seen), strings.Join(append(why, cli.Count(t.report.Errors)+" broken"), ", "))
-		return cli.WithHint(err, "raise --max-elo or give other games; --verbose shows examples")
+		if !errors.Is(err, fs.ErrNotExist) {
+			if ctx.Err() != nil {
+				return err
+			}
+			return cli.WithHint(err, fmt.Sprintf("delete %s to make it again from its sources", path))
+		}
 	}
-	// The report first: where the corpus is, the report is.
+	if t.Corpus != "" {
+		return t.takeCorpus(ctx, path)
+	}
+	if t.resume {
+		if err := t.check(); err != nil {
+			return err
+		}
+		if slices.Contains(t.PGN, "-") {
+			return errors.New("the run was killed before it had read standard input: start it again without --resume")
+		}
+	}
+	corpus := data.NewCorpus()
+	found, err := t.gather(ctx, t.stdin, t.stderr, func(g *data.Game) error {
+		corpus.Append(g)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	t.report = found.report
+	if found.warning != nil {
+		fmt.Fprintf(t.warnings, "warning: %v\n", found.warning)
+	}
+	t.printf("%s", found.table(t.verbose))
+	if err := found.none(&t.origin); err != nil {
+		return err
+	}
+	corpus.Provenance = t.provenance(found)
+	t.corpus = corpus
+	if err := t.writeReport(); err != nil {
+		return err
+	}
+	return t.corpus.WriteParquet(path)
+}
+
+// writeReport writes the filter's report. It comes before the corpus: where that
+// is, the report is.
+func (t *trainRun) writeReport() error {
 	b, err := json.MarshalIndent(t.report, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteBytes(filepath.Join(t.dir.Path(), reportFile), 0o644, append(b, '\n')); err != nil {
+	return atomicfile.WriteBytes(filepath.Join(t.dir.Path(), reportFile), 0o644, append(b, '\n'))
+}
+
+// takeCorpus puts the corpus of --corpus into the run, so that it can be resumed
+// whatever becomes of the file. On the same file system that is a second name for
+// it and takes no room: corpus files are replaced, never written to.
+func (t *trainRun) takeCorpus(ctx context.Context, path string) error {
+	if t.corpus == nil {
+		var err error
+		if t.corpus, err = t.readCorpus(ctx); err != nil {
+			return err
+		}
+	}
+	t.report = t.corpus.Provenance.Report
+	if err := t.writeReport(); err != nil {
 		return err
 	}
-	return t.corpus.WriteParquet(path)
+	from, err := filepath.EvalSymlinks(t.Corpus) // a link to a link would be of no use
+	if err != nil {
+		return err
+	}
+	if os.Link(from, path) == nil {
+		return atomicfile.SyncDir(t.dir.Path())
+	}
+	return atomicfile.WriteFile(path, 0o644, func(w io.Writer) error {
+		f, err := os.Open(from)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		return err
+	})
 }
 
 func (t *trainRun) checkpointFiles() (map[string][]byte, error) {

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/gofrs/flock"
+
+	"transcend/data"
+	"transcend/internal/atomicfile"
+	"transcend/internal/cli"
+)
+
+const prepareHelp = `Make a corpus file: read games once, keep those that fit, train on them many times.
+
+usage: chesstrain prepare --pgn FILE... | --lichess MONTHS --out FILE.parquet [flags]
+
+examples:
+  chesstrain prepare --pgn examples/simulated.pgn.zst --max-elo 1500 --out games.parquet
+  chesstrain prepare --lichess 2023-01 --max-elo 1000 --games 500000 --out games.parquet
+  chesstrain prepare --lichess 2023-01..2023-10 --max-elo 1000 --keep months --out games.parquet
+  chesstrain prepare --pgn 'lichess/*.pgn.zst' --rating-band 800-1000 --speed blitz,rapid --rated --no-bots --out band.parquet
+  zstdcat games.pgn.zst | chesstrain prepare --pgn - --player DrNykterstein --since 2020 --san --json --out one.parquet
+  chesstrain --corpus games.parquet       train on it
+
+flags:
+`
+
+const prepareTail = `
+The months of --lichess are read from the net while they are needed and not kept on
+disk, unless --keep names a directory. A lost connection is taken up again where it
+was lost; a month that was read to its end is compared with the checksum that the
+server lists. With --games the reading ends, and the connection is closed, as soon as
+there are enough.
+
+The file is Parquet, one row a game, and holds where the games came from and what the
+filter dropped. It gets its name when it is complete: a failed, interrupted or killed
+prepare leaves the old file, or none. A source that is cut off or damaged is an error,
+too, unless --accept-truncated is given and the source is the last one and only cut off.
+
+Memory does not grow with the number of games, but for the search for duplicates:
+some 20 bytes a kept game, none with --keep-duplicates.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+`
+
+// prepareOptions are the flags of prepare beside those for sources and filter.
+type prepareOptions struct {
+	out                                string
+	san, force, json, verbose, quietly bool
+}
+
+// prepared is what prepare prints with --json beside the filter's report.
+type prepared struct {
+	Out     string        `json:"out"`
+	Bytes   int64         `json:"bytes"`
+	Games   int           `json:"games"`
+	Plies   int           `json:"plies"`
+	Sources []data.Source `json:"sources"`
+}
+
+// prepare is the subcommand that makes a corpus file.
+func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
+	var from origin
+	var o prepareOptions
+	flags := flagSet(program + " prepare")
+	from.addFlags(flags)
+	flags.StringVarP(&o.out, "out", "o", "", "the corpus file to make, games.parquet for instance")
+	flags.BoolVar(&o.force, "force", false, "replace --out if it exists")
+	flags.BoolVar(&o.san, "san", false, "add a column with the moves as text (SAN), for other programs; the file grows by more than half")
+	flags.BoolVarP(&o.quietly, "quiet", "q", false, "print only the result and errors")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show examples of what the filter dropped")
+	flags.BoolVar(&o.json, "json", false, "print the filter's report as one JSON object: seen, kept, errors, dropped by rule")
+	if err := cli.Parse(flags, args, stdout, showHelp(flags, prepareHelp, prepareTail)); err != nil {
+		return err
+	}
+	if err := from.addArgs(flags.Args()); err != nil {
+		return err
+	}
+	if from.empty() {
+		return noSource(program + " prepare --out games.parquet")
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if err := from.check(); err != nil {
+		return err
+	}
+	progress := stderr
+	if o.quietly {
+		progress = io.Discard
+	}
+
+	unlock, err := lockOut(o.out)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	found, result, err := o.write(ctx, &from, stdin, progress)
+	if err != nil {
+		return o.explain(ctx, err)
+	}
+	if found.warning != nil {
+		fmt.Fprintf(stderr, "warning: %v\n", found.warning)
+	}
+	if o.json {
+		return writePrepared(stdout, result, found.report)
+	}
+	_, err = fmt.Fprintf(stdout, "%s\n%s: %s games, %s moves, %s\n", found.table(o.verbose),
+		o.out, cli.Count(result.Games), cli.Count(result.Plies), bytesText(result.Bytes))
+	return err
+}
+
+// check looks at --out, which is of no use to find wrong after hours.
+func (o *prepareOptions) check() error {
+	switch o.out {
+	case "":
+		return cli.Usagef("--out is missing: the corpus file to make, as --out games.parquet")
+	case "-":
+		return cli.WithHint(cli.Usagef("--out -: a corpus cannot be written to a pipe, for its file appears only when it is complete"), "name a file: --out games.parquet")
+	}
+	info, err := os.Stat(o.out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return cli.Usagef("--out %s: %w", o.out, bare(err))
+	case info.IsDir():
+		return cli.WithHint(cli.Usagef("--out %s is a directory", o.out), "name a file in it: --out "+filepath.Join(o.out, "games.parquet"))
+	case !info.Mode().IsRegular():
+		return cli.Usagef("--out %s is not a regular file", o.out)
+	case !o.force:
+		return cli.WithHint(cli.Usagef("--out %s exists", o.out), "replace it with --force, or choose another name")
+	}
+	if _, err := os.Stat(filepath.Dir(o.out)); errors.Is(err, fs.ErrNotExist) {
+		return cli.WithHint(cli.Usagef("--out %s: there is no directory %s", o.out, filepath.Dir(o.out)), "make it: mkdir -p "+filepath.Dir(o.out))
+	}
+	return nil
+}
+
+// bare takes the operation and path off an error of package os.
+func bare(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// lockOut makes sure that nobody else is making the file, that it can be written,
+// and that nothing is left of a process that was killed while it made it.
+func lockOut(out string) (unlock func(), err error) {
+	path := out + ".lock"
+	lock := flock.New(path)
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, cli.WithHint(fmt.Errorf("--out %s cannot be written: %w", out, bare(err)), "choose a place where files can be made")
+	}
+	if !locked {
+		lock.Close()
+		return nil, cli.WithHint(fmt.Errorf("another %s prepare is making %s", program, out), "wait for it, or choose another --out")
+	}
+	unlock = func() {
+		// Two that come at this very moment may both believe to have the lock. The
+		// file of one then fails to get its name.
+		os.Remove(path)
+		lock.Close()
+	}
+	if err := atomicfile.RemoveTemporaries(filepath.Dir(out), filepath.Base(out)+".tmp-"); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// errNoGame ends the writing of a file that would be empty.
+var errNoGame = errors.New("no game")
+
+// write reads the games into the file.
+func (o *prepareOptions) write(ctx context.Context, from *origin, stdin io.Reader, stderr io.Writer) (gathered, prepared, error) {
+	var found gathered
+	var reading error
+	result := prepared{Out: o.out}
+	err := atomicfile.WriteFile(o.out, 0o644, func(w io.Writer) error {
+		counted := &counter{w: w}
+		pw := data.NewParquetWriter(counted, data.WriteOptions{SAN: o.san})
+		found, reading = from.gather(ctx, stdin, stderr, func(g *data.Game) error {
+			result.Plies += len(g.Moves)
+			return pw.Write(g)
+		})
+		if reading != nil {
+			return reading
+		}
+		if found.report.Kept == 0 {
+			return errNoGame
+		}
+		if err := pw.Close(from.provenance(found)); err != nil {
+			return err
+		}
+		// The last moment at which an interruption leaves nothing.
+		result.Games, result.Bytes = pw.Games(), counted.n
+		return ctx.Err()
+	})
+	result.Sources = found.sources
+	switch {
+	case reading != nil:
+		err = reading // what was being written then does not matter
+	case errors.Is(err, errNoGame):
+		fmt.Fprintln(stderr, found.table(o.verbose))
+		err = found.none(from)
+	}
+	return found, result, err
+}
+
+// explain says what is left of a prepare that failed.
+func (o *prepareOptions) explain(ctx context.Context, err error) error {
+	_, there := os.Stat(o.out)
+	left := fmt.Sprintf("%s was not made", o.out)
+	if there == nil {
+		left = fmt.Sprintf("%s is as it was", o.out)
+	}
+	if ctx.Err() != nil {
+		return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), left)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return cli.WithHint(err, left+": make room, or choose another disk with --out")
+	}
+	return err
+}
+
+// writePrepared prints the report with what was made in front of it, as one
+// object.
+func writePrepared(w io.Writer, made prepared, report data.FilterReport) error {
+	first, err := json.Marshal(made)
+	if err != nil {
+		return err
+	}
+	second, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	both := append(append(bytes.TrimSuffix(first, []byte("}")), ','), bytes.TrimPrefix(second, []byte("{"))...)
+	var out bytes.Buffer
+	if err := json.Indent(&out, both, "", "  "); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// counter counts what is written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
