@@ -1,6 +1,10 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"transcend/model/internal/vec"
+)
 
 // optimizer is AdamW over the flat buffer (Loshchilov and Hutter 2019, in the
 // form of torch.optim.AdamW), with clipping by the gradient's global norm.
@@ -54,15 +58,17 @@ func (o *optimizer) gradientNorm(p *pool, g []float32) float64 {
 // step updates w with gradient g. t counts updates from 1; scale multiplies
 // the gradient (clipping).
 func (o *optimizer) step(p *pool, w, g []float32, c TrainConfig, t int, lr, scale float64) {
-	o.update = adamOp{
-		w: w, g: g, m: o.m, v: o.v, chunks: o.adam,
-		scale: float32(scale), decay: float32(1 - lr*c.WeightDecay),
-		beta1: float32(c.Beta1), beta2: float32(c.Beta2),
-		one1: float32(1 - c.Beta1), one2: float32(1 - c.Beta2),
-		stepSize: float32(lr / (1 - math.Pow(c.Beta1, float64(t)))),
-		rootBias: float32(math.Sqrt(1 - math.Pow(c.Beta2, float64(t)))),
-		epsilon:  float32(c.Epsilon),
+	o.update = adamOp{w: w, g: g, m: o.m, v: o.v, chunks: o.adam}
+	o.update.decayed = vec.AdamW{
+		Scale: float32(scale), Decay: float32(1 - lr*c.WeightDecay),
+		Beta1: float32(c.Beta1), Beta2: float32(c.Beta2),
+		OneMinusBeta1: float32(1 - c.Beta1), OneMinusBeta2: float32(1 - c.Beta2),
+		StepSize: float32(lr / (1 - math.Pow(c.Beta1, float64(t)))),
+		RootBias: float32(1 / math.Sqrt(1-math.Pow(c.Beta2, float64(t)))),
+		Epsilon:  float32(c.Epsilon),
 	}
+	o.update.plain = o.update.decayed
+	o.update.plain.Decay = 1
 	p.run(len(o.adam), &o.update)
 }
 
@@ -74,44 +80,20 @@ type normSquaredOp struct {
 
 func (op *normSquaredOp) run(chunk, _ int) {
 	c := op.chunks[chunk]
-	var a, b float64
-	g := op.g[c.lo:c.hi]
-	for ; len(g) >= 2; g = g[2:] {
-		x, y := float64(g[0]), float64(g[1])
-		a += x * x
-		b += y * y
-	}
-	for _, x := range g {
-		a += float64(x) * float64(x)
-	}
-	op.partial[chunk] = a + b
+	op.partial[chunk] = vec.SumSquares(op.g[c.lo:c.hi])
 }
 
 type adamOp struct {
-	w, g, m, v []float32
-	chunks     []flatChunk
-
-	scale, decay       float32
-	beta1, beta2       float32
-	one1, one2         float32 // 1−β
-	stepSize, rootBias float32 // lr/(1−β1ᵗ), √(1−β2ᵗ)
-	epsilon            float32
+	w, g, m, v     []float32
+	chunks         []flatChunk
+	decayed, plain vec.AdamW // with and without weight decay
 }
 
 func (op *adamOp) run(chunk, _ int) {
 	c := op.chunks[chunk]
-	decay := float32(1)
+	step := &op.plain
 	if c.decay {
-		decay = op.decay
+		step = &op.decayed
 	}
-	w := op.w[c.lo:c.hi]
-	g, m, v := op.g[c.lo:c.hi][:len(w)], op.m[c.lo:c.hi][:len(w)], op.v[c.lo:c.hi][:len(w)]
-	for i := range w {
-		x := g[i] * op.scale
-		mi := float32(op.beta1*m[i]) + float32(op.one1*x)
-		vi := float32(op.beta2*v[i]) + float32(op.one2*(x*x))
-		m[i], v[i] = mi, vi
-		denominator := float32(math.Sqrt(float64(vi)))/op.rootBias + op.epsilon
-		w[i] = float32(w[i]*decay) - float32(op.stepSize*mi/denominator)
-	}
+	step.Step(op.w[c.lo:c.hi], op.g[c.lo:c.hi], op.m[c.lo:c.hi], op.v[c.lo:c.hi])
 }

@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/model/internal/vec"
 )
 
 // ErrContextFull is returned when a sequence would outgrow the model's learned
@@ -108,7 +110,7 @@ func (d *Decoder) forward(tokens []int32) {
 		}
 	}
 	layerNormRow(d.normed[:w], d.x[:w], p.lnfW, p.lnfB)
-	blas32.Gemv(blas.NoTrans, 1, mat(p.wte, d.m.cfg.Vocab, w, w), vec(d.normed[:w]), 0, vec(d.logits))
+	blas32.Gemv(blas.NoTrans, 1, mat(p.wte, d.m.cfg.Vocab, w, w), vector(d.normed[:w]), 0, vector(d.logits))
 }
 
 // block runs one block over the n new tokens. In the last block only the last
@@ -130,11 +132,7 @@ func (d *Decoder) block(l *layerParams, kv []float32, n int, last bool) {
 	project(d.x, d.att, n, w, w, l.projW, l.projB, true)
 	d.normRows(n, l.ln2W, l.ln2B)
 	project(d.hidden, d.normed, n, w, 4*w, l.fcW, l.fcB, false)
-	if d.m.cfg.Activation == GELUTanh {
-		geluTanhForward(d.hidden, d.hidden[:n*4*w])
-	} else {
-		geluForward(d.hidden, d.hidden[:n*4*w])
-	}
+	vec.GELU(d.hidden, d.hidden, d.m.cfg.Activation == GELUTanh)
 	project(d.x, d.hidden, n, 4*w, w, l.mlpW, l.mlpB, true)
 }
 
@@ -161,9 +159,9 @@ func (d *Decoder) attend(kv []float32, first, n int) {
 				continue
 			}
 			scores := d.scores[:seen]
-			blas32.Gemv(blas.NoTrans, attentionScale(h), k, vec(q.Data[:h]), 0, vec(scores))
+			blas32.Gemv(blas.NoTrans, attentionScale(h), k, vector(q.Data[:h]), 0, vector(scores))
 			softmaxRow(scores)
-			blas32.Gemv(blas.Trans, 1, v, vec(scores), 0, vec(out.Data[:h]))
+			blas32.Gemv(blas.Trans, 1, v, vector(scores), 0, vector(out.Data[:h]))
 		}
 	}
 }
@@ -187,10 +185,10 @@ func project(y, x []float32, n, in, out int, w, b []float32, accumulate bool) {
 	}
 	weights := mat(w, in, out, out)
 	if n == 1 {
-		blas32.Gemv(blas.Trans, 1, weights, vec(x[:in]), beta, vec(y[:out]))
+		blas32.Gemv(blas.Trans, 1, weights, vector(x[:in]), beta, vector(y[:out]))
 		return
 	}
 	mul(mat(y, n, out, out), mat(x, n, in, in), weights, beta)
 }
 
-func vec(x []float32) blas32.Vector { return blas32.Vector{N: len(x), Inc: 1, Data: x} }
+func vector(x []float32) blas32.Vector { return blas32.Vector{N: len(x), Inc: 1, Data: x} }

@@ -1,62 +1,59 @@
 package model
 
-import (
-	"gonum.org/v1/gonum/blas/blas32"
-)
-
 // network is the memory of one forward and backward pass, and the passes. It
 // is made once and reused; it grows when a larger batch comes.
 //
 // Shapes in comments: N = rows·context tokens, C width, H heads, V vocabulary.
 // What the backward pass can compute again from its neighbors for little
 // (LayerNorm outputs, GELU outputs, attention scores) is not kept: a block
-// keeps about 10·C+H numbers a token.
+// keeps about 10·C+H numbers a token, or, with recompute, C.
 type network struct {
-	cfg      Config
-	p        *params
-	pool     *pool
-	training bool
+	cfg       Config
+	p         *params
+	pool      *pool
+	training  bool
+	recompute bool // the backward pass runs each block forward again
 
 	rows, context, n int
 
-	// blocks are the activations of each block, or, without a backward pass,
-	// of one block that serves all.
+	// in are the residual streams before each block (N, C), or, without a
+	// backward pass, one that serves all. blocks are their activations, or one
+	// that serves all without a backward pass or with recompute.
+	in       [][]float32
 	blocks   []blockActs
 	final    []float32 // (N, C) residual stream after the last block
 	normed   []float32 // (N, C) LayerNorm output, of whichever layer is at work
 	mean     []float32 // (N) of the last LayerNorm
 	rstd     []float32 // (N)
-	hidden   []float32 // (N, 4C) GELU output, of whichever block is at work
+	hidden   []float32 // (N, 4C) GELU output; in the backward pass its gradient
 	scratch  [][]float32
 	head     headState
 	backward backwardState
 
 	// The tasks, kept here so that running one allocates nothing.
 	ops struct {
-		embed             embedOp
-		residual          residualOp
 		norm              normOp
+		bias              biasOp
 		gelu              geluOp
 		attention         attentionOp
 		entropy           entropyOp
 		gather            gatherOp
-		product           productOp
-		columns           columnSumOp
 		normBackward      normBackwardOp
-		normReduce        normReduceOp
+		geluBackward      geluBackwardOp
+		rowSum            rowSumOp
+		reduce            reduceOp
 		embeddingGradient embeddingGradientOp
 	}
 }
 
 type blockActs struct {
-	in           []float32 // (N, C) residual stream before the block
 	mean1, rstd1 []float32 // (N)
 	qkv          []float32 // (N, 3C)
 	att          []float32 // (N, C) concatenated heads
 	lse          []float32 // (N, H) log of the softmaxes' denominators
 	mid          []float32 // (N, C) residual stream between attention and MLP
 	mean2, rstd2 []float32 // (N)
-	fc           []float32 // (N, 4C) before GELU; in the backward pass GELU'
+	fc           []float32 // (N, 4C) before GELU; the backward pass puts GELU there
 }
 
 // headState is the memory of output projection and loss, which work on
@@ -75,18 +72,11 @@ type backwardState struct {
 	dx      []float32 // (N, C) gradient of the residual stream
 	dnormed []float32 // (N, C)
 	dqkv    []float32 // (N, 3C)
-	dhidden []float32 // (N, 4C)
-	partial []float32 // (chunks, 2C) LayerNorm weight and bias gradients
-	rowTmp  [][]float32
+	partial []float32 // (chunks, 4C) gradients of vectors, to be added up
 }
 
 func newNetwork(m *Model, pool *pool, training bool) *network {
 	nw := &network{cfg: m.cfg, p: m.p, pool: pool, training: training}
-	n := 1
-	if training {
-		n = m.cfg.Layers
-	}
-	nw.blocks = make([]blockActs, n)
 	nw.head.chunkRows = lossRows(m.cfg.Vocab)
 	return nw
 }
@@ -103,20 +93,28 @@ func lossRows(vocab int) int {
 
 // resize prepares for a batch of the given shape with the pool's threads.
 func (nw *network) resize(rows, context int) {
-	threads := nw.pool.threads
-	for len(nw.scratch) < threads {
-		nw.scratch = append(nw.scratch, nil)
-		nw.backward.rowTmp = append(nw.backward.rowTmp, make([]float32, nw.cfg.Width))
-	}
-	for i := range threads {
+	nw.scratch = grow(nw.scratch, max(len(nw.scratch), nw.pool.threads))
+	for i := range nw.scratch {
 		nw.scratch[i] = grow(nw.scratch[i], attentionScratch(context))
 	}
 	nw.rows, nw.context = rows, context
 	n, c := rows*context, nw.cfg.Width
 	nw.n = n
+	ins, blocks := 1, 1
+	if nw.training {
+		ins = nw.cfg.Layers
+		if !nw.recompute {
+			blocks = nw.cfg.Layers
+		}
+	}
+	if nw.blocks == nil {
+		nw.in, nw.blocks = make([][]float32, ins), make([]blockActs, blocks)
+	}
+	for i := range nw.in {
+		nw.in[i] = grow(nw.in[i], n*c)
+	}
 	for i := range nw.blocks {
 		b := &nw.blocks[i]
-		b.in = grow(b.in, n*c)
 		b.mean1, b.rstd1 = grow(b.mean1, n), grow(b.rstd1, n)
 		b.qkv = grow(b.qkv, n*3*c)
 		b.att = grow(b.att, n*c)
@@ -145,122 +143,148 @@ func (nw *network) resize(rows, context int) {
 	b.dx = grow(b.dx, n*c)
 	b.dnormed = grow(b.dnormed, n*c)
 	b.dqkv = grow(b.dqkv, n*3*c)
-	b.dhidden = grow(b.dhidden, n*4*c)
-	b.partial = grow(b.partial, chunkCount(n, normBackwardRows)*2*c)
+	b.partial = grow(b.partial, chunkCount(n, sumRows)*4*c)
+}
+
+// layerNorm names the weights and statistics of one LayerNorm.
+type layerNorm struct {
+	w, b, mean, rstd []float32
+}
+
+// norm1 is the LayerNorm before block i, or, after the last block, the last one.
+func (nw *network) norm1(i int) layerNorm {
+	if i == len(nw.p.layers) {
+		return layerNorm{nw.p.lnfW, nw.p.lnfB, nw.mean, nw.rstd}
+	}
+	l, a := &nw.p.layers[i], nw.acts(i)
+	return layerNorm{l.ln1W, l.ln1B, a.mean1, a.rstd1}
+}
+
+func (nw *network) norm2(i int) layerNorm {
+	l, a := &nw.p.layers[i], nw.acts(i)
+	return layerNorm{l.ln2W, l.ln2B, a.mean2, a.rstd2}
+}
+
+// acts are the activations of block i.
+func (nw *network) acts(i int) *blockActs { return &nw.blocks[i%len(nw.blocks)] }
+
+// stream is the residual stream before block i, or after the last block.
+func (nw *network) stream(i int) []float32 {
+	if i == len(nw.p.layers) {
+		return nw.final
+	}
+	return nw.in[i%len(nw.in)]
 }
 
 // forward computes the residual stream after the last block and, in normed,
 // its LayerNorm. b has been validated and resize called for its shape.
 func (nw *network) forward(b *Batch) {
-	p := nw.p
-	x := nw.blocks[0].in
-	nw.ops.embed = embedOp{dst: x, tokens: b.Tokens, positions: b.Positions, wte: p.wte, wpe: p.wpe, width: nw.cfg.Width}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.embed)
-	for i := range p.layers {
-		out := nw.final
-		if i+1 < len(p.layers) {
-			out = nw.blocks[(i+1)%len(nw.blocks)].in
-		}
-		nw.forwardBlock(&nw.blocks[i%len(nw.blocks)], &p.layers[i], b, out)
+	ln := nw.norm1(0)
+	nw.ops.norm = normOp{
+		dst: nw.normed, x: nw.stream(0), w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
+		tokens: b.Tokens, positions: b.Positions, wte: nw.p.wte, wpe: nw.p.wpe,
 	}
-	nw.norm(nw.normed, nw.final, p.lnfW, p.lnfB, nw.mean, nw.rstd)
+	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
+	n, c := nw.n, nw.cfg.Width
+	for i := range nw.p.layers {
+		l, a := &nw.p.layers[i], nw.acts(i)
+		nw.forwardBlock(i, b)
+		nw.gelu(i)
+		out := nw.stream(i + 1)
+		mul(mat(out, n, c, c), mat(nw.hidden, n, 4*c, 4*c), mat(l.mlpW, 4*c, c, c), 0)
+		nw.addNorm(out, a.mid, l.mlpB, nw.norm1(i+1))
+	}
 }
 
-// forwardBlock computes
+// forwardBlock computes what a block keeps for the backward pass, in being the
+// residual stream before it and normed its LayerNorm:
 //
-//	mid = in + Attention(LN(in))·Wproj,  out = mid + GELU(LN(mid)·Wfc)·Wmlp.
+//	mid = in + Attention(normed)·Wproj,  fc = LN(mid)·Wfc.
 //
-// out may be a.in.
-func (nw *network) forwardBlock(a *blockActs, l *layerParams, b *Batch, out []float32) {
-	n, c := nw.n, nw.cfg.Width
-	nw.norm(nw.normed, a.in, l.ln1W, l.ln1B, a.mean1, a.rstd1)
-	nw.linear(mat(a.qkv, n, 3*c, 3*c), mat(nw.normed, n, c, c), l.qkvW, l.qkvB)
+// The bias of fc is not in it yet. What follows is
+//
+//	out = mid + GELU(fc)·Wmlp.
+func (nw *network) forwardBlock(i int, b *Batch) {
+	n, c, l, a := nw.n, nw.cfg.Width, &nw.p.layers[i], nw.acts(i)
+	var beta float32
+	if l.qkvB != nil {
+		nw.ops.bias = biasOp{dst: a.qkv, bias: l.qkvB}
+		nw.pool.run(chunkCount(n, tokenChunk), &nw.ops.bias)
+		beta = 1
+	}
+	mul(mat(a.qkv, n, 3*c, 3*c), mat(nw.normed, n, c, c), mat(l.qkvW, c, 3*c, 3*c), beta)
 	nw.ops.attention = attentionOp{
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
 		qkv: a.qkv, out: a.att, lse: a.lse, scratch: nw.scratch,
 	}
 	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
-	nw.residual(a.mid, a.in, l.projB)
-	mul(mat(a.mid, n, c, c), mat(a.att, n, c, c), mat(l.projW, c, c, c), 1)
-
-	nw.norm(nw.normed, a.mid, l.ln2W, l.ln2B, a.mean2, a.rstd2)
-	nw.linear(mat(a.fc, n, 4*c, 4*c), mat(nw.normed, n, c, c), l.fcW, l.fcB)
-	nw.gelu(nw.hidden, a.fc, false)
-	nw.residual(out, a.mid, l.mlpB)
-	mul(mat(out, n, c, c), mat(nw.hidden, n, 4*c, 4*c), mat(l.mlpW, 4*c, c, c), 1)
+	mul(mat(a.mid, n, c, c), mat(a.att, n, c, c), mat(l.projW, c, c, c), 0)
+	nw.addNorm(a.mid, nw.stream(i), l.projB, nw.norm2(i))
+	mul(mat(a.fc, n, 4*c, 4*c), mat(nw.normed, n, c, c), mat(l.fcW, c, 4*c, 4*c), 0)
 }
 
-// linear sets y to x·w + b.
-func (nw *network) linear(y, x blas32.General, w, b []float32) {
-	var beta float32
-	if b != nil {
-		nw.residual(y.Data, nil, b)
-		beta = 1
-	}
-	mul(y, x, mat(w, x.Cols, y.Cols, y.Cols), beta)
-}
-
-// residual sets every row of dst to the row of src (nil: zeros) plus bias
-// (nil: zeros), ready for a product to be added.
-func (nw *network) residual(dst, src, bias []float32) {
-	nw.ops.residual = residualOp{dst: dst, src: src, bias: bias, width: len(dst) / nw.n}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.residual)
-}
-
-func (nw *network) norm(dst, src, w, b, mean, rstd []float32) {
-	nw.ops.norm = normOp{dst: dst, src: src, w: w, b: b, mean: mean, rstd: rstd}
+// addNorm adds from and bias to x, the result of a product, and sets normed to
+// the LayerNorm of the sum. from nil leaves x as it is.
+func (nw *network) addNorm(x, from, bias []float32, ln layerNorm) {
+	nw.ops.norm = normOp{dst: nw.normed, x: x, from: from, bias: bias, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd}
 	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
-}
-
-// renorm recomputes what norm wrote, given its mean and rstd.
-func (nw *network) renorm(dst, src, w, b, mean, rstd []float32) {
-	nw.ops.norm = normOp{dst: dst, src: src, w: w, b: b, mean: mean, rstd: rstd, again: true}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
-}
-
-func (nw *network) gelu(dst, src []float32, backward bool) {
-	nw.ops.gelu = geluOp{dst: dst, src: src, width: 4 * nw.cfg.Width, backward: backward, tanh: nw.cfg.Activation == GELUTanh}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.gelu)
 }
 
 // backprop takes the gradient of the last LayerNorm's output, which loss left
 // in dnormed, back through the network and adds the weights' gradients to g.
 func (nw *network) backprop(b *Batch, g *params) {
-	p, bw := nw.p, &nw.backward
-	clear(bw.dx)
-	nw.normBackward(bw.dnormed, nw.final, p.lnfW, g.lnfW, g.lnfB, nw.mean, nw.rstd)
-	for i := len(p.layers) - 1; i >= 0; i-- {
-		nw.backwardBlock(&nw.blocks[i], &p.layers[i], &g.layers[i], b)
+	bw, last := &nw.backward, len(nw.p.layers)-1
+	nw.normBackward(nw.final, nil, nw.norm1(last+1), true, g.lnfW, g.lnfB, g.layers[last].mlpB)
+	for i := last; i >= 0; i-- {
+		if nw.recompute {
+			nw.again(i, b)
+		}
+		nw.backwardBlock(i, b, g)
 	}
 	nw.ops.embeddingGradient = embeddingGradientOp{dx: bw.dx, tokens: b.Tokens, positions: b.Positions, dwte: g.wte, dwpe: g.wpe, width: nw.cfg.Width}
-	nw.pool.run(chunkCount(nw.cfg.Width, columnChunk), &nw.ops.embeddingGradient)
+	nw.pool.run(embeddingChunks, &nw.ops.embeddingGradient)
+}
+
+// again computes the activations of block i, which another block's have
+// overwritten, from the residual stream before it.
+func (nw *network) again(i int, b *Batch) {
+	if i == len(nw.p.layers)-1 {
+		return // the last one's are still there
+	}
+	nw.addNorm(nw.stream(i), nil, nil, nw.norm1(i))
+	nw.forwardBlock(i, b)
+	if nw.p.layers[i].fcB != nil {
+		nw.gelu(i) // adds it
+	}
+}
+
+// gelu adds the bias to fc and sets hidden to GELU of it.
+func (nw *network) gelu(i int) {
+	nw.ops.gelu = geluOp{dst: nw.hidden, src: nw.acts(i).fc, bias: nw.p.layers[i].fcB, width: 4 * nw.cfg.Width, tanh: nw.cfg.Activation == GELUTanh}
+	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.gelu)
 }
 
 // backwardBlock turns dx from the gradient of the block's output into that of
-// its input and adds the weights' gradients to g.
-func (nw *network) backwardBlock(a *blockActs, l, g *layerParams, b *Batch) {
+// its input and adds the weights' gradients to g, except that the bias of a
+// product into the residual stream gets its own from the LayerNorm after it.
+func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 	n, c, bw := nw.n, nw.cfg.Width, &nw.backward
+	a, l, g := nw.acts(i), &nw.p.layers[i], &grads.layers[i]
 	dx := mat(bw.dx, n, c, c)
 	dnormed := mat(bw.dnormed, n, c, c)
 	normed := mat(nw.normed, n, c, c)
 
 	// out = mid + GELU(LN(mid)·Wfc)·Wmlp
-	hidden, dhidden := mat(nw.hidden, n, 4*c, 4*c), mat(bw.dhidden, n, 4*c, 4*c)
-	nw.gelu(nw.hidden, a.fc, true) // a.fc becomes GELU'
-	mulAT(mat(g.mlpW, 4*c, c, c), hidden, dx, 1)
-	nw.columnSum(g.mlpB, bw.dx)
+	hidden, dhidden := mat(a.fc, n, 4*c, 4*c), mat(nw.hidden, n, 4*c, 4*c)
 	mulBT(dhidden, dx, mat(l.mlpW, 4*c, c, c), 1, 0)
-	nw.ops.product = productOp{dst: bw.dhidden, src: a.fc, width: 4 * c}
-	nw.pool.run(chunkCount(n, tokenChunk), &nw.ops.product)
-	nw.renorm(nw.normed, a.mid, l.ln2W, l.ln2B, a.mean2, a.rstd2)
-	mulAT(mat(g.fcW, c, 4*c, 4*c), normed, dhidden, 1)
-	nw.columnSum(g.fcB, bw.dhidden)
+	nw.geluBackward(a.fc, nw.hidden, g.fcB) // a.fc becomes GELU
+	mulAT(mat(g.mlpW, 4*c, c, c), hidden, dx, 1)
 	mulBT(dnormed, dhidden, mat(l.fcW, c, 4*c, 4*c), 1, 0)
-	nw.normBackward(bw.dnormed, a.mid, l.ln2W, g.ln2W, g.ln2B, a.mean2, a.rstd2)
+	nw.normBackward(a.mid, nw.normed, nw.norm2(i), false, g.ln2W, g.ln2B, g.projB)
+	mulAT(mat(g.fcW, c, 4*c, 4*c), normed, dhidden, 1)
 
 	// mid = in + Attention(LN(in))·Wproj
 	mulAT(mat(g.projW, c, c, c), mat(a.att, n, c, c), dx, 1)
-	nw.columnSum(g.projB, bw.dx)
 	mulBT(dnormed, dx, mat(l.projW, c, c, c), 1, 0)
 	nw.ops.attention = attentionOp{
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
@@ -269,36 +293,60 @@ func (nw *network) backwardBlock(a *blockActs, l, g *layerParams, b *Batch) {
 	}
 	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
 	dqkv := mat(bw.dqkv, n, 3*c, 3*c)
-	nw.renorm(nw.normed, a.in, l.ln1W, l.ln1B, a.mean1, a.rstd1)
-	mulAT(mat(g.qkvW, c, 3*c, 3*c), normed, dqkv, 1)
-	nw.columnSum(g.qkvB, bw.dqkv)
+	nw.rowSum(g.qkvB, bw.dqkv)
 	mulBT(dnormed, dqkv, mat(l.qkvW, c, 3*c, 3*c), 1, 0)
-	nw.normBackward(bw.dnormed, a.in, l.ln1W, g.ln1W, g.ln1B, a.mean1, a.rstd1)
-}
-
-// normBackward adds to dx, and to dw and db, the gradients of a LayerNorm of
-// src whose output has the gradient dy. The weights' gradients are summed in
-// fixed groups of tokens first, then over the groups in order.
-func (nw *network) normBackward(dy, src, w, dw, db, mean, rstd []float32) {
-	bw := &nw.backward
-	chunks := chunkCount(nw.n, normBackwardRows)
-	nw.ops.normBackward = normBackwardOp{
-		dx: bw.dx, dy: dy, src: src, w: w, mean: mean, rstd: rstd,
-		partial: bw.partial, bias: db != nil, tmp: bw.rowTmp,
+	var below []float32
+	if i > 0 {
+		below = grads.layers[i-1].mlpB
 	}
-	nw.pool.run(chunks, &nw.ops.normBackward)
-	nw.ops.normReduce = normReduceOp{dw: dw, db: db, partial: bw.partial, chunks: chunks}
-	nw.pool.run(chunkCount(nw.cfg.Width, columnChunk), &nw.ops.normReduce)
+	nw.normBackward(nw.stream(i), nw.normed, nw.norm1(i), false, g.ln1W, g.ln1B, below)
+	mulAT(mat(g.qkvW, c, 3*c, 3*c), normed, dqkv, 1)
 }
 
-// columnSum adds the sum of all rows of src to dst, a bias's gradient; nil
-// means that there is no bias.
-func (nw *network) columnSum(dst, src []float32) {
+// normBackward takes dnormed, the gradient of ln's output, back to its input x:
+// it adds to dx, or sets it, and adds to the gradients of ln's weights dw and
+// bias db and to dbias, that of the bias of the product before, which is the sum
+// of dx; nil where there is none. It sets normed, unless that is nil, to ln's
+// output.
+func (nw *network) normBackward(x, normed []float32, ln layerNorm, set bool, dw, db, dbias []float32) {
+	bw := &nw.backward
+	nw.ops.normBackward = normBackwardOp{
+		dx: bw.dx, dy: bw.dnormed, x: x, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
+		normed: normed, set: set, partial: bw.partial, bias: nw.cfg.Bias,
+	}
+	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.normBackward)
+	nw.reduce([3][]float32{dw, db, dbias}, nw.cfg.Width, 3*nw.cfg.Width)
+}
+
+// geluBackward turns fc into GELU of it and dhidden into the gradient of fc, and
+// adds that of its bias to db (nil: there is none).
+func (nw *network) geluBackward(fc, dhidden, db []float32) {
+	bw, width := &nw.backward, 4*nw.cfg.Width
+	nw.ops.geluBackward = geluBackwardOp{src: fc, dy: dhidden, width: width, tanh: nw.cfg.Activation == GELUTanh}
+	if db != nil {
+		nw.ops.geluBackward.partial = bw.partial
+	}
+	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.geluBackward)
+	if db != nil {
+		nw.reduce([3][]float32{db}, width, width)
+	}
+}
+
+// rowSum adds the sum of all rows of src to dst, a bias's gradient; nil means
+// that there is no bias.
+func (nw *network) rowSum(dst, src []float32) {
 	if dst == nil {
 		return
 	}
-	nw.ops.columns = columnSumOp{dst: dst, src: src, rows: nw.n}
-	nw.pool.run(chunkCount(len(dst), columnChunk), &nw.ops.columns)
+	nw.ops.rowSum = rowSumOp{src: src, width: len(dst), partial: nw.backward.partial}
+	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.rowSum)
+	nw.reduce([3][]float32{dst}, len(dst), len(dst))
+}
+
+// reduce adds the partial gradients of all groups of sumRows tokens.
+func (nw *network) reduce(dst [3][]float32, width, stride int) {
+	nw.ops.reduce = reduceOp{dst: dst, partial: nw.backward.partial, chunks: chunkCount(nw.n, sumRows), width: width, stride: stride}
+	nw.pool.run(chunkCount(width, columnChunk), &nw.ops.reduce)
 }
 
 // collectTargets lists the tokens that have a loss in head.index.
@@ -312,16 +360,6 @@ func (nw *network) collectTargets(b *Batch) []int32 {
 	return index
 }
 
-// gatherLogits computes the logits of the tokens in index, at most chunkRows.
-func (nw *network) gatherLogits(index []int32) blas32.General {
-	h, c, v, k := &nw.head, nw.cfg.Width, nw.cfg.Vocab, len(index)
-	nw.ops.gather = gatherOp{packed: h.x, full: nw.normed, index: index, width: c}
-	nw.pool.run(chunkCount(k, tokenChunk), &nw.ops.gather)
-	logits := mat(h.logits, k, v, v)
-	mulBT(logits, mat(h.x, k, c, c), mat(nw.p.wte, v, c, c), 1, 0)
-	return logits
-}
-
 // loss returns the summed cross-entropy in nats of all tokens with a target,
 // after forward. With g it also leaves the gradient of scale·sum with respect
 // to the last LayerNorm's output in dnormed and adds that of the output
@@ -329,14 +367,23 @@ func (nw *network) gatherLogits(index []int32) blas32.General {
 func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int, logits []float32)) Evaluation {
 	var e Evaluation
 	h, c, v := &nw.head, nw.cfg.Width, nw.cfg.Vocab
-	if g != nil {
+	wte := mat(nw.p.wte, v, c, c)
+	index := nw.collectTargets(b)
+	if g != nil && len(index) < nw.n {
 		clear(nw.backward.dnormed)
 	}
-	index := nw.collectTargets(b)
 	for lo := 0; lo < len(index); lo += h.chunkRows {
 		part := index[lo:min(lo+h.chunkRows, len(index))]
-		k := len(part)
-		logits := nw.gatherLogits(part)
+		k, first := len(part), int(part[0])
+		// Tokens that lie side by side are used where they are.
+		packed := int(part[k-1])-first != k-1
+		x := mat(nw.normed[first*c:], k, c, c)
+		if packed {
+			x.Data = h.x
+			nw.gather(part, h.x, nw.normed, false)
+		}
+		logits := mat(h.logits, k, v, v)
+		mulBT(logits, x, wte, 1, 0)
 		if visit != nil {
 			for i, token := range part {
 				visit(int(token), rowOf(logits, i))
@@ -354,13 +401,21 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 		if g == nil {
 			continue
 		}
-		x, dx := mat(h.x, k, c, c), mat(h.dx, k, c, c)
 		mulAT(mat(g.wte, v, c, c), logits, x, 1)
-		mul(dx, logits, mat(nw.p.wte, v, c, c), 0)
-		nw.ops.gather = gatherOp{packed: h.dx, full: nw.backward.dnormed, index: part, width: c, scatter: true}
-		nw.pool.run(chunkCount(k, tokenChunk), &nw.ops.gather)
+		if packed {
+			mul(mat(h.dx, k, c, c), logits, wte, 0)
+			nw.gather(part, h.dx, nw.backward.dnormed, true)
+		} else {
+			mul(mat(nw.backward.dnormed[first*c:], k, c, c), logits, wte, 0)
+		}
 	}
 	return e
+}
+
+// gather copies the rows of full that index names to packed, or, scatter, back.
+func (nw *network) gather(index []int32, packed, full []float32, scatter bool) {
+	nw.ops.gather = gatherOp{packed: packed, full: full, index: index, width: nw.cfg.Width, scatter: scatter}
+	nw.pool.run(chunkCount(len(index), tokenChunk), &nw.ops.gather)
 }
 
 // lossAndGradient runs both passes for one batch, adds the gradient of

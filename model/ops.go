@@ -1,122 +1,195 @@
 package model
 
 import (
-	"math"
-
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/model/internal/vec"
 )
 
-// The tasks of the two passes. Sizes of chunks are part of the order in which
-// sums are taken where a comment says so.
+// The tasks of the two passes, each of which reads and writes its arrays once.
+// Sizes of chunks are part of the order in which sums are taken where a comment
+// says so.
 
 const (
-	tokenChunk   = 32 // tokens; no sums across tokens
-	entropyChunk = 8  // tokens; no sums across tokens
-	columnChunk  = 32 // columns; each column is summed over all rows in order
-	// normBackwardRows tokens are summed into one partial gradient; the
-	// partials are then added in order.
-	normBackwardRows = 64
+	tokenChunk   = 32  // tokens; no sums across tokens
+	entropyChunk = 8   // tokens; no sums across tokens
+	columnChunk  = 256 // columns; each column is summed over all rows in order
+	// sumRows tokens are summed into one partial gradient; the partials are then
+	// added in order.
+	sumRows = 64
+	// embeddingChunks divide the rows of the embeddings; a row is summed over its
+	// tokens in order.
+	embeddingChunks = 16
 )
 
-// embedOp sets row i of dst to wte[tokens[i]] + wpe[positions[i]].
-type embedOp struct {
-	dst, wte, wpe     []float32
-	tokens, positions []int32
-	width             int
-}
-
-func (op *embedOp) run(chunk, _ int) {
-	c := op.width
-	lo, hi := chunkRange(chunk, tokenChunk, len(op.tokens))
-	for i := lo; i < hi; i++ {
-		dst := op.dst[i*c : (i+1)*c]
-		copy(dst, op.wte[int(op.tokens[i])*c:])
-		add(dst, op.wpe[int(op.positions[i])*c:(int(op.positions[i])+1)*c])
-	}
-}
-
-// residualOp sets every row of dst to src's plus bias, each nil for zeros.
-type residualOp struct {
-	dst, src, bias []float32
-	width          int
-}
-
-func (op *residualOp) run(chunk, _ int) {
-	c := op.width
-	lo, hi := chunkRange(chunk, tokenChunk, len(op.dst)/c)
-	switch {
-	case op.src != nil:
-		// Nothing to copy where the stream is updated in place.
-		if &op.dst[0] != &op.src[0] {
-			copy(op.dst[lo*c:hi*c], op.src[lo*c:hi*c])
-		}
-		if op.bias == nil {
-			return
-		}
-		for i := lo; i < hi; i++ {
-			add(op.dst[i*c:(i+1)*c], op.bias)
-		}
-	default:
-		for i := lo; i < hi; i++ {
-			copy(op.dst[i*c:(i+1)*c], op.bias)
-		}
-	}
-}
-
-// normOp is LayerNorm of every row. It writes mean and rstd, or, again, reads
-// them.
+// normOp is LayerNorm of the rows of the residual stream x, which it first
+// computes where it is asked to: as the embeddings of tokens and positions, or as
+// what the block before it has in from, plus x (the result of a product), plus
+// bias (nil for zeros). It leaves mean and rstd of each row.
 type normOp struct {
-	dst, src, w, b, mean, rstd []float32
-	again                      bool
+	dst, x, w, b, mean, rstd []float32
+
+	from, bias        []float32 // the residual stream before; nil: x is complete
+	tokens, positions []int32   // of the first LayerNorm, else nil
+	wte, wpe          []float32
 }
 
 func (op *normOp) run(chunk, _ int) {
 	c := len(op.w)
 	lo, hi := chunkRange(chunk, tokenChunk, len(op.mean))
 	for i := lo; i < hi; i++ {
-		dst, src := op.dst[i*c:(i+1)*c], op.src[i*c:(i+1)*c]
-		if op.again {
-			renormRow(dst, src, op.w, op.b, op.mean[i], op.rstd[i])
-		} else {
-			op.mean[i], op.rstd[i] = layerNormRow(dst, src, op.w, op.b)
+		dst, x := op.dst[i*c:(i+1)*c], op.x[i*c:(i+1)*c]
+		var sum float32
+		switch {
+		case op.tokens != nil:
+			token, position := int(op.tokens[i]), int(op.positions[i])
+			sum = vec.AddSum(x, op.wte[token*c:(token+1)*c], op.wpe[position*c:(position+1)*c])
+		case op.from == nil:
+			sum = vec.Sum(x)
+		case op.bias == nil:
+			sum = vec.AddSum(x, x, op.from[i*c:(i+1)*c])
+		default:
+			vec.Add(x, x, op.from[i*c:(i+1)*c])
+			sum = vec.AddSum(x, x, op.bias)
+		}
+		mean, rstd := normStatistics(x, sum)
+		vec.Normalize(dst, x, op.w, op.b, mean, rstd)
+		op.mean[i], op.rstd[i] = mean, rstd
+	}
+}
+
+// normBackwardOp is the backward pass of LayerNorm for sumRows rows, from the
+// gradient dy of its result: it adds to the gradient dx of the residual stream,
+// or sets it, and sums up three rows of partial gradients: of the weights, of the
+// bias, and of dx, which is that of the bias of the product before. It leaves the
+// LayerNorm's result in normed.
+type normBackwardOp struct {
+	dx, dy, x, w, b, mean, rstd []float32
+	normed                      []float32 // nil: not wanted
+	set                         bool      // dx is set
+	partial                     []float32 // (chunks, 3C)
+	bias                        bool      // the model has biases
+}
+
+func (op *normBackwardOp) run(chunk, _ int) {
+	c := len(op.w)
+	lo, hi := chunkRange(chunk, sumRows, len(op.mean))
+	partial := op.partial[chunk*3*c : (chunk+1)*3*c]
+	clear(partial)
+	dw, db, sum := partial[:c], partial[c:2*c], partial[2*c:]
+	for i := lo; i < hi; i++ {
+		row := func(x []float32) []float32 { return x[i*c : (i+1)*c] }
+		dx, dy, x, mean, rstd := row(op.dx), row(op.dy), row(op.x), op.mean[i], op.rstd[i]
+		// With x̂ = (x−mean)·rstd and g = dy·w:
+		// dx = rstd·(g − mean(g) − x̂·mean(g·x̂)).
+		g, h := vec.NormBackwardSums(dw, dy, x, op.w, mean, rstd)
+		if op.set {
+			clear(dx)
+		}
+		vec.NormBackwardApply(dx, dy, x, op.w, mean, rstd, g/float32(c), h/float32(c))
+		if op.bias {
+			vec.Add(db, db, dy)
+			vec.Add(sum, sum, dx)
+		}
+		if op.normed != nil {
+			vec.Normalize(row(op.normed), x, op.w, op.b, mean, rstd)
 		}
 	}
 }
 
-// geluOp sets dst to GELU of src; backward, src to its derivative as well.
-type geluOp struct {
-	dst, src       []float32
-	width          int
-	backward, tanh bool
+// biasOp sets every row of dst to bias.
+type biasOp struct {
+	dst, bias []float32
 }
 
-func (op *geluOp) run(chunk, _ int) {
-	lo, hi := chunkRange(chunk, tokenChunk*op.width, len(op.src))
-	dst, src := op.dst[lo:hi], op.src[lo:hi]
-	switch {
-	case op.tanh && op.backward:
-		geluTanhBackward(dst, src)
-	case op.tanh:
-		geluTanhForward(dst, src)
-	case op.backward:
-		geluBackward(dst, src)
-	default:
-		geluForward(dst, src)
+func (op *biasOp) run(chunk, _ int) {
+	c := len(op.bias)
+	lo, hi := chunkRange(chunk, tokenChunk, len(op.dst)/c)
+	for i := lo; i < hi; i++ {
+		copy(op.dst[i*c:(i+1)*c], op.bias)
 	}
 }
 
-// productOp multiplies dst by src, element by element.
-type productOp struct {
-	dst, src []float32
-	width    int
+// geluOp adds bias (nil for zeros) to the rows of src and sets dst to GELU of
+// them.
+type geluOp struct {
+	dst, src, bias []float32
+	width          int
+	tanh           bool
 }
 
-func (op *productOp) run(chunk, _ int) {
-	lo, hi := chunkRange(chunk, tokenChunk*op.width, len(op.dst))
-	dst, src := op.dst[lo:hi], op.src[lo:hi]
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] *= src[i]
+func (op *geluOp) run(chunk, _ int) {
+	c := op.width
+	lo, hi := chunkRange(chunk, tokenChunk, len(op.src)/c)
+	for i := lo; i < hi; i++ {
+		src := op.src[i*c : (i+1)*c]
+		if op.bias != nil {
+			vec.Add(src, src, op.bias)
+		}
+		vec.GELU(op.dst[i*c:(i+1)*c], src, op.tanh)
+	}
+}
+
+// geluBackwardOp turns src into GELU of it and multiplies dy by the derivative,
+// for sumRows rows; their sum is a partial gradient of the bias.
+type geluBackwardOp struct {
+	src, dy []float32
+	width   int
+	tanh    bool
+	partial []float32 // (chunks, width); nil without biases
+}
+
+func (op *geluBackwardOp) run(chunk, _ int) {
+	c := op.width
+	lo, hi := chunkRange(chunk, sumRows, len(op.src)/c)
+	if op.partial == nil {
+		vec.GELUGrad(op.src[lo*c:hi*c], op.dy[lo*c:hi*c], op.tanh)
+		return
+	}
+	sum := op.partial[chunk*c : (chunk+1)*c]
+	clear(sum)
+	for i := lo; i < hi; i++ {
+		dy := op.dy[i*c : (i+1)*c]
+		vec.GELUGrad(op.src[i*c:(i+1)*c], dy, op.tanh)
+		vec.Add(sum, sum, dy)
+	}
+}
+
+// rowSumOp sums sumRows rows of src up to a partial gradient.
+type rowSumOp struct {
+	src     []float32
+	width   int
+	partial []float32 // (chunks, width)
+}
+
+func (op *rowSumOp) run(chunk, _ int) {
+	c := op.width
+	lo, hi := chunkRange(chunk, sumRows, len(op.src)/c)
+	sum := op.partial[chunk*c : (chunk+1)*c]
+	clear(sum)
+	for i := lo; i < hi; i++ {
+		vec.Add(sum, sum, op.src[i*c:(i+1)*c])
+	}
+}
+
+// reduceOp adds partial gradients, in order, to dst[0], dst[1], dst[2], which lie
+// side by side in a partial; nil is left out.
+type reduceOp struct {
+	dst     [3][]float32
+	partial []float32 // (chunks, stride)
+	chunks  int
+	width   int // of each
+	stride  int
+}
+
+func (op *reduceOp) run(chunk, _ int) {
+	lo, hi := chunkRange(chunk, columnChunk, op.width)
+	for i := range op.chunks {
+		for j, dst := range op.dst {
+			if dst != nil {
+				add(dst[lo:hi], op.partial[i*op.stride+j*op.width+lo:i*op.stride+j*op.width+hi])
+			}
+		}
 	}
 }
 
@@ -146,7 +219,7 @@ func (op *gatherOp) run(chunk, _ int) {
 // entropyOp is softmax cross-entropy, −log softmax(logits)[target], of each
 // row; with gradient, logits become scale·(softmax − onehot(target)).
 type entropyOp struct {
-	logits   blas32.General // (k, V)
+	logits   blas32.General // (k, V), overwritten
 	index    []int32        // (k) tokens of the rows
 	targets  []int32        // (N)
 	scale    float32
@@ -162,103 +235,18 @@ func (op *entropyOp) run(chunk, _ int) {
 		row := rowOf(op.logits, i)
 		target := op.targets[op.index[i]]
 		x := row[target]
-		op.correct[i] = firstMaximum(row) == int(target)
-		if !op.gradient {
-			op.loss[i] = float64(logSumExp(row)) - float64(x)
-			continue
-		}
-		op.loss[i] = float64(softmaxRow(row)) - float64(x)
-		for j := range row {
-			row[j] *= op.scale
-		}
-		row[target] -= op.scale
-	}
-}
-
-// firstMaximum is the lowest index of the largest element.
-func firstMaximum(x []float32) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return best
-}
-
-// logSumExp is log Σ eˣ, to the bits softmaxRow returns.
-func logSumExp(x []float32) float32 {
-	m := maximum(x)
-	var a, b float32
-	i := 0
-	for ; i+1 < len(x); i += 2 {
-		a += exp32(x[i] - m)
-		b += exp32(x[i+1] - m)
-	}
-	if i < len(x) {
-		a += exp32(x[i] - m)
-	}
-	return m + float32(math.Log(float64(a+b)))
-}
-
-// columnSumOp adds the sum of rows of src to dst.
-type columnSumOp struct {
-	dst, src []float32
-	rows     int
-}
-
-func (op *columnSumOp) run(chunk, _ int) {
-	w := len(op.dst)
-	lo, hi := chunkRange(chunk, columnChunk, w)
-	for i := range op.rows {
-		add(op.dst[lo:hi], op.src[i*w+lo:i*w+hi])
-	}
-}
-
-// normBackwardOp is the backward pass of LayerNorm for normBackwardRows rows;
-// see layerNormBackwardRow.
-type normBackwardOp struct {
-	dx, dy, src, w, mean, rstd []float32
-	partial                    []float32 // (chunks, 2C)
-	bias                       bool
-	tmp                        [][]float32
-}
-
-func (op *normBackwardOp) run(chunk, worker int) {
-	c := len(op.w)
-	lo, hi := chunkRange(chunk, normBackwardRows, len(op.mean))
-	dw := op.partial[chunk*2*c : chunk*2*c+c]
-	clear(dw)
-	var db []float32
-	if op.bias {
-		db = op.partial[chunk*2*c+c : (chunk+1)*2*c]
-		clear(db)
-	}
-	for i := lo; i < hi; i++ {
-		row := func(x []float32) []float32 { return x[i*c : (i+1)*c] }
-		layerNormBackwardRow(row(op.dx), dw, db, row(op.dy), row(op.src), op.w, op.tmp[worker], op.mean[i], op.rstd[i])
-	}
-}
-
-// normReduceOp adds the partial sums to the gradients, in order.
-type normReduceOp struct {
-	dw, db, partial []float32
-	chunks          int
-}
-
-func (op *normReduceOp) run(chunk, _ int) {
-	c := len(op.dw)
-	lo, hi := chunkRange(chunk, columnChunk, c)
-	for i := range op.chunks {
-		add(op.dw[lo:hi], op.partial[i*2*c+lo:i*2*c+hi])
-		if op.db != nil {
-			add(op.db[lo:hi], op.partial[i*2*c+c+lo:i*2*c+c+hi])
+		m := vec.Max(row)
+		op.correct[i] = isFirstMaximum(row, int(target), m)
+		// Without a gradient the softmax is not needed, but costs little.
+		op.loss[i] = float64(scaledSoftmax(row, m, op.scale)) - float64(x)
+		if op.gradient {
+			row[target] -= op.scale
 		}
 	}
 }
 
-// embeddingGradientOp adds each token's gradient to its embeddings, column by
-// column of the width, over the tokens in order.
+// embeddingGradientOp adds each token's gradient to its embeddings. A chunk does
+// every embeddingChunks-th row of both, over the tokens in order.
 type embeddingGradientOp struct {
 	dx, dwte, dwpe    []float32
 	tokens, positions []int32
@@ -267,11 +255,12 @@ type embeddingGradientOp struct {
 
 func (op *embeddingGradientOp) run(chunk, _ int) {
 	c := op.width
-	lo, hi := chunkRange(chunk, columnChunk, c)
 	for i, token := range op.tokens {
-		src := op.dx[i*c+lo : i*c+hi]
-		t, p := int(token), int(op.positions[i])
-		add(op.dwte[t*c+lo:t*c+hi], src)
-		add(op.dwpe[p*c+lo:p*c+hi], src)
+		if t := int(token); t%embeddingChunks == chunk {
+			add(op.dwte[t*c:(t+1)*c], op.dx[i*c:(i+1)*c])
+		}
+		if p := int(op.positions[i]); p%embeddingChunks == chunk {
+			add(op.dwpe[p*c:(p+1)*c], op.dx[i*c:(i+1)*c])
+		}
 	}
 }

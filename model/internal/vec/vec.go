@@ -123,6 +123,9 @@ func ExpSum(dst, x []float32, shift float32) float32 {
 	return active.expSum(dst, x[:len(dst)], shift)
 }
 
+// Exp is eˣ to the bits that ExpSum gives.
+func Exp(x float32) float32 { return exp(x) }
+
 // GELU sets dst to x·Φ(x), or, tanh, to its approximation
 // x·(1+tanh(√(2/π)·(x+0.044715·x³)))/2. The absolute error of what x is
 // multiplied by is below 2e-7.
