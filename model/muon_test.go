@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -248,5 +249,33 @@ func TestOptimizerStateMustFit(t *testing.T) {
 		if _, err := resume(dir, smallConfig); err == nil || !strings.Contains(err.Error(), optimizerFile) || !strings.Contains(err.Error(), "missing") {
 			t.Errorf("%s: error = %v", name, err)
 		}
+	}
+}
+
+// BenchmarkMuon measures one update of all hidden matrices of a model; GFLOP/s
+// counts the products.
+func BenchmarkMuon(b *testing.B) {
+	for _, cfg := range []Config{
+		{Layers: 4, Heads: 4, Width: 128, Context: 128, Vocab: 2048, Activation: GELU},
+		{Layers: 8, Heads: 8, Width: 256, Context: 128, Vocab: 2048, Activation: GELU},
+		{Layers: 8, Heads: 8, Width: 512, Context: 256, Vocab: 2048, Activation: GELU},
+	} {
+		b.Run(fmt.Sprintf("layers=%d/width=%d", cfg.Layers, cfg.Width), func(b *testing.B) {
+			eachBLAS(b, func(b *testing.B, _ float64) {
+				m, pool, mu := mustNew(b, cfg, 1), newPool(), newMuon(cfg)
+				momentum := make([]float32, len(m.p.flat))
+				g := slices.Clone(m.p.flat)
+				b.ReportAllocs()
+				for b.Loop() {
+					mu.step(pool, m.p.flat, g, momentum, TrainConfig{Momentum: 0.95}, 1e-3, 1)
+				}
+				flops := 0.0
+				for _, h := range mu.matrices {
+					small, large := float64(min(h.rows, h.cols)), float64(max(h.rows, h.cols))
+					flops += newtonSchulzSteps * (4*small*small*large + 2*small*small*small)
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		})
 	}
 }
