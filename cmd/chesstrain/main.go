@@ -25,6 +25,7 @@ var subcommands = []struct {
 }{
 	{"train", train},
 	{"prepare", prepare},
+	{"stats", describe},
 	{"bench", bench},
 }
 

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"transcend/data"
+	"transcend/data/stats"
+	"transcend/internal/cli"
+)
+
+const statsHelp = `Describe games: ratings, speeds, lengths, results, openings, dates, players.
+
+usage: chesstrain stats FILE.parquet [flags]
+       chesstrain stats --pgn FILE... | --lichess MONTHS [flags]
+
+examples:
+  chesstrain stats games.parquet
+  chesstrain stats runs/max1000-move-tiny/corpus.parquet --plot games.svg
+  chesstrain stats --pgn examples/simulated.pgn.zst --max-elo 1500 --json
+  chesstrain stats --lichess 2023-01 --speed blitz --games 100000 --plot blitz.png
+
+flags:
+`
+
+const statsTail = `
+A corpus file is described whole: flags that choose games are for --pgn and --lichess,
+whose games are described as they are read; memory grows only by the search for
+duplicates, some 20 bytes a game, none with --keep-duplicates. What the filter dropped
+goes to standard error.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+`
+
+// plotFormats are the endings that --plot knows.
+var plotFormats = []string{".svg", ".png", ".pdf"}
+
+// describe is the subcommand that describes games.
+func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
+	var from origin
+	flags := flagSet(program + " stats")
+	corpus := flags.String("corpus", "", "the corpus file to describe; the same as naming it without a flag")
+	from.addFlags(flags)
+	plots := flags.StringArray("plot", nil, "draw a picture into this file: .svg, .png or .pdf; may be repeated")
+	quiet := flags.BoolP("quiet", "q", false, "print only the result and errors")
+	verbose := flags.BoolP("verbose", "v", false, "show examples of what the filter dropped")
+	asJSON := flags.Bool("json", false, "print the description as one JSON object")
+	if err := cli.Parse(flags, args, stdout, showHelp(flags, statsHelp, statsTail)); err != nil {
+		return err
+	}
+	rest := flags.Args()
+	if from.empty() && *corpus == "" && len(rest) > 0 {
+		*corpus, rest = rest[0], rest[1:]
+	}
+	if err := from.addArgs(rest); err != nil {
+		return err
+	}
+	switch given := given(flags, originFlags...); {
+	case *corpus != "" && len(given) > 0:
+		return cli.WithHint(cli.Usagef("a corpus file is described whole: %s cannot be used with %s", strings.Join(given, ", "), *corpus),
+			"choose games when the corpus is made: "+program+" prepare --help")
+	case *corpus == "" && from.empty():
+		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give --pgn or --lichess"),
+			fmt.Sprintf("try the simulated games that come with the program: %s stats --pgn examples/simulated.pgn.zst", program))
+	}
+	for _, path := range *plots {
+		if !slices.Contains(plotFormats, strings.ToLower(filepath.Ext(path))) {
+			return cli.Usagef("--plot %s: the name must end in one of %s", path, strings.Join(plotFormats, ", "))
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return cli.WithHint(cli.Usagef("--plot %s: there is no directory %s", path, filepath.Dir(path)), "make it: mkdir -p "+filepath.Dir(path))
+		}
+	}
+	progress := stderr
+	if *quiet {
+		progress = io.Discard
+	}
+
+	a := stats.New()
+	if *corpus != "" {
+		if err := describeCorpus(ctx, *corpus, a); err != nil {
+			return err
+		}
+	} else {
+		if err := from.check(); err != nil {
+			return err
+		}
+		found, err := from.gather(ctx, stdin, progress, func(g *data.Game) error {
+			a.Add(g)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if found.warning != nil {
+			fmt.Fprintf(stderr, "warning: %v\n", found.warning)
+		}
+		fmt.Fprintf(progress, "%s\n", found.table(*verbose))
+		if err := found.none(&from); err != nil {
+			return err
+		}
+	}
+	d := a.Description()
+	for _, path := range *plots {
+		if err := d.Plot(path); err != nil {
+			return err
+		}
+	}
+	if *asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(d)
+	}
+	return d.WriteText(stdout, textWidth(stdout))
+}
+
+// describeCorpus adds the games of a corpus file. That they are those that were
+// written is checked, not that they are legal, which takes as long again.
+func describeCorpus(ctx context.Context, path string, a *stats.Accumulator) error {
+	corpus, err := data.LoadParquet(ctx, path, data.ParquetOptions{Trust: true})
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return cli.Usagef("%s: no such file", path)
+		}
+		if strings.Contains(path, ".pgn") {
+			return cli.WithHint(err, "games that are no corpus file are given as --pgn "+path)
+		}
+		return err
+	}
+	for i, g := range corpus.All() {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.Add(&g)
+	}
+	return nil
+}
+
+// textWidth is the number of columns to write for.
+func textWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
