@@ -2,9 +2,11 @@ package pgn
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -106,6 +108,73 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("%d games written, %d read", len(good), len(again))
 		}
 	})
+}
+
+// FuzzSplit finds the games of a text in the quick way and in the exact one, in one
+// piece and in blocks as they come out of a decoder.
+func FuzzSplit(f *testing.F) {
+	for _, test := range texts {
+		if len(test.text) < 1000 {
+			f.Add([]byte(test.text), uint64(len(test.text)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
+		if len(text) > 100_000 {
+			return
+		}
+		fuzzlimit.Watch(t, 16<<20+uint64(100*len(text)))
+		var exact splitter
+		exact.exact = true
+		want := splitAll(&exact, bytes.NewReader(text), nil)
+		if got := splitAll(&splitter{}, bytes.NewReader(text), nil); !slices.Equal(got, want) {
+			t.Fatalf("quick: got %v\nwant %v", got, want)
+		}
+		rng := rand.New(rand.NewPCG(seed, 1))
+		for range 2 {
+			var s splitter
+			s.w.own = make([]byte, 2+rng.IntN(100))
+			blocks := &blockText{text: text, rng: rng, most: 1 + rng.IntN(2*len(text)+1)}
+			if got := splitAll(&s, nil, blocks); !slices.Equal(got, want) {
+				t.Fatalf("blocks: got %v\nwant %v", got, want)
+			}
+		}
+	})
+}
+
+// splitAll returns where the games of a text are and what is said about their tags.
+func splitAll(s *splitter, r io.Reader, blocks blockReader) (all []string) {
+	s.reset(r, blocks)
+	for s.header() {
+		at := s.w.offset()
+		s.movetext(false)
+		text := s.w.text()[1 : 1+s.end]
+		for len(text) > s.body && classes[text[len(text)-1]] == classSpace {
+			text = text[:len(text)-1] // the quick way takes what is before the next game
+		}
+		all = append(all, fmt.Sprintf("%d %d %v %v %v %+v %q", at, s.body, s.resync, s.empty, s.tags, s.bad, text))
+	}
+	return all
+}
+
+// blockText hands out a text in blocks of random length, some of them empty. The memory
+// of a block is not there any more when the next one is asked for.
+type blockText struct {
+	text, last []byte
+	rng        *rand.Rand
+	most       int
+}
+
+func (b *blockText) Block() ([]byte, error) {
+	for i := range b.last {
+		b.last[i] = '?'
+	}
+	if len(b.text) == 0 {
+		return nil, io.EOF
+	}
+	n := min(len(b.text), b.rng.IntN(b.most+1))
+	b.last = bytes.Clone(b.text[:n])
+	b.text = b.text[n:]
+	return b.last, nil
 }
 
 func fileOf(t *testing.T, all []*Game) string { return text(t, all...) }

@@ -52,7 +52,7 @@ func scan(tb testing.TB, r *Reader) []string {
 func newReader(tb testing.TB, text io.Reader, size int) *Reader {
 	tb.Helper()
 	r := &Reader{}
-	r.split.w.buf = make([]byte, size)
+	r.split.w.own = make([]byte, size)
 	if err := r.start("test", text, nil); err != nil {
 		tb.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +82,8 @@ type input struct {
 	format   string // "" for plain text
 	raw      *rawReader
 	text     io.Reader
+	blocks   blockReader // what text is in, unless it is nil
+	stop     func()      // ends the reading of blocks
 	closeRaw func() error
 }
 
@@ -116,7 +119,7 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 	if err := f.unsupported(name); err != nil {
 		return nil, err
 	}
-	in := &input{name: name, format: f.name, raw: rr, text: br, closeRaw: closeRaw}
+	in := &input{name: name, format: f.name, raw: rr, text: br, stop: func() {}, closeRaw: closeRaw}
 	switch f.name {
 	case "zstd":
 		if *decoder == nil {
@@ -128,7 +131,8 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 		if err := d.Reset(br); err != nil {
 			return nil, in.wrap(err, 0)
 		}
-		in.text = d
+		blocks := newDecoded(d)
+		in.blocks, in.stop = blocks, blocks.stop
 	case "gzip":
 		d, err := gzip.NewReader(br)
 		if err == io.EOF {
@@ -153,6 +157,42 @@ const decoderBlocks = 8
 // newDecoder returns a zstd decoder.
 func newDecoder() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderConcurrency(decoderBlocks))
+}
+
+// decoded is the text that comes out of a zstd decoder, in the decoder's own blocks:
+// its WriteTo writes them, and waits while they are looked at.
+type decoded struct {
+	next func() ([]byte, bool)
+	stop func() // before the decoder is used for anything else
+	err  error
+}
+
+func newDecoded(d *zstd.Decoder) *decoded {
+	s := &decoded{}
+	s.next, s.stop = iter.Pull(func(yield func([]byte) bool) {
+		_, s.err = d.WriteTo(yieldWriter(yield))
+	})
+	return s
+}
+
+// Block returns the next block.
+func (s *decoded) Block() ([]byte, error) {
+	if b, ok := s.next(); ok {
+		return b, nil
+	}
+	if s.err == nil {
+		return nil, io.EOF
+	}
+	return nil, s.err
+}
+
+type yieldWriter func([]byte) bool
+
+func (yield yieldWriter) Write(b []byte) (int, error) {
+	if !yield(b) {
+		return 0, errClosed
+	}
+	return len(b), nil
 }
 
 // shut closes what the input is read from.

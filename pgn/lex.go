@@ -455,6 +455,8 @@ func quickEnd(b []byte, i int, last bool) (end int, st status) {
 		switch {
 		case k+2 >= len(b) && !last:
 			return 0, more
+		case k+2 == len(b) && marker:
+			return k + 2, unclear
 		case k+2 >= len(b):
 			end = len(b)
 		case isLetter(b[k+2]):

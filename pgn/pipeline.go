@@ -256,17 +256,17 @@ func (p *pipeline) splitInputs() error {
 // errClosed or nil.
 func (p *pipeline) splitInput() error {
 	s := p.source
-	text := s.split.w.r
+	w := &s.split.w
 	switch s.in.format {
 	case "gzip", "bzip2":
-		a := newAhead(text)
+		a := newAhead(w.r)
 		defer a.close()
-		text = a
+		w.blocks = a
 	}
-	s.split.w.r = &feed{p, text}
+	w.wait = p.waits
 	for {
 		found := s.find()
-		if s.split.w.err == errClosed {
+		if w.err == errClosed {
 			return errClosed
 		}
 		switch found {
@@ -458,24 +458,19 @@ func (a *arena[T]) reset(most int) {
 	a.s = a.s[:0]
 }
 
-// feed is the text as the splitter reads it. Before it may have to wait for more,
-// it sends the games it has on their way: a game that comes through a slow pipe
-// is there as soon as its end was seen.
-type feed struct {
-	p *pipeline
-	r io.Reader
-}
-
-func (f *feed) Read(b []byte) (int, error) {
-	if !f.p.flush() {
-		return 0, errClosed
+// waits is called when the splitter may have to wait for text: it sends the games it
+// has on their way. So a game that comes through a slow pipe is there as soon as its
+// end was seen.
+func (p *pipeline) waits() error {
+	if !p.flush() {
+		return errClosed
 	}
 	select {
-	case <-f.p.stop:
-		return 0, errClosed
+	case <-p.stop:
+		return errClosed
 	default:
+		return nil
 	}
-	return f.r.Read(b)
 }
 
 // ahead reads in a goroutine of its own, some chunks ahead. The zstd decoder does
@@ -490,7 +485,7 @@ type ahead struct {
 // chunk is what one Read returned.
 type chunk struct {
 	buf  []byte
-	rest []byte
+	text []byte // the start of buf
 	err  error
 }
 
@@ -512,7 +507,7 @@ func (a *ahead) run(r io.Reader) {
 			return
 		case c := <-a.empty:
 			n, err := r.Read(c.buf)
-			c.rest, c.err = c.buf[:n], err
+			c.text, c.err = c.buf[:n], err
 			a.full <- c // there is room for all chunks
 			if err != nil {
 				return
@@ -521,23 +516,18 @@ func (a *ahead) run(r io.Reader) {
 	}
 }
 
-// Read returns what one Read in the goroutine returned, or part of it.
-func (a *ahead) Read(b []byte) (int, error) {
+// Block returns what one Read in the goroutine returned.
+func (a *ahead) Block() ([]byte, error) {
+	if a.current != nil {
+		a.empty <- a.current
+		a.current = nil
+	}
 	if a.err != nil {
-		return 0, a.err
+		return nil, a.err
 	}
-	if a.current == nil {
-		a.current = <-a.full
-	}
-	c := a.current
-	n := copy(b, c.rest)
-	if c.rest = c.rest[n:]; len(c.rest) > 0 {
-		return n, nil
-	}
-	a.current = nil
-	a.err = c.err
-	a.empty <- c
-	return n, a.err
+	a.current = <-a.full
+	a.err = a.current.err
+	return a.current.text, nil
 }
 
 // close ends the goroutine and waits for it.

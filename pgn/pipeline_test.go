@@ -44,6 +44,9 @@ func transcript(r *Reader) []string {
 			g.File, g.Number, g.Offset, r.Skipped(), g.Tags, g.Start.FEN(), g.Moves, g.Result, g.ResultConflict, g.Comment, g.Comments))
 	}
 	read, _ := r.Progress()
+	if r.Err() != nil {
+		read = -1 // it depends on how far ahead the decoder was
+	}
 	return append(all, fmt.Sprintf("%d skipped, %d bytes, error %v", r.Skipped(), read, r.Err()))
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -333,15 +334,20 @@ func pgnExtract() string {
 	return ""
 }
 
+// remark is what pgn-extract has to say about games of TWIC's whose result is not that of
+// their last move; it keeps the result, as we do.
+var remark = regexp.MustCompile(`Warning: Result of \S+ is inconsistent with (checkmate by (white|black)|stalemate) in\n.*\nFile stdin: Line number: \d+\n`)
+
 // runExtract returns what pgn-extract writes of a text, about which it must have
-// nothing to say.
+// nothing else to say.
 func runExtract(t *testing.T, extract, text string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(extract, append(args, "-s")...)
 	var out, said bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), &out, &said
-	if err := cmd.Run(); err != nil || said.Len() > 0 {
-		t.Fatalf("pgn-extract: %v\n%.2000s", err, said.Bytes())
+	err := cmd.Run()
+	if rest := remark.ReplaceAll(said.Bytes(), nil); err != nil || len(rest) > 0 {
+		t.Fatalf("pgn-extract: %v\n%.2000s", err, rest)
 	}
 	return out.String()
 }

@@ -47,6 +47,7 @@ type source struct {
 	count  atomic.Int64
 
 	in       *input // nil when there is none open
+	stop     func() // of the last input; may be called again
 	split    splitter
 	keep     func(*Header) bool
 	head     Header
@@ -210,6 +211,9 @@ func (r *Reader) fail(err error) {
 
 // free frees the decoder.
 func (s *source) free() {
+	if s.stop != nil {
+		s.stop()
+	}
 	if s.zstd != nil {
 		s.zstd.Close()
 		s.zstd = nil
@@ -224,7 +228,8 @@ func (s *source) start(name string, raw io.Reader, closeRaw func() error) error 
 	}
 	s.in = in
 	s.number = 0
-	s.split.reset(in.text)
+	s.stop = in.stop
+	s.split.reset(in.text, in.blocks)
 	return nil
 }
 
@@ -251,6 +256,7 @@ func (s *source) openNext() (bool, error) {
 func (s *source) endInput() error {
 	in := s.in
 	s.in = nil
+	s.stop()
 	s.before += s.split.w.offset()
 	in.shut() // a file that was only read has no data to lose when it is closed
 	if err := s.split.w.err; err != nil && err != io.EOF {

@@ -3,6 +3,7 @@ package pgn
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // Most tags are lines of one form, [Name "Value"] with no escapes, and their names
@@ -72,7 +73,7 @@ func (s *splitter) regularTags(k int, expected **tagName, event *bool) int {
 		return k
 	}
 	text := s.w.text()[1:]
-	tags := s.tags
+	tags := slices.Grow(s.tags, max(0, maxRegularNames-len(s.tags)))
 	last := *expected
 	at := k
 	if len(tags) > 0 {
@@ -97,7 +98,12 @@ func (s *splitter) regularTags(k int, expected **tagName, event *bool) int {
 			break
 		}
 		*event = *event || t.isEvent
-		tags = append(tags, tagSpan{int32(at + 1), int32(at + t.size - 2), int32(at + t.size), int32(at + end), false})
+		// Field by field: a whole tagSpan would be put together elsewhere and copied.
+		tags = tags[:len(tags)+1]
+		tag := &tags[len(tags)-1]
+		tag.name, tag.nameEnd = int32(at+1), int32(at+t.size-2)
+		tag.value, tag.valueEnd = int32(at+t.size), int32(at+end)
+		tag.escaped = false
 		k = at + end + len(`"]`)
 		at = k + 1
 		last = t

@@ -6,8 +6,6 @@ import (
 )
 
 const (
-	windowSize = 512 << 10 // bytes read ahead, as long as games are no larger
-
 	// The text of one game is in one piece in the window, so its size is bounded
 	// by MaxTagSection + MaxMovetext. A search that asks for more text sees this
 	// much past the limit before it gives up, so that the verdict on a game does
@@ -19,63 +17,6 @@ const (
 	// game and then many without tags.
 	quickLimit = 128 << 10
 )
-
-// window is the part of the text that is in memory. It holds the byte before
-// the first unread one, too: a line feed at the start of the text.
-type window struct {
-	r    io.Reader
-	buf  []byte
-	pos  int   // first unread byte, at least 1
-	n    int   // end of the text in buf
-	base int64 // where in the text buf[0] is; -1 at the start
-	err  error // io.EOF, or what else ended the text
-}
-
-func (w *window) reset(r io.Reader) {
-	if w.buf == nil {
-		w.buf = make([]byte, windowSize)
-	}
-	*w = window{r: r, buf: w.buf, pos: 1, n: 1, base: -1}
-	w.buf[0] = '\n'
-}
-
-// text returns the unread text in memory and the byte before it.
-func (w *window) text() []byte { return w.buf[w.pos-1 : w.n] }
-
-// offset returns where in the text the first unread byte is.
-func (w *window) offset() int64 { return w.base + int64(w.pos) }
-
-// more reads on; false at the end of the text. It reads at least half as much
-// as is there unread, so that going over a growing text again and again takes
-// time in proportion to its final size.
-func (w *window) more() bool {
-	if w.err != nil {
-		return false
-	}
-	if w.pos > 1 {
-		w.n = copy(w.buf, w.buf[w.pos-1:w.n])
-		w.base += int64(w.pos - 1)
-		w.pos = 1
-	}
-	have := w.n
-	empty := 0
-	for w.n < have+max(have/2, 1) && w.err == nil {
-		if len(w.buf)-w.n <= len(w.buf)/4 {
-			grown := make([]byte, 2*len(w.buf))
-			copy(grown, w.buf[:w.n])
-			w.buf = grown
-		}
-		n, err := w.r.Read(w.buf[w.n:])
-		w.n += n
-		w.err = err
-		if n > 0 {
-			empty = 0
-		} else if empty++; empty == 100 && err == nil {
-			w.err = io.ErrNoProgress
-		}
-	}
-	return w.n > have
-}
 
 // tagSpan is where the parts of a tag are, counted from the game's first byte.
 type tagSpan struct {
@@ -105,8 +46,8 @@ type splitter struct {
 }
 
 // reset starts a new text.
-func (s *splitter) reset(r io.Reader) {
-	s.w.reset(r)
+func (s *splitter) reset(r io.Reader, blocks blockReader) {
+	s.w.reset(r, blocks)
 	s.exactFor = 0
 	s.drop()
 }
@@ -131,6 +72,7 @@ func (s *splitter) header() bool {
 	if s.resync {
 		s.skipToSection()
 	}
+	s.w.settle()
 	s.drop()
 	if !s.skipSpace() {
 		return false
