@@ -66,20 +66,37 @@ type parquetMetadata struct {
 	Provenance
 }
 
-// parquetRow is a row as parquet-go writes it. The zero value of an optional
-// field becomes null.
+// parquetRow is a row as parquet-go writes it; nil is null. Nulls are pointers because
+// parquet-go v0.32.0 writes some zero values of optional fields as values: in a batch
+// where k zeros, k values and zeros follow each other, the zeros up to the 64th row
+// (writeRowsFuncOfOptional).
 type parquetRow struct {
-	White       string   `parquet:"white,optional,dict"`
-	Black       string   `parquet:"black,optional,dict"`
-	WhiteElo    int32    `parquet:"white_elo,optional,dict"`
-	BlackElo    int32    `parquet:"black_elo,optional,dict"`
+	White       *string  `parquet:"white,optional,dict"`
+	Black       *string  `parquet:"black,optional,dict"`
+	WhiteElo    *int32   `parquet:"white_elo,optional,dict"`
+	BlackElo    *int32   `parquet:"black_elo,optional,dict"`
 	Result      string   `parquet:"result,dict"`
 	Rated       *bool    `parquet:"rated,optional"`
-	TimeControl string   `parquet:"time_control,optional,dict"`
-	Termination string   `parquet:"termination,optional,dict"`
-	Date        string   `parquet:"date,optional,dict"`
-	Site        string   `parquet:"site,optional,plain"`
+	TimeControl *string  `parquet:"time_control,optional,dict"`
+	Termination *string  `parquet:"termination,optional,dict"`
+	Date        *string  `parquet:"date,optional,dict"`
+	Site        *string  `parquet:"site,optional,plain"`
 	Moves       []uint16 `parquet:"moves,list" parquet-element:",dict"`
+}
+
+// rowValues is what the pointers of a row point to.
+type rowValues struct {
+	white, black, timeControl, termination, date, site string
+	whiteElo, blackElo                                 int32
+}
+
+// orNull returns nil for what is unknown.
+func orNull[T comparable](v *T) *T {
+	var zero T
+	if *v == zero {
+		return nil
+	}
+	return v
 }
 
 // sanRow is a row with the optional column.
@@ -114,11 +131,14 @@ type WriteOptions struct {
 type ParquetWriter struct {
 	plain *parquet.GenericWriter[parquetRow] // one of the two
 	san   *parquet.GenericWriter[sanRow]
-	rows  []parquetRow
-	sans  []sanRow
-	moves []uint16 // of rows or sans
-	texts []byte   // SAN of sans, cut up by sanEnds
-	ends  []int
+	// The rows that wait for parquet-go, in one of rows and sans.
+	rows   []parquetRow
+	sans   []sanRow
+	values [rowsPerBatch]rowValues
+	moves  []uint16
+	texts  []byte // SAN, one game after the other
+	ends   []int
+
 	games int
 	plies int
 	print fingerprint
@@ -145,16 +165,22 @@ func (w *ParquetWriter) Write(g *Game) error {
 	if w.err != nil {
 		return w.err
 	}
-	if len(w.rows) == rowsPerBatch || len(w.ends) == rowsPerBatch {
+	if len(w.rows)+len(w.sans) == rowsPerBatch {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
+	v := &w.values[len(w.rows)+len(w.sans)]
+	*v = rowValues{
+		white: clean(g.White), black: clean(g.Black), timeControl: clean(g.TimeControl),
+		termination: clean(g.Termination), date: clean(g.Date), site: clean(g.Site),
+		whiteElo: int32(rating(g.WhiteElo)), blackElo: int32(rating(g.BlackElo)),
+	}
+	rated := knownRated(g.Rated)
 	row := parquetRow{
-		White: clean(g.White), Black: clean(g.Black),
-		WhiteElo: int32(rating(g.WhiteElo)), BlackElo: int32(rating(g.BlackElo)),
-		Result: g.Result.String(), Rated: ratedValue[knownRated(g.Rated)],
-		TimeControl: clean(g.TimeControl), Termination: clean(g.Termination), Date: clean(g.Date), Site: clean(g.Site),
+		White: orNull(&v.white), Black: orNull(&v.black), WhiteElo: orNull(&v.whiteElo), BlackElo: orNull(&v.blackElo),
+		Result: g.Result.String(), Rated: ratedValue[rated],
+		TimeControl: orNull(&v.timeControl), Termination: orNull(&v.termination), Date: orNull(&v.date), Site: orNull(&v.site),
 	}
 	from := len(w.moves)
 	for _, m := range g.Moves {
@@ -171,9 +197,9 @@ func (w *ParquetWriter) Write(g *Game) error {
 	}
 	w.games++
 	w.plies += len(g.Moves)
-	w.print.add(g.Moves, g.Result, uint16(row.WhiteElo), uint16(row.BlackElo), row.TimeControl, row.Date)
-	w.print.h = hashBytes(w.print.h, row.Site)
-	w.print.addV2(row.White, row.Black, row.Termination, knownRated(g.Rated))
+	w.print.add(g.Moves, g.Result, uint16(v.whiteElo), uint16(v.blackElo), v.timeControl, v.date)
+	w.print.h = hashBytes(w.print.h, v.site)
+	w.print.addV2(v.white, v.black, v.termination, rated)
 	return nil
 }
 
@@ -214,6 +240,7 @@ func (w *ParquetWriter) flush() error {
 		w.err = fmt.Errorf("data: writing a corpus file: %w", err)
 	}
 	// Nothing that games came from is to be held on to.
+	clear(w.values[:])
 	clear(w.rows)
 	clear(w.sans)
 	w.rows, w.sans, w.moves, w.texts, w.ends = w.rows[:0], w.sans[:0], w.moves[:0], w.texts[:0], w.ends[:0]
@@ -609,7 +636,8 @@ func appendRatings(dst []uint16, page *parquetfile.Page, maxDefinition int) ([]u
 		}
 		v := page.Int32[next]
 		next++
-		if v < 1 || v > MaxElo {
+		// 0 is for null in some files of version 1 (see parquetRow).
+		if v < 0 || v > MaxElo {
 			return dst, fmt.Errorf("row %d: %d is no rating (want 1 to %d, or null)", len(dst)+1, v, MaxElo)
 		}
 		dst = append(dst, uint16(v))

@@ -145,9 +145,32 @@ func TestParquetFile(t *testing.T) {
 	}
 }
 
+func ptr[T any](v T) *T { return &v }
+
+// value is the zero value for nil.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 // Another reader sees the same games, and what they mean is in the file.
 func TestParquetForOthers(t *testing.T) {
-	c := randomCorpus(3, 300, 60)
+	c := NewCorpus()
+	// The patterns of nulls that parquet-go gets wrong: k nulls, k values, nulls.
+	for k := range 40 {
+		for i := range 256 {
+			if i < k || i >= 2*k {
+				c.Append(&Game{Moves: game(t, 0, "e4").Moves})
+			} else {
+				c.Append(&Game{White: "a", Black: "b", WhiteElo: 1000, BlackElo: 1001, TimeControl: "c", Date: "d", Site: "e", Termination: "f", Rated: RatedYes})
+			}
+		}
+	}
+	for _, g := range randomCorpus(3, 300, 60).All() {
+		c.Append(&g)
+	}
 	c.Append(&Game{})
 	b := file(t, c)
 	rows, err := parquet.Read[parquetRow](bytes.NewReader(b), int64(len(b)))
@@ -159,7 +182,18 @@ func TestParquetForOthers(t *testing.T) {
 	}
 	for i, g := range c.All() {
 		r := rows[i]
-		got := Game{r.White, r.Black, int(r.WhiteElo), int(r.BlackElo), 0, r.TimeControl, r.Date, r.Site, r.Termination, RatedUnknown, nil}
+		for name, null := range map[string]bool{
+			"white": (r.White == nil) == (g.White == ""), "black": (r.Black == nil) == (g.Black == ""),
+			"white_elo": (r.WhiteElo == nil) == (g.WhiteElo == 0), "black_elo": (r.BlackElo == nil) == (g.BlackElo == 0),
+			"time_control": (r.TimeControl == nil) == (g.TimeControl == ""), "termination": (r.Termination == nil) == (g.Termination == ""),
+			"date": (r.Date == nil) == (g.Date == ""), "site": (r.Site == nil) == (g.Site == ""), "rated": (r.Rated == nil) == (g.Rated == RatedUnknown),
+		} {
+			if !null {
+				t.Fatalf("row %d: %s is null, or should be: %+v", i, name, g)
+			}
+		}
+		got := Game{value(r.White), value(r.Black), int(value(r.WhiteElo)), int(value(r.BlackElo)), 0,
+			value(r.TimeControl), value(r.Date), value(r.Site), value(r.Termination), RatedUnknown, nil}
 		if r.Rated != nil {
 			got.Rated = RatedNo
 			if *r.Rated {
@@ -190,7 +224,7 @@ func TestParquetForOthers(t *testing.T) {
 		Fingerprint           string
 		Filter, Report        map[string]any
 	}
-	if err := json.Unmarshal([]byte(text), &meta); err != nil || meta.Version != 2 || meta.Games != 301 || meta.Plies != c.Plies() ||
+	if err := json.Unmarshal([]byte(text), &meta); err != nil || meta.Version != 2 || meta.Games != c.Len() || meta.Plies != c.Plies() ||
 		meta.Fingerprint != fmt.Sprintf("%016x", c.Fingerprint()) || meta.Report == nil {
 		t.Errorf("metadata %v: %s", err, text)
 	}
@@ -233,22 +267,22 @@ func contents(t testing.TB, b []byte) (rows []parquetRow, meta string) {
 func variants(t testing.TB, c *Corpus) map[string][]byte {
 	rows, meta := contents(t, file(t, c))
 	type plainRow struct {
-		WhiteElo    int32    `parquet:"white_elo,optional,plain"`
-		BlackElo    int32    `parquet:"black_elo,optional,plain"`
+		WhiteElo    *int32   `parquet:"white_elo,optional,plain"`
+		BlackElo    *int32   `parquet:"black_elo,optional,plain"`
 		Result      string   `parquet:"result,plain"`
-		TimeControl string   `parquet:"time_control,optional,plain"`
-		Date        string   `parquet:"date,optional,plain"`
-		Site        string   `parquet:"site,optional,dict"`
+		TimeControl *string  `parquet:"time_control,optional,plain"`
+		Date        *string  `parquet:"date,optional,plain"`
+		Site        *string  `parquet:"site,optional,dict"`
 		Opening     string   `parquet:"opening,delta"`
-		White       string   `parquet:"white,optional,plain"`
+		White       *string  `parquet:"white,optional,plain"`
 		Black       string   `parquet:"black,plain"`
 		Rated       *bool    `parquet:"rated,optional"`
-		Termination string   `parquet:"termination,optional,plain"`
+		Termination *string  `parquet:"termination,optional,plain"`
 		Moves       []uint16 `parquet:"moves,list" parquet-element:",plain"`
 	}
 	var plainRows []plainRow
 	for _, r := range rows {
-		plainRows = append(plainRows, plainRow{r.WhiteElo, r.BlackElo, r.Result, r.TimeControl, r.Date, r.Site, "C20", r.White, r.Black, r.Rated, r.Termination, r.Moves})
+		plainRows = append(plainRows, plainRow{r.WhiteElo, r.BlackElo, r.Result, r.TimeControl, r.Date, r.Site, "C20", r.White, value(r.Black), r.Rated, r.Termination, r.Moves})
 	}
 	out := map[string][]byte{}
 	for name, codec := range map[string]compress.Codec{"none": &uncompressed.Codec{}, "snappy": &snappy.Codec{}, "zstd": &zstd.Codec{}} {
@@ -322,16 +356,16 @@ func TestParquetRefuses(t *testing.T) {
 		"fewer games":          {rewrite(t, rows[1:], meta), "39 rows"},
 		"other games":          {rewrite(t, rows, strings.Replace(meta, `"fingerprint":"`, `"fingerprint":"0`, 1)), "other games than its metadata says"},
 		"other plies":          {rewrite(t, rows, strings.Replace(meta, `"plies":`, `"plies":1`, 1)), "other games than its metadata says"},
-		"edited":               {edit(func(r []parquetRow) { r[3].WhiteElo = 1234 }), "other games than its metadata says"},
+		"edited":               {edit(func(r []parquetRow) { r[3].WhiteElo = ptr[int32](1234) }), "other games than its metadata says"},
 		"illegal":              {edit(func(r []parquetRow) { r[20].Moves[0] = 8 | 32<<6 }), "game 21: ply 1"},
 		"no such move":         {edit(func(r []parquetRow) { r[20].Moves[0] = 0 }), "0 is no move"},
 		"impossible promo":     {edit(func(r []parquetRow) { r[20].Moves[0] = 7<<12 | 8 | 16<<6 }), "is no move"},
 		"high bit":             {edit(func(r []parquetRow) { r[20].Moves[0] |= 1 << 15 }), "is no move"},
-		"rating":               {edit(func(r []parquetRow) { r[20].WhiteElo = 20000 }), "20000 is no rating"},
-		"negative rating":      {edit(func(r []parquetRow) { r[20].BlackElo = -5 }), "-5 is no rating"},
+		"rating":               {edit(func(r []parquetRow) { r[20].WhiteElo = ptr[int32](20000) }), "20000 is no rating"},
+		"negative rating":      {edit(func(r []parquetRow) { r[20].BlackElo = ptr[int32](-5) }), "-5 is no rating"},
 		"result":               {edit(func(r []parquetRow) { r[20].Result = "1:0" }), "not a result"},
-		"long site":            {edit(func(r []parquetRow) { r[20].Site = strings.Repeat("x", 256) }), "too long"},
-		"no UTF-8":             {edit(func(r []parquetRow) { r[20].Date = "\xff" }), "no UTF-8"},
+		"long site":            {edit(func(r []parquetRow) { r[20].Site = ptr(strings.Repeat("x", 256)) }), "too long"},
+		"no UTF-8":             {edit(func(r []parquetRow) { r[20].Date = ptr("\xff") }), "no UTF-8"},
 		"without columns":      {rewrite(t, []noMoves{{1}}, strings.Replace(meta, `"games":40`, `"games":1`, 1)), `no column "black_elo"`},
 		"another type":         {rewrite(t, make([]wrongType, 40), meta), `"white_elo" is INT64`},
 		"a move for the list":  {rewrite(t, make([]noList, 40), meta), `no column "moves.list.element"`},
@@ -341,6 +375,20 @@ func TestParquetRefuses(t *testing.T) {
 		if got != nil || !errors.As(err, &ce) || ce.Path != "corpus.parquet" || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
+	}
+	// A rating of 0 is a null that was written as a value.
+	unrated := randomCorpus(5, 40, 30)
+	for i := range 40 {
+		unrated.games.white[i] = 0
+	}
+	rows, meta = contents(t, file(t, unrated))
+	for i := range rows {
+		rows[i].WhiteElo = new(int32)
+	}
+	if got, err := load(t, rewrite(t, rows, meta), ParquetOptions{}); err != nil {
+		t.Errorf("ratings of 0: %v", err)
+	} else {
+		sameCorpus(t, got, unrated)
 	}
 	// Trusted, an illegal game is only found by Check; the fingerprint is that
 	// of the illegal game here.
