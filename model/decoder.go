@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/model/internal/attention"
 	"transcend/model/internal/vec"
 )
 
@@ -27,16 +28,17 @@ type Decoder struct {
 	capacity int         // tokens there is room for
 	kv       [][]float32 // for each layer (capacity, 2C): keys, values
 
-	x, normed, att []float32 // (n, C) for n new tokens
-	qkv            []float32 // (n, 3C)
-	hidden         []float32 // (n, 4C)
-	scores         []float32
-	logits         []float32 // (V)
+	x, normed, att []float32            // (n, C) for n new tokens
+	qkv            []float32            // (n, 3C)
+	hidden         []float32            // (n, 4C)
+	scores         []float32            // of a single token
+	workspace      *attention.Workspace // of several
+	logits         []float32            // (V)
 }
 
 // NewDecoder returns a decoder of an empty sequence.
 func (m *Model) NewDecoder() *Decoder {
-	return &Decoder{m: m, kv: make([][]float32, m.cfg.Layers), logits: make([]float32, m.cfg.Vocab)}
+	return &Decoder{m: m, kv: make([][]float32, m.cfg.Layers), logits: make([]float32, m.cfg.Vocab), workspace: attention.NewWorkspace()}
 }
 
 // Len is the number of tokens in the sequence.
@@ -96,7 +98,7 @@ func (d *Decoder) forward(tokens []int32) {
 	p, w, n := d.m.p, d.m.cfg.Width, len(tokens)
 	d.x, d.normed, d.att = grow(d.x, n*w), grow(d.normed, n*w), grow(d.att, n*w)
 	d.qkv, d.hidden = grow(d.qkv, n*3*w), grow(d.hidden, n*4*w)
-	d.scores = grow(d.scores, min(n, queryBlock)*d.capacity)
+	d.scores = grow(d.scores, d.capacity)
 	for i, id := range tokens {
 		row := d.x[i*w : (i+1)*w]
 		copy(row, p.wte[int(id)*w:])
@@ -147,22 +149,18 @@ func (d *Decoder) normRows(n int, weight, bias []float32) {
 // att, from row 0 on.
 func (d *Decoder) attend(kv []float32, first, n int) {
 	w, h := d.m.cfg.Width, d.m.cfg.headSize()
+	seen := d.n + n
 	for at := 0; at < w; at += h {
-		for lo := first; lo < n; lo += queryBlock {
-			hi := min(lo+queryBlock, n)
-			seen := d.n + hi
-			out := mat(d.att[(lo-first)*w+at:], hi-lo, h, w)
-			q := mat(d.qkv[lo*3*w+at:], hi-lo, h, 3*w)
-			k, v := mat(kv[at:], seen, h, 2*w), mat(kv[w+at:], seen, h, 2*w)
-			if hi-lo > 1 {
-				attendBlock(out, q, k, v, d.scores, nil, 0)
-				continue
-			}
-			scores := d.scores[:seen]
-			blas32.Gemv(blas.NoTrans, attentionScale(h), k, vector(q.Data[:h]), 0, vector(scores))
-			softmaxRow(scores)
-			blas32.Gemv(blas.Trans, 1, v, vector(scores), 0, vector(out.Data[:h]))
+		out, q := mat(d.att[at:], n-first, h, w), mat(d.qkv[first*3*w+at:], n-first, h, 3*w)
+		k, v := mat(kv[at:], seen, h, 2*w), mat(kv[w+at:], seen, h, 2*w)
+		if n-first > 1 {
+			d.workspace.Forward(out, q, k, v, nil)
+			continue
 		}
+		scores := d.scores[:seen]
+		blas32.Gemv(blas.NoTrans, attentionScale(h), k, vector(q.Data[:h]), 0, vector(scores))
+		softmaxRow(scores)
+		blas32.Gemv(blas.Trans, 1, v, vector(scores), 0, vector(out.Data[:h]))
 	}
 }
 

@@ -36,12 +36,6 @@ func layerNormRow(dst, src, w, b []float32) {
 	vec.Normalize(dst[:len(src)], src, w, b, mean, rstd)
 }
 
-// exp32 is eˣ to the bits of the vectorized one.
-func exp32(x float32) float32 { return vec.Exp(x) }
-
-// dot is the inner product of x and y, which is at least as long.
-func dot(x, y []float32) float32 { return vec.Dot(x, y) }
-
 // softmaxRow replaces x, which is not empty, by its softmax and returns log Σ eˣ.
 func softmaxRow(x []float32) (logSum float32) {
 	return scaledSoftmax(x, vec.Max(x), 1)

@@ -6,9 +6,8 @@ import (
 )
 
 // Matrix products go through blas32 whole, so that an installed implementation
-// sees the largest problem there is and shares it over its own threads. Small
-// products (attention tiles) are called from the pool's goroutines, many at a
-// time; gonum runs products of fewer than four 64×64 blocks on the caller.
+// sees the largest problem there is and shares it over its own threads.
+// Attention has its own (internal/attention).
 //
 // Training is bit for bit the same for any number of threads if Sgemm is: its
 // sums must be ordered by the shapes alone. gonum's are.
@@ -31,20 +30,6 @@ func mulBT(c, a, b blas32.General, alpha, beta float32) {
 // mulAT sets c to aᵀ·b + beta·c.
 func mulAT(c, a, b blas32.General, beta float32) {
 	blas32.Gemm(blas.Trans, blas.NoTrans, 1, a, b, beta, c)
-}
-
-// rowsOf is rows [lo, hi) of m.
-func rowsOf(m blas32.General, lo, hi int) blas32.General {
-	m.Data = m.Data[lo*m.Stride:]
-	m.Rows = hi - lo
-	return m
-}
-
-// colsOf is columns [lo, hi) of m.
-func colsOf(m blas32.General, lo, hi int) blas32.General {
-	m.Data = m.Data[lo:]
-	m.Cols = hi - lo
-	return m
 }
 
 // rowOf is row i of m.

@@ -1,5 +1,7 @@
 package model
 
+import "transcend/model/internal/attention"
+
 // network is the memory of one forward and backward pass, and the passes. It
 // is made once and reused; it grows when a larger batch comes.
 //
@@ -19,16 +21,16 @@ type network struct {
 	// in are the residual streams before each block (N, C), or, without a
 	// backward pass, one that serves all. blocks are their activations, or one
 	// that serves all without a backward pass or with recompute.
-	in       [][]float32
-	blocks   []blockActs
-	final    []float32 // (N, C) residual stream after the last block
-	normed   []float32 // (N, C) LayerNorm output, of whichever layer is at work
-	mean     []float32 // (N) of the last LayerNorm
-	rstd     []float32 // (N)
-	hidden   []float32 // (N, 4C) GELU output; in the backward pass its gradient
-	scratch  [][]float32
-	head     headState
-	backward backwardState
+	in         [][]float32
+	blocks     []blockActs
+	final      []float32              // (N, C) residual stream after the last block
+	normed     []float32              // (N, C) LayerNorm output, of whichever layer is at work
+	mean       []float32              // (N) of the last LayerNorm
+	rstd       []float32              // (N)
+	hidden     []float32              // (N, 4C) GELU output; in the backward pass its gradient
+	workspaces []*attention.Workspace // of each thread
+	head       headState
+	backward   backwardState
 
 	// The tasks, kept here so that running one allocates nothing.
 	ops struct {
@@ -50,7 +52,7 @@ type blockActs struct {
 	mean1, rstd1 []float32 // (N)
 	qkv          []float32 // (N, 3C)
 	att          []float32 // (N, C) concatenated heads
-	lse          []float32 // (N, H) log of the softmaxes' denominators
+	lse          []float32 // (rows, H, context) logs of the softmaxes' denominators
 	mid          []float32 // (N, C) residual stream between attention and MLP
 	mean2, rstd2 []float32 // (N)
 	fc           []float32 // (N, 4C) before GELU; the backward pass puts GELU there
@@ -93,9 +95,11 @@ func lossRows(vocab int) int {
 
 // resize prepares for a batch of the given shape with the pool's threads.
 func (nw *network) resize(rows, context int) {
-	nw.scratch = grow(nw.scratch, max(len(nw.scratch), nw.pool.threads))
-	for i := range nw.scratch {
-		nw.scratch[i] = grow(nw.scratch[i], attentionScratch(context))
+	for len(nw.workspaces) < nw.pool.threads {
+		nw.workspaces = append(nw.workspaces, attention.NewWorkspace())
+	}
+	for _, w := range nw.workspaces {
+		w.Reserve(context, nw.cfg.headSize(), nw.training)
 	}
 	nw.rows, nw.context = rows, context
 	n, c := rows*context, nw.cfg.Width
@@ -215,7 +219,7 @@ func (nw *network) forwardBlock(i int, b *Batch) {
 	mul(mat(a.qkv, n, 3*c, 3*c), mat(nw.normed, n, c, c), mat(l.qkvW, c, 3*c, 3*c), beta)
 	nw.ops.attention = attentionOp{
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
-		qkv: a.qkv, out: a.att, lse: a.lse, scratch: nw.scratch,
+		qkv: a.qkv, out: a.att, lse: a.lse, workspaces: nw.workspaces,
 	}
 	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
 	mul(mat(a.mid, n, c, c), mat(a.att, n, c, c), mat(l.projW, c, c, c), 0)
@@ -288,7 +292,7 @@ func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 	mulBT(dnormed, dx, mat(l.projW, c, c, c), 1, 0)
 	nw.ops.attention = attentionOp{
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
-		qkv: a.qkv, out: a.att, lse: a.lse, scratch: nw.scratch,
+		qkv: a.qkv, out: a.att, lse: a.lse, workspaces: nw.workspaces,
 		dqkv: bw.dqkv, dout: bw.dnormed,
 	}
 	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
