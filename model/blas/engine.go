@@ -57,11 +57,8 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 		}
 		j := e.take()
 		defer e.put(j)
-		p := &j.tiled
-		p.tileKernels = e.tiles
-		p.m, p.n, p.k, p.a, p.b, p.c, p.alpha, p.beta = m, n, k, am, bm, cm, alpha, beta
-		p.plan(t, threads)
-		j.run(p, threads)
+		j.striped.begin(tiled{tileKernels: e.tiles, m: m, n: n, k: k, a: am, b: bm, c: cm, alpha: alpha, beta: beta}, t, threads)
+		j.run(&j.striped, threads)
 		return
 	}
 	p := product{m: m, n: n, k: k, a: am, b: bm, c: cm, alpha: alpha, beta: beta}
@@ -119,7 +116,7 @@ func (e *engine) take() *job {
 // put makes a job that nothing runs on any more available again.
 func (e *engine) put(j *job) {
 	j.blocked.release()
-	j.tiled.release()
+	j.striped.release()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.free = append(e.free, j)
@@ -155,16 +152,13 @@ type plan interface {
 	tasks(pass int) (packs, products int)
 	pack(pass, task, worker int)
 	multiply(pass, task, worker int)
-	// overlap is 1 if a pass may be packed when the one before has been
-	// multiplied, 2 if already when that is true of the one before it.
-	overlap() int
 }
 
 // job is a plan being carried out by several goroutines, with its buffers.
 type job struct {
 	e       *engine
 	blocked blocked
-	tiled   tiled
+	striped striped
 
 	plan    plan
 	threads int
@@ -276,19 +270,11 @@ func (j *job) work(worker int) {
 	}
 }
 
-// awaitBefore waits for the phases that phase f needs: a multiplication its operands,
-// and the pass before for its sums in C; packing the multiplication that reads
-// the same buffers.
+// awaitBefore waits for the phase before f: multiplications need their operands, and
+// packing overwrites the buffers of the last multiplications.
 func (j *job) awaitBefore(f int) {
-	before := f - 2
-	if f%2 == 0 {
-		before = f + 1 - 2*j.plan.overlap()
-	} else {
+	if f > 0 {
 		p := &j.phases[f-1]
-		j.await(&p.done, p.tasks)
-	}
-	if before > 0 {
-		p := &j.phases[before]
 		j.await(&p.done, p.tasks)
 	}
 }

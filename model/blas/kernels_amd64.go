@@ -167,10 +167,20 @@ func amxMultiply(m int, n int, steps int, a *float32, b *float32, c *float32, ld
 //go:noescape
 func amxPackRows(k int, src *float32, ld uintptr, dst *float32, rows int)
 
-// amxPackColumns packs k rows of rows <= 16 values into a tile of each step; see amxPackColumns in gen.
+// amxPackColumns packs k rows of values along m into panels of A; see amxPackColumns in gen.
 //
 //go:noescape
-func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, rows int)
+func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, panel uintptr, rows int)
+
+// amxPackPairs packs k rows of values along n into panels of B; see amxPackPairs in gen.
+//
+//go:noescape
+func amxPackPairs(k int, src *float32, ld uintptr, dst *float32, panel uintptr, n int)
+
+// packTransposeTiles_16 packs n <= 16 rows of k values; see packTranspose512 in gen.
+//
+//go:noescape
+func packTransposeTiles_16(k int, src *float32, ld uintptr, dst *float32, dstStep uintptr, n int)
 
 // peakAMX runs n rounds of 12 multiplications of tiles, of which 4 are independent at a time.
 //

@@ -16988,7 +16988,6 @@ TEXT ·amxMultiply(SB), NOSPLIT, $0-80
 	BYTE $0x49
 	BYTE $0x06
 	MOVQ $0x00000040, R8
-	MOVQ $0x00000080, R9
 	MOVQ m+0(FP), R12
 	MOVQ steps+16(FP), R15
 	SHLQ $0x0b, R15
@@ -17055,7 +17054,7 @@ choose:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd8
-	JMP  block2x2step
+	JMP  block2x2ready
 
 block2x2load:
 	MOVQ R10, SI
@@ -17111,6 +17110,811 @@ block2x2load:
 	BYTE $0x00
 	MOVQ AX, SI
 
+block2x2ready:
+	CMPQ CX, $0x04
+	JG   block2x2step
+	LEAQ 128(DX), R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TILELOADD TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JZ   block2x2done
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TILELOADD TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JZ   block2x2done
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TILELOADD TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JZ   block2x2done
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x00
+
+	// PREFETCHW
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x49
+	BYTE $0x40
+	ADDQ R10, R9
+
+	// TILELOADD TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM0 += TMM4 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TILELOADD TMM7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x07
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM1 += TMM4 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TILELOADD TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x06
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBF16PS TMM2 += TMM5 * TMM6
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS TMM3 += TMM5 * TMM7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x00000800, SI
+	ADDQ $0x00000800, DI
+	DECQ CX
+	JZ   block2x2done
+
 block2x2step:
 	// TILELOADD TMM4
 	BYTE $0xc4
@@ -17130,7 +17934,7 @@ block2x2step:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xb4
-	BYTE $0x0f
+	BYTE $0x07
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -17149,9 +17953,9 @@ block2x2step:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xbc
-	BYTE $0x0f
-	BYTE $0x40
+	BYTE $0x07
 	BYTE $0x00
+	BYTE $0x04
 	BYTE $0x00
 	BYTE $0x00
 
@@ -17191,6 +17995,8 @@ block2x2step:
 	ADDQ $0x00000800, DI
 	DECQ CX
 	JNZ  block2x2step
+
+block2x2done:
 	MOVQ R10, SI
 	SHLQ $0x04, SI
 	ADDQ DX, SI
@@ -17261,7 +18067,7 @@ block2x1:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd0
-	JMP  block2x1step
+	JMP  block2x1ready
 
 block2x1load:
 	MOVQ R10, SI
@@ -17293,6 +18099,7 @@ block2x1load:
 	BYTE $0x00
 	MOVQ AX, SI
 
+block2x1ready:
 block2x1step:
 	// TILELOADD TMM4
 	BYTE $0xc4
@@ -17312,7 +18119,7 @@ block2x1step:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xb4
-	BYTE $0x0f
+	BYTE $0x07
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -17395,7 +18202,7 @@ lowblock:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc8
-	JMP  block1x2step
+	JMP  block1x2ready
 
 block1x2load:
 	// TILELOADD TMM0
@@ -17423,6 +18230,7 @@ block1x2load:
 	BYTE $0x00
 	MOVQ AX, SI
 
+block1x2ready:
 block1x2step:
 	// TILELOADD TMM4
 	BYTE $0xc4
@@ -17442,7 +18250,7 @@ block1x2step:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xb4
-	BYTE $0x0f
+	BYTE $0x07
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -17461,9 +18269,9 @@ block1x2step:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xbc
-	BYTE $0x0f
-	BYTE $0x40
+	BYTE $0x07
 	BYTE $0x00
+	BYTE $0x04
 	BYTE $0x00
 	BYTE $0x00
 
@@ -17513,7 +18321,7 @@ block1x1:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc0
-	JMP  block1x1step
+	JMP  block1x1ready
 
 block1x1load:
 	// TILELOADD TMM0
@@ -17529,6 +18337,7 @@ block1x1load:
 	BYTE $0x00
 	MOVQ AX, SI
 
+block1x1ready:
 block1x1step:
 	// TILELOADD TMM4
 	BYTE $0xc4
@@ -17548,7 +18357,7 @@ block1x1step:
 	BYTE $0x7b
 	BYTE $0x4b
 	BYTE $0xb4
-	BYTE $0x0f
+	BYTE $0x07
 	BYTE $0x00
 	BYTE $0x00
 	BYTE $0x00
@@ -17627,13 +18436,13 @@ copyin:
 	VMOVUPS   Z0, (SI)
 	VMOVUPS   Z1, 64(SI)
 	ADDQ      R10, DI
-	ADDQ      R9, SI
+	SUBQ      $-128, SI
 	DECQ      CX
 	JNZ       copyin
 
 useScratch:
 	MOVQ scratch+72(FP), DX
-	MOVQ R9, R10
+	MOVQ $0x00000080, R10
 	JMP  choose
 
 copyout:
@@ -17662,7 +18471,7 @@ copyrow:
 	VMOVUPS Z0, K1, (DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ    R10, DI
-	ADDQ    R9, SI
+	SUBQ    $-128, SI
 	DECQ    CX
 	JNZ     copyrow
 	JMP     next
@@ -17685,7 +18494,7 @@ overwrite:
 	VMOVUPS Z0, K1, (DI)
 	VMOVUPS Z1, K2, 64(DI)
 	ADDQ    R10, DI
-	ADDQ    R9, SI
+	SUBQ    $-128, SI
 	DECQ    CX
 	JNZ     scalerow
 	JMP     next
@@ -17777,152 +18586,212 @@ nextrow:
 	VZEROUPPER
 	RET
 
-// func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, rows int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·amxPackColumns(SB), NOSPLIT, $0-40
-	MOVQ  k+0(FP), CX
-	MOVQ  src+8(FP), SI
-	MOVQ  ld+16(FP), DX
-	MOVQ  dst+24(FP), DI
-	MOVQ  rows+32(FP), R9
-	MOVL  $0x0000ffff, AX
-	BZHIL R9, AX, AX
-	KMOVW AX, K1
+// func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, panel uintptr, rows int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·amxPackColumns(SB), NOSPLIT, $0-48
+	MOVQ      k+0(FP), CX
+	MOVQ      src+8(FP), SI
+	MOVQ      ld+16(FP), DX
+	MOVQ      dst+24(FP), DI
+	MOVQ      panel+32(FP), R8
+	VMOVDQU16 interleaveHalves<>+0(SB), Z31
+	MOVQ      DX, R11
+	SHLQ      $0x05, R11
 
 step:
-	CMPQ      CX, $0x20
-	JLT       rest
-	VMOVUPS.Z (SI), K1, Z0
-	VMOVUPS.Z (SI)(DX*1), K1, Z16
-	LEAQ      (SI)(DX*2), SI
+	MOVQ SI, R12
+	MOVQ DI, R13
+	XORL R14, R14
+	MOVQ rows+40(FP), R9
 
-	// VCVTNE2PS2BF16 Z0, Z16, Z0
-	LONG      $0x407ff262
-	WORD      $0xc072
-	VMOVUPS.Z (SI), K1, Z1
-	VMOVUPS.Z (SI)(DX*1), K1, Z17
-	LEAQ      (SI)(DX*2), SI
+tile:
+	MOVQ       R9, BX
+	MOVQ       $0x00000010, AX
+	CMPQ       BX, AX
+	CMOVQGT    AX, BX
+	MOVL       $0x0000ffff, AX
+	BZHIL      BX, AX, AX
+	KMOVW      AX, K1
+	MOVQ       R12, BX
+	CMPQ       CX, $0x20
+	JLT        rest
+	LEAQ       (BX)(DX*1), R10
+	VMOVUPS.Z  (BX), K1, Z0
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z1, Z17, Z1
-	LONG      $0x4077f262
-	WORD      $0xc972
-	VMOVUPS.Z (SI), K1, Z2
-	VMOVUPS.Z (SI)(DX*1), K1, Z18
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z0, Z30, Z0
+	LONG       $0x400ff262
+	WORD       $0xc072
+	VPERMW     Z0, Z31, Z0
+	VMOVUPS.Z  (BX), K1, Z1
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z2, Z18, Z2
-	LONG      $0x406ff262
-	WORD      $0xd272
-	VMOVUPS.Z (SI), K1, Z3
-	VMOVUPS.Z (SI)(DX*1), K1, Z19
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z1, Z30, Z1
+	LONG       $0x400ff262
+	WORD       $0xc972
+	VPERMW     Z1, Z31, Z1
+	VMOVUPS.Z  (BX), K1, Z2
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z3, Z19, Z3
-	LONG      $0x4067f262
-	WORD      $0xdb72
-	VMOVUPS.Z (SI), K1, Z4
-	VMOVUPS.Z (SI)(DX*1), K1, Z20
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z2, Z30, Z2
+	LONG       $0x400ff262
+	WORD       $0xd272
+	VPERMW     Z2, Z31, Z2
+	VMOVUPS.Z  (BX), K1, Z3
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z4, Z20, Z4
-	LONG      $0x405ff262
-	WORD      $0xe472
-	VMOVUPS.Z (SI), K1, Z5
-	VMOVUPS.Z (SI)(DX*1), K1, Z21
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z3, Z30, Z3
+	LONG       $0x400ff262
+	WORD       $0xdb72
+	VPERMW     Z3, Z31, Z3
+	VMOVUPS.Z  (BX), K1, Z4
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z5, Z21, Z5
-	LONG      $0x4057f262
-	WORD      $0xed72
-	VMOVUPS.Z (SI), K1, Z6
-	VMOVUPS.Z (SI)(DX*1), K1, Z22
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z4, Z30, Z4
+	LONG       $0x400ff262
+	WORD       $0xe472
+	VPERMW     Z4, Z31, Z4
+	VMOVUPS.Z  (BX), K1, Z5
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z6, Z22, Z6
-	LONG      $0x404ff262
-	WORD      $0xf672
-	VMOVUPS.Z (SI), K1, Z7
-	VMOVUPS.Z (SI)(DX*1), K1, Z23
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z5, Z30, Z5
+	LONG       $0x400ff262
+	WORD       $0xed72
+	VPERMW     Z5, Z31, Z5
+	VMOVUPS.Z  (BX), K1, Z6
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z7, Z23, Z7
-	LONG      $0x4047f262
-	WORD      $0xff72
-	VMOVUPS.Z (SI), K1, Z8
-	VMOVUPS.Z (SI)(DX*1), K1, Z24
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z6, Z30, Z6
+	LONG       $0x400ff262
+	WORD       $0xf672
+	VPERMW     Z6, Z31, Z6
+	VMOVUPS.Z  (BX), K1, Z7
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z8, Z24, Z8
-	LONG      $0x403f5262
-	WORD      $0xc072
-	VMOVUPS.Z (SI), K1, Z9
-	VMOVUPS.Z (SI)(DX*1), K1, Z25
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z7, Z30, Z7
+	LONG       $0x400ff262
+	WORD       $0xff72
+	VPERMW     Z7, Z31, Z7
+	VMOVUPS.Z  (BX), K1, Z8
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z9, Z25, Z9
-	LONG      $0x40375262
-	WORD      $0xc972
-	VMOVUPS.Z (SI), K1, Z10
-	VMOVUPS.Z (SI)(DX*1), K1, Z26
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z8, Z30, Z8
+	LONG       $0x400f5262
+	WORD       $0xc072
+	VPERMW     Z8, Z31, Z8
+	VMOVUPS.Z  (BX), K1, Z9
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z10, Z26, Z10
-	LONG      $0x402f5262
-	WORD      $0xd272
-	VMOVUPS.Z (SI), K1, Z11
-	VMOVUPS.Z (SI)(DX*1), K1, Z27
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z9, Z30, Z9
+	LONG       $0x400f5262
+	WORD       $0xc972
+	VPERMW     Z9, Z31, Z9
+	VMOVUPS.Z  (BX), K1, Z10
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z11, Z27, Z11
-	LONG      $0x40275262
-	WORD      $0xdb72
-	VMOVUPS.Z (SI), K1, Z12
-	VMOVUPS.Z (SI)(DX*1), K1, Z28
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z10, Z30, Z10
+	LONG       $0x400f5262
+	WORD       $0xd272
+	VPERMW     Z10, Z31, Z10
+	VMOVUPS.Z  (BX), K1, Z11
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z12, Z28, Z12
-	LONG      $0x401f5262
-	WORD      $0xe472
-	VMOVUPS.Z (SI), K1, Z13
-	VMOVUPS.Z (SI)(DX*1), K1, Z29
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z11, Z30, Z11
+	LONG       $0x400f5262
+	WORD       $0xdb72
+	VPERMW     Z11, Z31, Z11
+	VMOVUPS.Z  (BX), K1, Z12
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
-	// VCVTNE2PS2BF16 Z13, Z29, Z13
-	LONG      $0x40175262
-	WORD      $0xed72
-	VMOVUPS.Z (SI), K1, Z14
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
-	LEAQ      (SI)(DX*2), SI
+	// VCVTNE2PS2BF16 Z12, Z30, Z12
+	LONG       $0x400f5262
+	WORD       $0xe472
+	VPERMW     Z12, Z31, Z12
+	VMOVUPS.Z  (BX), K1, Z13
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
+
+	// VCVTNE2PS2BF16 Z13, Z30, Z13
+	LONG       $0x400f5262
+	WORD       $0xed72
+	VPERMW     Z13, Z31, Z13
+	VMOVUPS.Z  (BX), K1, Z14
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
+	LEAQ       (BX)(DX*2), BX
+	LEAQ       (R10)(DX*2), R10
 
 	// VCVTNE2PS2BF16 Z14, Z30, Z14
-	LONG      $0x400f5262
-	WORD      $0xf672
-	VMOVUPS.Z (SI), K1, Z15
-	VMOVUPS.Z (SI)(DX*1), K1, Z31
-	LEAQ      (SI)(DX*2), SI
+	LONG       $0x400f5262
+	WORD       $0xf672
+	VPERMW     Z14, Z31, Z14
+	VMOVUPS.Z  (BX), K1, Z15
+	VMOVUPS.Z  (R10), K1, Z30
+	PREFETCHT0 (BX)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
-	// VCVTNE2PS2BF16 Z15, Z31, Z15
-	LONG $0x40075262
-	WORD $0xff72
+	// VCVTNE2PS2BF16 Z15, Z30, Z15
+	LONG   $0x400f5262
+	WORD   $0xff72
+	VPERMW Z15, Z31, Z15
 
 transpose:
-	VMOVDQU16  interleaveHalves<>+0(SB), Z31
-	VPERMW     Z0, Z31, Z0
-	VPERMW     Z1, Z31, Z1
-	VPERMW     Z2, Z31, Z2
-	VPERMW     Z3, Z31, Z3
-	VPERMW     Z4, Z31, Z4
-	VPERMW     Z5, Z31, Z5
-	VPERMW     Z6, Z31, Z6
-	VPERMW     Z7, Z31, Z7
-	VPERMW     Z8, Z31, Z8
-	VPERMW     Z9, Z31, Z9
-	VPERMW     Z10, Z31, Z10
-	VPERMW     Z11, Z31, Z11
-	VPERMW     Z12, Z31, Z12
-	VPERMW     Z13, Z31, Z13
-	VPERMW     Z14, Z31, Z14
-	VPERMW     Z15, Z31, Z15
 	VUNPCKLPS  Z1, Z0, Z16
 	VUNPCKHPS  Z1, Z0, Z17
 	VUNPCKLPS  Z3, Z2, Z18
@@ -17987,25 +18856,37 @@ transpose:
 	VSHUFF32X4 $0xdd, Z27, Z19, Z11
 	VSHUFF32X4 $0x88, Z31, Z23, Z7
 	VSHUFF32X4 $0xdd, Z31, Z23, Z15
-	VMOVUPS    Z0, (DI)
-	VMOVUPS    Z1, 64(DI)
-	VMOVUPS    Z2, 128(DI)
-	VMOVUPS    Z3, 192(DI)
-	VMOVUPS    Z4, 256(DI)
-	VMOVUPS    Z5, 320(DI)
-	VMOVUPS    Z6, 384(DI)
-	VMOVUPS    Z7, 448(DI)
-	VMOVUPS    Z8, 512(DI)
-	VMOVUPS    Z9, 576(DI)
-	VMOVUPS    Z10, 640(DI)
-	VMOVUPS    Z11, 704(DI)
-	VMOVUPS    Z12, 768(DI)
-	VMOVUPS    Z13, 832(DI)
-	VMOVUPS    Z14, 896(DI)
-	VMOVUPS    Z15, 960(DI)
-	ADDQ       $0x00000800, DI
-	SUBQ       $0x20, CX
-	JG         step
+	VMOVUPS    Z0, (R13)
+	VMOVUPS    Z1, 64(R13)
+	VMOVUPS    Z2, 128(R13)
+	VMOVUPS    Z3, 192(R13)
+	VMOVUPS    Z4, 256(R13)
+	VMOVUPS    Z5, 320(R13)
+	VMOVUPS    Z6, 384(R13)
+	VMOVUPS    Z7, 448(R13)
+	VMOVUPS    Z8, 512(R13)
+	VMOVUPS    Z9, 576(R13)
+	VMOVUPS    Z10, 640(R13)
+	VMOVUPS    Z11, 704(R13)
+	VMOVUPS    Z12, 768(R13)
+	VMOVUPS    Z13, 832(R13)
+	VMOVUPS    Z14, 896(R13)
+	VMOVUPS    Z15, 960(R13)
+	VMOVDQU16  interleaveHalves<>+0(SB), Z31
+	ADDQ       $0x40, R12
+	SUBQ       $0x10, R9
+	JLE        nextstep
+	ADDQ       $0x00000400, R13
+	XORL       $0x01, R14
+	JNZ        tile
+	LEAQ       -2048(R13)(R8*1), R13
+	JMP        tile
+
+nextstep:
+	ADDQ R11, SI
+	ADDQ $0x00000800, DI
+	SUBQ $0x20, CX
+	JG   step
 	VZEROUPPER
 	RET
 
@@ -18027,214 +18908,867 @@ rest:
 	VPXORD    Z14, Z14, Z14
 	VPXORD    Z15, Z15, Z15
 	MOVQ      CX, AX
-	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (BX), K1, Z0
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd0
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd0:
 	// VCVTNE2PS2BF16 Z0, Z30, Z0
 	LONG      $0x400ff262
 	WORD      $0xc072
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z0, Z31, Z0
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (BX), K1, Z1
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd1
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd1:
 	// VCVTNE2PS2BF16 Z1, Z30, Z1
 	LONG      $0x400ff262
 	WORD      $0xc972
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z1, Z31, Z1
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z (BX), K1, Z2
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd2
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd2:
 	// VCVTNE2PS2BF16 Z2, Z30, Z2
 	LONG      $0x400ff262
 	WORD      $0xd272
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z2, Z31, Z2
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z3
+	VMOVUPS.Z (BX), K1, Z3
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd3
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd3:
 	// VCVTNE2PS2BF16 Z3, Z30, Z3
 	LONG      $0x400ff262
 	WORD      $0xdb72
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z3, Z31, Z3
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (BX), K1, Z4
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd4
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd4:
 	// VCVTNE2PS2BF16 Z4, Z30, Z4
 	LONG      $0x400ff262
 	WORD      $0xe472
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z4, Z31, Z4
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS.Z (BX), K1, Z5
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd5
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd5:
 	// VCVTNE2PS2BF16 Z5, Z30, Z5
 	LONG      $0x400ff262
 	WORD      $0xed72
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z5, Z31, Z5
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z (BX), K1, Z6
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd6
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd6:
 	// VCVTNE2PS2BF16 Z6, Z30, Z6
 	LONG      $0x400ff262
 	WORD      $0xf672
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z6, Z31, Z6
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z7
+	VMOVUPS.Z (BX), K1, Z7
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd7
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd7:
 	// VCVTNE2PS2BF16 Z7, Z30, Z7
 	LONG      $0x400ff262
 	WORD      $0xff72
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z7, Z31, Z7
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z (BX), K1, Z8
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd8
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd8:
 	// VCVTNE2PS2BF16 Z8, Z30, Z8
 	LONG      $0x400f5262
 	WORD      $0xc072
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z8, Z31, Z8
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z9
+	VMOVUPS.Z (BX), K1, Z9
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd9
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd9:
 	// VCVTNE2PS2BF16 Z9, Z30, Z9
 	LONG      $0x400f5262
 	WORD      $0xc972
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z9, Z31, Z9
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z10
+	VMOVUPS.Z (BX), K1, Z10
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd10
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd10:
 	// VCVTNE2PS2BF16 Z10, Z30, Z10
 	LONG      $0x400f5262
 	WORD      $0xd272
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z10, Z31, Z10
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z11
+	VMOVUPS.Z (BX), K1, Z11
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd11
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd11:
 	// VCVTNE2PS2BF16 Z11, Z30, Z11
 	LONG      $0x400f5262
 	WORD      $0xdb72
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z11, Z31, Z11
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z (BX), K1, Z12
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd12
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd12:
 	// VCVTNE2PS2BF16 Z12, Z30, Z12
 	LONG      $0x400f5262
 	WORD      $0xe472
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z12, Z31, Z12
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z13
+	VMOVUPS.Z (BX), K1, Z13
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd13
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd13:
 	// VCVTNE2PS2BF16 Z13, Z30, Z13
 	LONG      $0x400f5262
 	WORD      $0xed72
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z13, Z31, Z13
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z14
+	VMOVUPS.Z (BX), K1, Z14
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd14
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd14:
 	// VCVTNE2PS2BF16 Z14, Z30, Z14
 	LONG      $0x400f5262
 	WORD      $0xf672
-	LEAQ      (SI)(DX*2), SI
+	VPERMW    Z14, Z31, Z14
+	LEAQ      (BX)(DX*2), BX
 	SUBQ      $0x02, AX
 	JLE       transpose
-	VMOVUPS.Z (SI), K1, Z15
+	VMOVUPS.Z (BX), K1, Z15
 	VPXORD    Z30, Z30, Z30
 	CMPQ      AX, $0x02
 	JLT       odd15
-	VMOVUPS.Z (SI)(DX*1), K1, Z30
+	VMOVUPS.Z (BX)(DX*1), K1, Z30
 
 odd15:
 	// VCVTNE2PS2BF16 Z15, Z30, Z15
-	LONG $0x400f5262
-	WORD $0xff72
+	LONG   $0x400f5262
+	WORD   $0xff72
+	VPERMW Z15, Z31, Z15
+	LEAQ   (BX)(DX*2), BX
+	SUBQ   $0x02, AX
+	JLE    transpose
+	JMP    transpose
+
+// func amxPackPairs(k int, src *float32, ld uintptr, dst *float32, panel uintptr, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·amxPackPairs(SB), NOSPLIT, $0-48
+	MOVQ      k+0(FP), CX
+	MOVQ      src+8(FP), SI
+	MOVQ      ld+16(FP), DX
+	MOVQ      dst+24(FP), DI
+	MOVQ      panel+32(FP), R8
+	VMOVDQU16 interleaveHalves<>+0(SB), Z31
+	VPXORD    Z30, Z30, Z30
+	MOVQ      n+40(FP), BX
+	ANDL      $0x1f, BX
+	MOVL      $0xffffffff, AX
+	BZHIL     BX, AX, AX
+	KMOVW     AX, K1
+	SHRL      $0x10, AX
+	KMOVW     AX, K2
+	MOVQ      $0x00000010, R13
+
+loop:
+	CMPQ CX, $0x02
+	JLT  last
+	MOVQ DI, R12
+	MOVQ SI, R11
+	LEAQ (SI)(DX*1), R10
+	MOVQ n+40(FP), R9
+	SUBQ $0x20, R9
+	JLT  pairrest
+
+pairpanel:
+	VMOVUPS (R11), Z0
+	VMOVUPS (R10), Z1
+
+	// VCVTNE2PS2BF16 Z0, Z1, Z0
+	LONG    $0x4877f262
+	WORD    $0xc072
+	VPERMW  Z0, Z31, Z0
+	VMOVUPS Z0, (R12)
+	VMOVUPS 64(R11), Z2
+	VMOVUPS 64(R10), Z3
+
+	// VCVTNE2PS2BF16 Z2, Z3, Z2
+	LONG    $0x4867f262
+	WORD    $0xd272
+	VPERMW  Z2, Z31, Z2
+	VMOVUPS Z2, 1024(R12)
+	SUBQ    $-128, R11
+	SUBQ    $-128, R10
+	ADDQ    R8, R12
+	SUBQ    $0x20, R9
+	JGE     pairpanel
+
+pairrest:
+	ADDQ      $0x20, R9
+	JZ        pairend
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVUPS.Z (R10), K1, Z1
+
+	// VCVTNE2PS2BF16 Z0, Z1, Z0
+	LONG      $0x4877f262
+	WORD      $0xc072
+	VPERMW    Z0, Z31, Z0
+	VMOVUPS   Z0, (R12)
+	VMOVUPS.Z 64(R11), K2, Z2
+	VMOVUPS.Z 64(R10), K2, Z3
+
+	// VCVTNE2PS2BF16 Z2, Z3, Z2
+	LONG    $0x4867f262
+	WORD    $0xd272
+	VPERMW  Z2, Z31, Z2
+	VMOVUPS Z2, 1024(R12)
+
+pairend:
+	ADDQ $0x40, DI
+	DECQ R13
+	JNZ  samestep
+	MOVQ $0x00000010, R13
+	ADDQ $0x00000400, DI
+
+samestep:
 	LEAQ (SI)(DX*2), SI
-	SUBQ $0x02, AX
-	JLE  transpose
+	SUBQ $0x02, CX
+	JNZ  loop
+	JMP  clear
+
+last:
+	MOVQ DI, R12
+	MOVQ SI, R11
+	LEAQ (SI)(DX*1), R10
+	MOVQ n+40(FP), R9
+	SUBQ $0x20, R9
+	JLT  singlerest
+
+singlepanel:
+	VMOVUPS (R11), Z0
+
+	// VCVTNE2PS2BF16 Z0, Z30, Z0
+	LONG    $0x400ff262
+	WORD    $0xc072
+	VPERMW  Z0, Z31, Z0
+	VMOVUPS Z0, (R12)
+	VMOVUPS 64(R11), Z2
+
+	// VCVTNE2PS2BF16 Z2, Z30, Z2
+	LONG    $0x400ff262
+	WORD    $0xd272
+	VPERMW  Z2, Z31, Z2
+	VMOVUPS Z2, 1024(R12)
+	SUBQ    $-128, R11
+	SUBQ    $-128, R10
+	ADDQ    R8, R12
+	SUBQ    $0x20, R9
+	JGE     singlepanel
+
+singlerest:
+	ADDQ      $0x20, R9
+	JZ        singleend
+	VMOVUPS.Z (R11), K1, Z0
+
+	// VCVTNE2PS2BF16 Z0, Z30, Z0
+	LONG      $0x400ff262
+	WORD      $0xc072
+	VPERMW    Z0, Z31, Z0
+	VMOVUPS   Z0, (R12)
+	VMOVUPS.Z 64(R11), K2, Z2
+
+	// VCVTNE2PS2BF16 Z2, Z30, Z2
+	LONG    $0x400ff262
+	WORD    $0xd272
+	VPERMW  Z2, Z31, Z2
+	VMOVUPS Z2, 1024(R12)
+
+singleend:
+	ADDQ $0x40, DI
+	DECQ R13
+	JZ   done
+
+clear:
+	CMPQ R13, $0x10
+	JEQ  done
+
+clearrow:
+	MOVQ DI, R12
+	MOVQ SI, R11
+	LEAQ (SI)(DX*1), R10
+	MOVQ n+40(FP), R9
+	SUBQ $0x20, R9
+	JLT  zerorest
+
+zeropanel:
+	VMOVUPS Z30, (R12)
+	VMOVUPS Z30, 1024(R12)
+	SUBQ    $-128, R11
+	SUBQ    $-128, R10
+	ADDQ    R8, R12
+	SUBQ    $0x20, R9
+	JGE     zeropanel
+
+zerorest:
+	ADDQ    $0x20, R9
+	JZ      zeroend
+	VMOVUPS Z30, (R12)
+	VMOVUPS Z30, 1024(R12)
+
+zeroend:
+	ADDQ $0x40, DI
+	DECQ R13
+	JNZ  clearrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func packTransposeTiles_16(k int, src *float32, ld uintptr, dst *float32, dstStep uintptr, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·packTransposeTiles_16(SB), NOSPLIT, $0-48
+	MOVQ  k+0(FP), CX
+	MOVQ  src+8(FP), SI
+	MOVQ  ld+16(FP), DX
+	MOVQ  dst+24(FP), DI
+	MOVQ  dstStep+32(FP), R8
+	MOVQ  n+40(FP), R9
+	LEAQ  (DX)(DX*2), R10
+	LEAQ  (DX)(DX*4), R11
+	MOVL  $0xffffffff, AX
+	KMOVW AX, K1
+	KMOVW AX, K2
+	MOVQ  $0x00000010, R12
+
+loop:
+	CMPQ  CX, $0x20
+	JGE   load
+	TESTQ CX, CX
+	JZ    done
+	MOVL  $0xffffffff, AX
+	BZHIL CX, AX, AX
+	KMOVW AX, K1
+	SHRL  $0x10, AX
+	KMOVW AX, K2
+	MOVQ  CX, R12
+	INCQ  R12
+	SHRQ  $0x01, R12
+	MOVQ  $0x00000020, CX
+
+load:
+	CMPQ      R9, $0x10
+	JLT       fewrows
+	LEAQ      (R10)(DX*4), AX
+	LEAQ      (SI)(AX*2), BX
+	ADDQ      SI, AX
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z16
+
+	// VCVTNE2PS2BF16 Z0, Z16, Z0
+	LONG      $0x407ff262
+	WORD      $0xc072
+	VMOVUPS.Z (SI)(DX*1), K1, Z1
+	VMOVUPS.Z 64(SI)(DX*1), K2, Z17
+
+	// VCVTNE2PS2BF16 Z1, Z17, Z1
+	LONG      $0x4077f262
+	WORD      $0xc972
+	VMOVUPS.Z (SI)(DX*2), K1, Z2
+	VMOVUPS.Z 64(SI)(DX*2), K2, Z18
+
+	// VCVTNE2PS2BF16 Z2, Z18, Z2
+	LONG      $0x406ff262
+	WORD      $0xd272
+	VMOVUPS.Z (SI)(R10*1), K1, Z3
+	VMOVUPS.Z 64(SI)(R10*1), K2, Z19
+
+	// VCVTNE2PS2BF16 Z3, Z19, Z3
+	LONG      $0x4067f262
+	WORD      $0xdb72
+	VMOVUPS.Z (SI)(DX*4), K1, Z4
+	VMOVUPS.Z 64(SI)(DX*4), K2, Z20
+
+	// VCVTNE2PS2BF16 Z4, Z20, Z4
+	LONG      $0x405ff262
+	WORD      $0xe472
+	VMOVUPS.Z (SI)(R11*1), K1, Z5
+	VMOVUPS.Z 64(SI)(R11*1), K2, Z21
+
+	// VCVTNE2PS2BF16 Z5, Z21, Z5
+	LONG      $0x4057f262
+	WORD      $0xed72
+	VMOVUPS.Z (SI)(R10*2), K1, Z6
+	VMOVUPS.Z 64(SI)(R10*2), K2, Z22
+
+	// VCVTNE2PS2BF16 Z6, Z22, Z6
+	LONG      $0x404ff262
+	WORD      $0xf672
+	VMOVUPS.Z (AX), K1, Z7
+	VMOVUPS.Z 64(AX), K2, Z23
+
+	// VCVTNE2PS2BF16 Z7, Z23, Z7
+	LONG      $0x4047f262
+	WORD      $0xff72
+	VMOVUPS.Z (AX)(DX*1), K1, Z8
+	VMOVUPS.Z 64(AX)(DX*1), K2, Z24
+
+	// VCVTNE2PS2BF16 Z8, Z24, Z8
+	LONG      $0x403f5262
+	WORD      $0xc072
+	VMOVUPS.Z (AX)(DX*2), K1, Z9
+	VMOVUPS.Z 64(AX)(DX*2), K2, Z25
+
+	// VCVTNE2PS2BF16 Z9, Z25, Z9
+	LONG      $0x40375262
+	WORD      $0xc972
+	VMOVUPS.Z (AX)(R10*1), K1, Z10
+	VMOVUPS.Z 64(AX)(R10*1), K2, Z26
+
+	// VCVTNE2PS2BF16 Z10, Z26, Z10
+	LONG      $0x402f5262
+	WORD      $0xd272
+	VMOVUPS.Z (AX)(DX*4), K1, Z11
+	VMOVUPS.Z 64(AX)(DX*4), K2, Z27
+
+	// VCVTNE2PS2BF16 Z11, Z27, Z11
+	LONG      $0x40275262
+	WORD      $0xdb72
+	VMOVUPS.Z (AX)(R11*1), K1, Z12
+	VMOVUPS.Z 64(AX)(R11*1), K2, Z28
+
+	// VCVTNE2PS2BF16 Z12, Z28, Z12
+	LONG      $0x401f5262
+	WORD      $0xe472
+	VMOVUPS.Z (AX)(R10*2), K1, Z13
+	VMOVUPS.Z 64(AX)(R10*2), K2, Z29
+
+	// VCVTNE2PS2BF16 Z13, Z29, Z13
+	LONG      $0x40175262
+	WORD      $0xed72
+	VMOVUPS.Z (BX), K1, Z14
+	VMOVUPS.Z 64(BX), K2, Z30
+
+	// VCVTNE2PS2BF16 Z14, Z30, Z14
+	LONG      $0x400f5262
+	WORD      $0xf672
+	VMOVUPS.Z (BX)(DX*1), K1, Z15
+	VMOVUPS.Z 64(BX)(DX*1), K2, Z31
+
+	// VCVTNE2PS2BF16 Z15, Z31, Z15
+	LONG $0x40075262
+	WORD $0xff72
+
+transpose:
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z17
+	VUNPCKLPS  Z3, Z2, Z18
+	VUNPCKHPS  Z3, Z2, Z19
+	VUNPCKLPS  Z5, Z4, Z20
+	VUNPCKHPS  Z5, Z4, Z21
+	VUNPCKLPS  Z7, Z6, Z22
+	VUNPCKHPS  Z7, Z6, Z23
+	VUNPCKLPS  Z9, Z8, Z24
+	VUNPCKHPS  Z9, Z8, Z25
+	VUNPCKLPS  Z11, Z10, Z26
+	VUNPCKHPS  Z11, Z10, Z27
+	VUNPCKLPS  Z13, Z12, Z28
+	VUNPCKHPS  Z13, Z12, Z29
+	VUNPCKLPS  Z15, Z14, Z30
+	VUNPCKHPS  Z15, Z14, Z31
+	VUNPCKLPD  Z18, Z16, Z0
+	VUNPCKHPD  Z18, Z16, Z1
+	VUNPCKLPD  Z19, Z17, Z2
+	VUNPCKHPD  Z19, Z17, Z3
+	VUNPCKLPD  Z22, Z20, Z4
+	VUNPCKHPD  Z22, Z20, Z5
+	VUNPCKLPD  Z23, Z21, Z6
+	VUNPCKHPD  Z23, Z21, Z7
+	VUNPCKLPD  Z26, Z24, Z8
+	VUNPCKHPD  Z26, Z24, Z9
+	VUNPCKLPD  Z27, Z25, Z10
+	VUNPCKHPD  Z27, Z25, Z11
+	VUNPCKLPD  Z30, Z28, Z12
+	VUNPCKHPD  Z30, Z28, Z13
+	VUNPCKLPD  Z31, Z29, Z14
+	VUNPCKHPD  Z31, Z29, Z15
+	VSHUFF32X4 $0x88, Z4, Z0, Z16
+	VSHUFF32X4 $0xdd, Z4, Z0, Z20
+	VSHUFF32X4 $0x88, Z12, Z8, Z24
+	VSHUFF32X4 $0xdd, Z12, Z8, Z28
+	VSHUFF32X4 $0x88, Z5, Z1, Z17
+	VSHUFF32X4 $0xdd, Z5, Z1, Z21
+	VSHUFF32X4 $0x88, Z13, Z9, Z25
+	VSHUFF32X4 $0xdd, Z13, Z9, Z29
+	VSHUFF32X4 $0x88, Z6, Z2, Z18
+	VSHUFF32X4 $0xdd, Z6, Z2, Z22
+	VSHUFF32X4 $0x88, Z14, Z10, Z26
+	VSHUFF32X4 $0xdd, Z14, Z10, Z30
+	VSHUFF32X4 $0x88, Z7, Z3, Z19
+	VSHUFF32X4 $0xdd, Z7, Z3, Z23
+	VSHUFF32X4 $0x88, Z15, Z11, Z27
+	VSHUFF32X4 $0xdd, Z15, Z11, Z31
+	VSHUFF32X4 $0x88, Z24, Z16, Z0
+	VSHUFF32X4 $0xdd, Z24, Z16, Z8
+	VSHUFF32X4 $0x88, Z28, Z20, Z4
+	VSHUFF32X4 $0xdd, Z28, Z20, Z12
+	VSHUFF32X4 $0x88, Z25, Z17, Z1
+	VSHUFF32X4 $0xdd, Z25, Z17, Z9
+	VSHUFF32X4 $0x88, Z29, Z21, Z5
+	VSHUFF32X4 $0xdd, Z29, Z21, Z13
+	VSHUFF32X4 $0x88, Z26, Z18, Z2
+	VSHUFF32X4 $0xdd, Z26, Z18, Z10
+	VSHUFF32X4 $0x88, Z30, Z22, Z6
+	VSHUFF32X4 $0xdd, Z30, Z22, Z14
+	VSHUFF32X4 $0x88, Z27, Z19, Z3
+	VSHUFF32X4 $0xdd, Z27, Z19, Z11
+	VSHUFF32X4 $0x88, Z31, Z23, Z7
+	VSHUFF32X4 $0xdd, Z31, Z23, Z15
+	CMPQ       R12, $0x10
+	JNE        fewsteps
+	VMOVUPS    Z0, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z1, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z2, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z3, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z4, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z5, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z6, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z7, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z8, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z9, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z10, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z11, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z12, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z13, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z14, (DI)
+	ADDQ       R8, DI
+	VMOVUPS    Z15, (DI)
+	ADDQ       R8, DI
+	ADDQ       $0x00000400, DI
+	ADDQ       $0x00000080, SI
+	SUBQ       $0x20, CX
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET
+
+fewsteps:
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z9, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z10, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z11, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z12, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z13, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z14, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	VMOVUPS Z15, (DI)
+	ADDQ    R8, DI
+	DECQ    R12
+	JZ      done
+	JMP     done
+
+fewrows:
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	VPXORD    Z4, Z4, Z4
+	VPXORD    Z5, Z5, Z5
+	VPXORD    Z6, Z6, Z6
+	VPXORD    Z7, Z7, Z7
+	VPXORD    Z8, Z8, Z8
+	VPXORD    Z9, Z9, Z9
+	VPXORD    Z10, Z10, Z10
+	VPXORD    Z11, Z11, Z11
+	VPXORD    Z12, Z12, Z12
+	VPXORD    Z13, Z13, Z13
+	VPXORD    Z14, Z14, Z14
+	VPXORD    Z15, Z15, Z15
+	MOVQ      SI, AX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z 64(AX), K2, Z16
+
+	// VCVTNE2PS2BF16 Z0, Z16, Z0
+	LONG      $0x407ff262
+	WORD      $0xc072
+	CMPQ      R9, $0x01
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z1
+	VMOVUPS.Z 64(AX), K2, Z17
+
+	// VCVTNE2PS2BF16 Z1, Z17, Z1
+	LONG      $0x4077f262
+	WORD      $0xc972
+	CMPQ      R9, $0x02
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z2
+	VMOVUPS.Z 64(AX), K2, Z18
+
+	// VCVTNE2PS2BF16 Z2, Z18, Z2
+	LONG      $0x406ff262
+	WORD      $0xd272
+	CMPQ      R9, $0x03
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z3
+	VMOVUPS.Z 64(AX), K2, Z19
+
+	// VCVTNE2PS2BF16 Z3, Z19, Z3
+	LONG      $0x4067f262
+	WORD      $0xdb72
+	CMPQ      R9, $0x04
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z4
+	VMOVUPS.Z 64(AX), K2, Z20
+
+	// VCVTNE2PS2BF16 Z4, Z20, Z4
+	LONG      $0x405ff262
+	WORD      $0xe472
+	CMPQ      R9, $0x05
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z5
+	VMOVUPS.Z 64(AX), K2, Z21
+
+	// VCVTNE2PS2BF16 Z5, Z21, Z5
+	LONG      $0x4057f262
+	WORD      $0xed72
+	CMPQ      R9, $0x06
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z6
+	VMOVUPS.Z 64(AX), K2, Z22
+
+	// VCVTNE2PS2BF16 Z6, Z22, Z6
+	LONG      $0x404ff262
+	WORD      $0xf672
+	CMPQ      R9, $0x07
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z7
+	VMOVUPS.Z 64(AX), K2, Z23
+
+	// VCVTNE2PS2BF16 Z7, Z23, Z7
+	LONG      $0x4047f262
+	WORD      $0xff72
+	CMPQ      R9, $0x08
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z8
+	VMOVUPS.Z 64(AX), K2, Z24
+
+	// VCVTNE2PS2BF16 Z8, Z24, Z8
+	LONG      $0x403f5262
+	WORD      $0xc072
+	CMPQ      R9, $0x09
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z9
+	VMOVUPS.Z 64(AX), K2, Z25
+
+	// VCVTNE2PS2BF16 Z9, Z25, Z9
+	LONG      $0x40375262
+	WORD      $0xc972
+	CMPQ      R9, $0x0a
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z10
+	VMOVUPS.Z 64(AX), K2, Z26
+
+	// VCVTNE2PS2BF16 Z10, Z26, Z10
+	LONG      $0x402f5262
+	WORD      $0xd272
+	CMPQ      R9, $0x0b
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z11
+	VMOVUPS.Z 64(AX), K2, Z27
+
+	// VCVTNE2PS2BF16 Z11, Z27, Z11
+	LONG      $0x40275262
+	WORD      $0xdb72
+	CMPQ      R9, $0x0c
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z12
+	VMOVUPS.Z 64(AX), K2, Z28
+
+	// VCVTNE2PS2BF16 Z12, Z28, Z12
+	LONG      $0x401f5262
+	WORD      $0xe472
+	CMPQ      R9, $0x0d
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z13
+	VMOVUPS.Z 64(AX), K2, Z29
+
+	// VCVTNE2PS2BF16 Z13, Z29, Z13
+	LONG      $0x40175262
+	WORD      $0xed72
+	CMPQ      R9, $0x0e
+	JEQ       transpose
+	ADDQ      DX, AX
+	VMOVUPS.Z (AX), K1, Z14
+	VMOVUPS.Z 64(AX), K2, Z30
+
+	// VCVTNE2PS2BF16 Z14, Z30, Z14
+	LONG $0x400f5262
+	WORD $0xf672
+	CMPQ R9, $0x0f
+	JEQ  transpose
+	ADDQ DX, AX
 	JMP  transpose
 
 // func peakAMX(n int)

@@ -120,8 +120,8 @@ func tilesOf(level Level) *tileKernels {
 		multiply:  amxMultiply,
 		packRowsA: amxPackRows,
 		packColsA: amxPackColumns,
-		packRowsB: packCopyBF16_32,
-		packColsB: packTransposeBF16_16,
+		packRowsB: amxPackPairs,
+		packColsB: packTransposeTiles_16,
 	}
 }
 

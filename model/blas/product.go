@@ -115,11 +115,11 @@ type tuning struct {
 	minWorkTiles     int // nor those of fewer multiply-adds
 	tileParallelWork int // multiply-adds on tiles that are worth waking a goroutine for
 	tileDepth        int // values of k in a pass
+	tileDepthTrans   int // the same if A is transposed
 	tilePassWords    int // of B packed in a pass: it stays in the second-level cache
-	tileSharedA      int // values of A up to which a pass packs it in advance,
-	tileKeptA        int // and up to which it is kept for the next columns
-	tileTaskA        int // values of A in a task
-	tileTaskColumns  int // columns in a task where A is packed in advance
+	tileKeptA        int // values of A in a pass up to which they are packed once
+	tileChunkA       int // values of A in panels that are multiplied at a time
+	tileStripe       int // rows or columns that a stripe of C should have, where there are enough
 }
 
 // onTiles reports whether tiles are for a product of this shape.
@@ -149,11 +149,11 @@ var measured = tuning{
 	minWorkTiles:     1 << 19,
 	tileParallelWork: 8 << 20,
 	tileDepth:        1024,
+	tileDepthTrans:   512,
 	tilePassWords:    1 << 18,
-	tileSharedA:      1 << 19,
 	tileKeptA:        4 << 20,
-	tileTaskA:        1 << 15,
-	tileTaskColumns:  512,
+	tileChunkA:       1 << 15,
+	tileStripe:       1024,
 }
 
 // blocked is a product as a plan: passes over n, then k, then m, such that buffers stay
@@ -198,8 +198,6 @@ func (b *blocked) passes() int {
 	m, k, n := b.cuts()
 	return m * k * n
 }
-
-func (b *blocked) overlap() int { return 1 }
 
 // pass returns the product of a pass, with its panels and tasks.
 func (b *blocked) pass(i int) product {

@@ -45,8 +45,8 @@ func paths(t testing.TB, threads int) []path {
 			u.parallelWork, u.tileParallelWork = 1, 1
 			u.blockSteps, u.taskRows, u.taskColumns = 8, 14, 32
 			u.passRows, u.passColumns, u.passWords = 84, 64, 1000
-			u.tileDepth, u.tilePassWords, u.tileTaskA, u.tileTaskColumns = 64, 64*64/2, 64*64, 32
-			u.tileSharedA, u.tileKeptA = 64*128, 64*256 // all three places, by the number of rows
+			u.tileDepth, u.tileDepthTrans, u.tilePassWords, u.tileStripe = 64, 96, 64*64/2, 32
+			u.tileChunkA, u.tileKeptA = 64*32, 64*96 // by the number of rows, all three places of A
 		}},
 		{"direct", func(u *tuning) {
 			u.minSidePackA, u.minRowsPackB = 1<<30, 1<<30

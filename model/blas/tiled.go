@@ -6,14 +6,17 @@ import "unsafe"
 // columns of B, and 32 values of k in a step, which take 2 KiB.
 type tileKernels struct {
 	multiply  tileFunc
-	packRowsA func(k int, src *float32, ld uintptr, dst *float32, rows int) // 32 rows that run along k
-	packColsA func(k int, src *float32, ld uintptr, dst *float32, rows int) // from rows that run along m, 16 at a time
-	packRowsB packFunc                                                      // from rows that run along n
-	packColsB packFunc                                                      // from rows that run along k, 16 columns at a time
+	packRowsA func(k int, src *float32, ld uintptr, dst *float32, rows int) // one panel, from rows that run along k
+	packColsA tilePackFunc                                                  // from rows that run along m
+	packRowsB tilePackFunc                                                  // from rows that run along n
+	packColsB packFunc                                                      // one tile of every step, from rows that run along k
 }
 
 // tileFunc multiplies packed panels; scratch is of tileScratch words. See amxMultiply in gen.
 type tileFunc func(m, n, steps int, a, b, c *float32, ldc uintptr, alpha, beta float32, mode int, scratch *float32)
+
+// tilePackFunc packs k rows of values across panels, which are panel bytes apart.
+type tilePackFunc func(k int, src *float32, ld uintptr, dst *float32, panel uintptr, values int)
 
 // What the kernel does with C.
 const (
@@ -30,15 +33,14 @@ const (
 
 // Where the packed panels of A live.
 const (
-	ownA    = iota // in a buffer of the worker, packed by each task for itself
-	keptA          // in a buffer of the product, packed by the tasks of the first pass over n
-	sharedA        // the same, packed before the tasks, with B
+	chunkedA = iota // one chunk, packed before it is multiplied, again for every pass over n
+	keptA           // all of a pass over k, packed chunk by chunk in its first pass over n
+	aheadA          // the same, packed in advance: the rows of a transposed A run across chunks
 )
 
-// tiled is C = alpha*A*B + beta*C on tiles. k and n are cut into passes such that the
-// packed block of B of a pass stays in half the second-level cache; a pass is packed
-// while the one before is multiplied. C is cut into tasks whose share of A stays in
-// the first-level cache or near it.
+// tiled is C = alpha*A*B + beta*C on tiles, by one goroutine. k and n are cut into passes
+// such that the packed block of B stays in half the second-level cache, m into chunks
+// whose packed A stays in the first-level cache or near it.
 //
 // An element of C is summed in an order that depends on k alone: for every 32
 // values of k one sum over the even and one over the odd places, these two added, and
@@ -51,197 +53,178 @@ type tiled struct {
 	a, b, c     matrix
 	alpha, beta float32
 
-	depth, width          int // values of k and columns in a pass, multiples of tileSide
-	taskRows, taskColumns int // of C in a task, multiples of tileSide
-	placeA                int
+	depth, width int // values of k and columns in a pass, multiples of tileSide
+	chunk        int // rows, a multiple of tileSide
+	placeA       int
 
-	bufA, bufB []float32 // panels shared by the workers; two passes of B, and of A if sharedA
-	own        []tileBuffers
+	bufA, bufB, scratch []float32
 }
 
-// tileBuffers belong to one worker.
-type tileBuffers struct {
-	scratch []float32
-	panels  []float32 // if ownA
+// run computes the product.
+func (p *tiled) run(t *tuning) {
+	p.plan(t)
+	for l := 0; l < p.k; l += p.depth {
+		for j := 0; j < p.n; j += p.width {
+			q := tilePass{j: j, n: min(p.width, p.n-j), l: l, k: min(p.depth, p.k-l)}
+			q.steps = ceil(q.k, tileSide)
+			p.packB(q)
+			if p.placeA == aheadA && j == 0 {
+				p.packColumnsA(q, 0, p.m, p.bufA)
+			}
+			p.multiplyPass(q)
+		}
+	}
+	p.a, p.b, p.c = matrix{}, matrix{}, matrix{} // the caller's
 }
 
-// plan cuts the product up. All but the tasks, which nothing in the result depends on,
-// follows from the shape.
-func (p *tiled) plan(t *tuning, threads int) {
-	p.depth = evenly(p.k, t.tileDepth, tileSide)
+// plan cuts the product up and gets the buffers.
+func (p *tiled) plan(t *tuning) {
+	p.depth = p.depthOf(t)
 	p.width = evenly(p.n, max(tileSide, t.tilePassWords*2/p.depth), tileSide)
-	passesN := ceil(p.n, p.width)
 	rows := ceil(p.m, tileSide) * tileSide
+	p.chunk = min(rows, max(1, t.tileChunkA/(p.depth*tileSide))*tileSide)
+	held := rows
 	switch {
-	case rows*p.depth <= t.tileSharedA:
-		p.placeA = sharedA
-	case passesN > 1 && rows*p.depth <= t.tileKeptA:
+	case rows*p.depth > t.tileKeptA:
+		p.placeA, held = chunkedA, p.chunk
+	case p.a.col != 4:
+		p.placeA = aheadA
+	case p.n > p.width:
 		p.placeA = keptA
 	default:
-		p.placeA = ownA
+		p.placeA, held = chunkedA, p.chunk
 	}
-	p.taskColumns = p.width
-	p.taskRows = min(rows, max(1, t.tileTaskA/(p.depth*tileSide))*tileSide)
-	if p.placeA == sharedA {
-		p.taskColumns = min(p.width, t.tileTaskColumns)
-	}
-	if threads > 1 {
-		for ceil(p.m, p.taskRows)*ceil(p.width, p.taskColumns) < 4*threads {
-			switch {
-			case p.taskRows > tileSide:
-				p.taskRows = ceil(p.taskRows/tileSide, 2) * tileSide
-				continue
-			case p.placeA == sharedA && p.taskColumns > 4*tileSide:
-				p.taskColumns = ceil(p.taskColumns/tileSide, 2) * tileSide
-				continue
-			}
-			break
-		}
-	}
-
-	steps := ceil(p.depth, tileSide)
-	p.bufB = resize(p.bufB, 2*p.wordsB())
-	switch p.placeA {
-	case sharedA:
-		p.bufA = resize(p.bufA, 2*p.wordsA())
-	case keptA:
-		p.bufA = resize(p.bufA, p.wordsA())
-	}
-	for len(p.own) < threads {
-		p.own = append(p.own, tileBuffers{scratch: resize(nil, tileScratch)})
-	}
-	if p.placeA == ownA {
-		for i := range threads {
-			p.own[i].panels = resize(p.own[i].panels, p.taskRows/tileSide*steps*tileWords)
-		}
-	}
+	p.bufA = resize(p.bufA, held*p.depth/2)
+	p.bufB = resize(p.bufB, p.width*p.depth/2)
+	p.scratch = resize(p.scratch, tileScratch)
 }
 
-// wordsA and wordsB are the sizes of a pass's panels.
-func (p *tiled) wordsA() int { return ceil(p.m, tileSide) * (p.depth / tileSide) * tileWords }
-func (p *tiled) wordsB() int { return p.width / tileSide * (p.depth / tileSide) * tileWords }
-
-// release forgets the caller's matrices.
-func (p *tiled) release() { p.a, p.b, p.c = matrix{}, matrix{}, matrix{} }
+// depthOf returns the values of k in a pass. It must depend on nothing but k and whether A
+// is transposed, or the cut into stripes would show in the result.
+func (p *tiled) depthOf(t *tuning) int {
+	if p.a.col != 4 {
+		return evenly(p.k, t.tileDepthTrans, tileSide)
+	}
+	return evenly(p.k, t.tileDepth, tileSide)
+}
 
 // tilePass is the part of a product in one pass: columns [j, j+n) and values [l, l+k).
 type tilePass struct {
-	index       int
 	j, n        int
 	l, k, steps int
 }
 
-func (p *tiled) pass(i int) tilePass {
-	across := ceil(p.n, p.width)
-	j, l := i%across*p.width, i/across*p.depth
-	k := min(p.depth, p.k-l)
-	return tilePass{index: i, j: j, n: min(p.width, p.n-j), l: l, k: k, steps: ceil(k, tileSide)}
+// panel is the size of a packed panel.
+func (q tilePass) panel() int { return q.steps * tileWords }
+
+// packColumnsA packs rows [i0, i1) of a transposed A.
+func (p *tiled) packColumnsA(q tilePass, i0, i1 int, dst []float32) {
+	p.packColsA(q.k, p.a.at(i0, q.l), p.a.col, unsafe.SliceData(dst), 4*uintptr(q.panel()), i1-i0)
 }
 
-func (p *tiled) passes() int { return ceil(p.n, p.width) * ceil(p.k, p.depth) }
-
-// overlap is 2: a pass has other buffers than the one before.
-func (p *tiled) overlap() int { return 2 }
-
-func (p *tiled) tasks(pass int) (packs, products int) {
-	q := p.pass(pass)
-	packs = p.packTasksB(q)
-	if p.placeA == sharedA && q.j == 0 {
-		packs += p.packTasksA(q)
-	}
-	return packs, ceil(p.m, p.taskRows) * ceil(q.n, p.taskColumns)
-}
-
-func (p *tiled) panelsPerTask(q tilePass) int { return max(1, packWords/(q.steps*tileWords)) }
-
-func (p *tiled) packTasksA(q tilePass) int {
-	return ceil(ceil(p.m, tileSide), p.panelsPerTask(q))
-}
-
-func (p *tiled) packTasksB(q tilePass) int {
-	return ceil(ceil(q.n, tileSide), p.panelsPerTask(q))
-}
-
-// panelA is where panel i of A begins.
-func (p *tiled) panelA(q tilePass, i int) *float32 {
-	at := i * q.steps * tileWords
-	if p.placeA == sharedA && q.l/p.depth%2 == 1 {
-		at += p.wordsA()
-	}
-	return word(unsafe.SliceData(p.bufA), at)
-}
-
-func (p *tiled) panelB(q tilePass, j int) *float32 {
-	return word(unsafe.SliceData(p.bufB), q.index%2*p.wordsB()+j*q.steps*tileWords)
-}
-
-func (p *tiled) pack(pass, task, _ int) {
-	q := p.pass(pass)
-	each := p.panelsPerTask(q)
-	if tasks := p.packTasksB(q); task >= tasks {
-		for i := (task - tasks) * each; i < min((task-tasks+1)*each, ceil(p.m, tileSide)); i++ {
-			p.packPanelA(q, i*tileSide, p.panelA(q, i))
-		}
+// packChunkA packs rows [i0, i1) of A.
+func (p *tiled) packChunkA(q tilePass, i0, i1 int, dst []float32) {
+	if p.a.col != 4 {
+		p.packColumnsA(q, i0, i1, dst)
 		return
 	}
-	for j := task * each; j < min((task+1)*each, ceil(q.n, tileSide)); j++ {
-		p.packPanelB(q, q.j+j*tileSide, p.panelB(q, j))
+	for i := i0; i < i1; i += tileSide {
+		p.packRowsA(q.k, p.a.at(i, q.l), p.a.row, &dst[(i-i0)/tileSide*q.panel()], min(tileSide, i1-i))
 	}
 }
 
-// packPanelA packs 32 rows from row on.
-func (p *tiled) packPanelA(q tilePass, row int, dst *float32) {
-	rows := min(tileSide, p.m-row)
-	if p.a.col == 4 {
-		p.packRowsA(q.k, p.a.at(row, q.l), p.a.row, dst, rows)
-		return
-	}
-	// Rows of a second tile that are all beyond m are never read.
-	for i := 0; i < rows; i += tileSide / 2 {
-		p.packColsA(q.k, p.a.at(row+i, q.l), p.a.col, word(dst, i*tileWords/tileSide), min(tileSide/2, rows-i))
-	}
-}
-
-// packPanelB packs 32 columns from column on.
-func (p *tiled) packPanelB(q tilePass, column int, dst *float32) {
-	const step = 4 * tileSide // bytes of a pair of k
-	columns := min(tileSide, p.n-column)
+func (p *tiled) packB(q tilePass) {
 	if p.b.col == 4 {
-		p.packRowsB(q.k, p.b.at(q.l, column), p.b.row, dst, step, columns)
-	} else {
-		for j := 0; j < columns; j += tileSide / 2 {
-			p.packColsB(q.k, p.b.at(q.l, column+j), p.b.col, word(dst, j), step, min(tileSide/2, columns-j))
-		}
+		p.packRowsB(q.k, p.b.at(q.l, q.j), p.b.row, unsafe.SliceData(p.bufB), 4*uintptr(q.panel()), q.n)
+		return
 	}
-	// The rest of the last step meets zeros of A, which must not become NaN.
-	pairs, all := ceil(q.k, 2), q.steps*tileSide/2
-	clear(unsafe.Slice(word(dst, pairs*tileSide), (all-pairs)*tileSide))
+	const half, words = tileSide / 2, tileWords / 2 // of a tile
+	for j := 0; j < q.n; j += half {
+		dst := p.bufB[j/tileSide*q.panel()+j%tileSide/half*words:]
+		p.packColsB(q.k, p.b.at(q.l, q.j+j), p.b.col, &dst[0], 4*half, min(half, q.n-j))
+		// The rest of the last step meets zeros of A, which must not become NaN.
+		last := (q.steps - 1) * tileWords
+		clear(dst[last+ceil(q.k-(q.steps-1)*tileSide, 2)*half : last+words])
+	}
 }
 
-func (p *tiled) multiply(pass, task, worker int) {
-	q := p.pass(pass)
-	down := ceil(p.m, p.taskRows)
-	i, j := task%down*p.taskRows, task/down*p.taskColumns
-	rows, columns := min(p.taskRows, p.m-i), min(p.taskColumns, q.n-j)
-	own := &p.own[worker]
-	panels := unsafe.SliceData(own.panels)
-	if p.placeA != ownA {
-		panels = p.panelA(q, i/tileSide)
-	}
-	if p.placeA == ownA || p.placeA == keptA && q.j == 0 {
-		for r := 0; r < rows; r += tileSide {
-			p.packPanelA(q, i+r, word(panels, r/tileSide*q.steps*tileWords))
-		}
-	}
+func (p *tiled) multiplyPass(q tilePass) {
 	alpha, beta, mode := p.alpha, p.beta, tileScale
 	if q.l > 0 {
 		beta = 1
 	}
-	if alpha == 1 && p.beta == 0 || alpha == 1 && p.beta == 1 {
+	if alpha == 1 && (p.beta == 0 || p.beta == 1) {
 		mode = tileAccumulate
 		if beta == 0 {
 			mode = tileOverwrite
 		}
 	}
-	p.tileKernels.multiply(rows, columns, q.steps, panels, p.panelB(q, j/tileSide), p.c.at(i, q.j+j), p.c.row, alpha, beta, mode, unsafe.SliceData(own.scratch))
+	// A goroutine cannot be stopped within a kernel, so calls are kept short.
+	const most = 1024
+	for i := 0; i < p.m; i += p.chunk {
+		end := min(i+p.chunk, p.m)
+		panels := p.bufA
+		if p.placeA != chunkedA {
+			panels = panels[i/tileSide*q.panel():]
+		}
+		if p.placeA == chunkedA || p.placeA == keptA && q.j == 0 {
+			p.packChunkA(q, i, end, panels)
+		}
+		for j := 0; j < q.n; j += most {
+			p.multiply(end-i, min(most, q.n-j), q.steps, &panels[0], &p.bufB[j/tileSide*q.panel()],
+				p.c.at(i, q.j+j), p.c.row, alpha, beta, mode, &p.scratch[0])
+		}
+	}
+}
+
+// striped is a product on tiles shared by threads: stripes of C, each a product of its own
+// with its own buffers. What a thread packs stays in its own cache, and nobody waits; the
+// price is that each packs the operand that the stripes have in common, so it is the
+// smaller one.
+type striped struct {
+	whole   tiled // without buffers
+	t       *tuning
+	columns bool    // stripes are of columns
+	size    int     // rows or columns of a stripe
+	workers []tiled // buffers of each worker
+}
+
+// begin cuts the product.
+func (s *striped) begin(whole tiled, t *tuning, threads int) {
+	s.whole, s.t = whole, t
+	s.columns = whole.n > whole.m
+	side := max(whole.m, whole.n)
+	// More stripes than threads even out when they end, but the common operand is
+	// packed for each.
+	pieces := threads * max(1, min(4, side/(threads*t.tileStripe)))
+	s.size = ceil(ceil(side, tileSide), pieces) * tileSide
+	for len(s.workers) < threads {
+		s.workers = append(s.workers, tiled{})
+	}
+}
+
+// release forgets the caller's matrices.
+func (s *striped) release() { s.whole = tiled{} }
+
+func (s *striped) passes() int { return 1 }
+
+func (s *striped) tasks(int) (packs, products int) {
+	return 0, ceil(max(s.whole.m, s.whole.n), s.size)
+}
+
+func (s *striped) pack(_, _, _ int) {}
+
+func (s *striped) multiply(_, task, worker int) {
+	w, p := &s.workers[worker], s.whole
+	p.bufA, p.bufB, p.scratch = w.bufA, w.bufB, w.scratch
+	from := task * s.size
+	if s.columns {
+		p.n = min(s.size, p.n-from)
+		p.b.p, p.c.p = p.b.at(0, from), p.c.at(0, from)
+	} else {
+		p.m = min(s.size, p.m-from)
+		p.a.p, p.c.p = p.a.at(from, 0), p.c.at(from, 0)
+	}
+	*w = p
+	w.run(s.t)
 }

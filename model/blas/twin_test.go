@@ -165,7 +165,11 @@ func TestTwins(t *testing.T) {
 			key := twin{depth: u.blockSteps}
 			switch {
 			case p.inBF16(path.impl) && e.tiles != nil:
-				key = twin{depth: evenly(p.k, u.tileDepth, tileSide), tiles: true}
+				depth := u.tileDepth
+				if p.tA != blas.NoTrans && p.lda != 1 {
+					depth = u.tileDepthTrans
+				}
+				key = twin{depth: evenly(p.k, depth, tileSide), tiles: true}
 			case p.inBF16(path.impl):
 				key = twin{depth: 2 * u.blockSteps, bf16: true}
 			case p.tA == blas.NoTrans && p.tB != blas.NoTrans && p.m <= min(u.maxRowsDot, p.k/u.depthPerRowDot):

@@ -16,6 +16,7 @@ const (
 	tileBytes = 1024
 	panelRows = 2 * tileRows  // rows of A, or columns of B, in a panel
 	tileStep  = 2 * tileBytes // bytes of a panel for a step of 32 values of k
+	fewSteps  = 4             // up to which the time is that of C
 )
 
 // Tile registers: C at tileC + 2*row + column, then A and B.
@@ -74,6 +75,12 @@ func ldtilecfg(base GPPhysical) {
 		panic("base needs another addressing mode")
 	}
 	emit("LDTILECFG (base)", 0xc4, 0b11<<6|(^n>>3&1)<<5|0b00010, 0b1111<<3|ppNone, 0x49, n&7)
+}
+
+// prefetchw emits PREFETCHW disp(base).
+func prefetchw(base GPPhysical, disp byte) {
+	n := gprNumber(base)
+	emit("PREFETCHW", 0x40|n>>3, 0x0f, 0x0d, 0b01<<6|1<<3|n&7, disp)
 }
 
 func tilerelease() { emit("TILERELEASE", 0xc4, 0xe2, 0x78, 0x49, 0xc0) }
@@ -136,7 +143,7 @@ var (
 	xRowC    = R14 // first block of this row of blocks
 	xPanel   = R15 // bytes of a panel
 	x64      = R8
-	x128     = R9
+	xAhead   = R9 // row of C to ask for
 )
 
 // amxMultiply emits the kernel for packed panels:
@@ -146,9 +153,12 @@ var (
 //	C[0:m][0:n] = alpha*A*B + beta*C   mode 2
 //
 // A panel of A is 32 rows, for each step two tiles of 16 rows of 32 values; a panel
-// of B is 32 columns, for each step 16 rows of 32 pairs of adjacent k. Steps and rows
-// beyond the matrix are zeros. Whole tiles of C are loaded and stored where they lie;
+// of B is 32 columns, for each step two tiles of 16 rows, pairs of adjacent k, of 16
+// columns. Places beyond the matrix are zeros, if they meet any that are not. Whole tiles of C are loaded and stored where they lie;
 // others, and all in mode 2, go through 4 KiB of scratch.
+//
+// With few steps the kernel waits for C, so the first four steps of a block ask for the
+// lines of the next one. With many steps that is in the way of the loads of A and B.
 //
 // Tiles are configured first and released last: a goroutine is not preempted within
 // assembly, so no other code sees tile state, and the kernel saves none of it when it
@@ -163,7 +173,6 @@ func amxMultiply() {
 	LEAQ(tileConfig(), xA)
 	ldtilecfg(xA)
 	MOVQ(U32(64), x64)
-	MOVQ(U32(128), x128)
 	Load(Param("m"), xRows)
 	Load(Param("steps"), xPanel)
 	SHLQ(U8(11), xPanel)
@@ -257,12 +266,12 @@ func amxMultiply() {
 	VMOVUPS(Z0, Mem{Base: xA})
 	VMOVUPS(Z1, Mem{Base: xA, Disp: 64})
 	ADDQ(xTileRow, xB)
-	ADDQ(x128, xA)
+	SUBQ(I32(-128), xA)
 	DECQ(xSteps)
 	JNZ(LabelRef("copyin"))
 	Label("useScratch")
 	MOVQ(param(72), xTile)
-	MOVQ(x128, xTileRow)
+	MOVQ(U32(128), xTileRow)
 	JMP(LabelRef("choose"))
 
 	Label("copyout")
@@ -276,7 +285,7 @@ func amxMultiply() {
 	VMOVUPS(Z0, K1, Mem{Base: xB})
 	VMOVUPS(Z1, K2, Mem{Base: xB, Disp: 64})
 	ADDQ(xTileRow, xB)
-	ADDQ(x128, xA)
+	SUBQ(I32(-128), xA)
 	DECQ(xSteps)
 	JNZ(LabelRef("copyrow"))
 	JMP(LabelRef("next"))
@@ -297,7 +306,7 @@ func amxMultiply() {
 	VMOVUPS(Z0, K1, Mem{Base: xB})
 	VMOVUPS(Z1, K2, Mem{Base: xB, Disp: 64})
 	ADDQ(xTileRow, xB)
-	ADDQ(x128, xA)
+	SUBQ(I32(-128), xA)
 	DECQ(xSteps)
 	JNZ(LabelRef("scalerow"))
 	JMP(LabelRef("next"))
@@ -330,30 +339,49 @@ func amxBlock(down, across int, mode Mem) {
 			tilezero(tileC + 2*i + j)
 		}
 	}
-	JMP(LabelRef(name + "step"))
+	JMP(LabelRef(name + "ready"))
 	Label(name + "load")
 	inC(tileloadd)
 	MOVQ(xPanelA, xA)
-	Label(name + "step")
+	Label(name + "ready")
 	loadA := func(i int) {
 		tileloadd(tileA+i, Mem{Base: xA, Index: x64, Scale: 1, Disp: i * tileBytes})
 	}
 	loadB := func(j int) {
-		tileloadd(tileB+j, Mem{Base: xB, Index: x128, Scale: 1, Disp: 64 * j})
+		tileloadd(tileB+j, Mem{Base: xB, Index: x64, Scale: 1, Disp: j * tileBytes})
 	}
-	for i := range down {
-		loadA(i)
-		for j := range across {
-			if i == 0 {
-				loadB(j)
+	step := func() {
+		for i := range down {
+			loadA(i)
+			for j := range across {
+				if i == 0 {
+					loadB(j)
+				}
+				tdpbf16ps(tileC+2*i+j, tileA+i, tileB+j)
 			}
-			tdpbf16ps(tileC+2*i+j, tileA+i, tileB+j)
+		}
+		ADDQ(U32(tileStep), xA)
+		ADDQ(U32(tileStep), xB)
+		DECQ(xSteps)
+	}
+	if down*across == 4 {
+		CMPQ(xSteps, U8(fewSteps))
+		JG(LabelRef(name + "step"))
+		LEAQ(Mem{Base: xTile, Disp: 4 * panelRows}, xAhead)
+		for range 4 {
+			for range panelRows / 4 {
+				prefetchw(xAhead, 0)
+				prefetchw(xAhead, 64)
+				ADDQ(xTileRow, xAhead)
+			}
+			step()
+			JZ(LabelRef(name + "done"))
 		}
 	}
-	ADDQ(U32(tileStep), xA)
-	ADDQ(U32(tileStep), xB)
-	DECQ(xSteps)
+	Label(name + "step")
+	step()
 	JNZ(LabelRef(name + "step"))
+	Label(name + "done")
 	inC(tilestored)
 	JMP(LabelRef("stored"))
 }
@@ -472,41 +500,73 @@ func amxPackRows() {
 	RET()
 }
 
-// amxPackColumns emits the packing of rows that run along m into 16 rows of a panel of
-// A: value i of row l, at src + l*ld + 4*i, goes to tile row i. There are rows <= 16 of
-// them; tile rows after them are cleared, and so is what is left of the last step.
+// amxPackColumns emits the packing of rows that run along m into panels of A: value i
+// of row l, at src + l*ld + 4*i, goes to tile row i. Panels are panel bytes apart. Places
+// of a last tile that has some rows are cleared, and so is what is left of the last
+// step.
 //
-// Two rows of the matrix become one of pairs, and 16 of these are transposed.
+// Two rows of the matrix become one of pairs, and 16 of these are transposed. All panels
+// get a step before any gets the next, so that the matrix is read in its order.
 func amxPackColumns() {
-	TEXT("amxPackColumns", NOSPLIT, "func(k int, src *float32, ld uintptr, dst *float32, rows int)")
+	TEXT("amxPackColumns", NOSPLIT, "func(k int, src *float32, ld uintptr, dst *float32, panel uintptr, rows int)")
 	Pragma("noescape")
-	Doc("amxPackColumns packs k rows of rows <= 16 values into a tile of each step; see amxPackColumns in gen.")
-	k, src, ld, dst := RCX, RSI, RDX, RDI
+	Doc("amxPackColumns packs k rows of values along m into panels of A; see amxPackColumns in gen.")
+	k, src, ld, dst, panel, rows, odd, ahead := RCX, RSI, RDX, RDI, R8, R9, R10, R11
+	from, to, second := R12, R13, R14L
 	Load(Param("k"), k)
 	Load(Param("src"), src)
 	Load(Param("ld"), ld)
 	Load(Param("dst"), dst)
-	Load(Param("rows"), R9)
-	MOVL(U32(0xffff), EAX)
-	BZHIL(R9L, EAX, EAX)
-	KMOVW(EAX, K1)
+	Load(Param("panel"), panel)
+	VMOVDQU16(interleave(), Z31)
+	MOVQ(ld, ahead) // to the row of the next step
+	SHLQ(U8(5), ahead)
+
 	Label("step")
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	XORL(second, second)
+	Load(Param("rows"), rows)
+	Label("tile")
+	MOVQ(rows, RBX)
+	MOVQ(U32(tileRows), RAX)
+	CMPQ(RBX, RAX)
+	CMOVQGT(RAX, RBX)
+	MOVL(U32(0xffff), EAX)
+	BZHIL(EBX, EAX, EAX)
+	KMOVW(EAX, K1)
+	MOVQ(from, RBX)
 	CMPQ(k, U8(32))
 	JLT(LabelRef("rest"))
+	LEAQ(Mem{Base: RBX, Index: ld, Scale: 1}, odd)
 	for i := range 16 {
-		VMOVUPS_Z(Mem{Base: src}, K1, zmm[i])
-		VMOVUPS_Z(Mem{Base: src, Index: ld, Scale: 1}, K1, zmm[16+i])
-		LEAQ(Mem{Base: src, Index: ld, Scale: 2}, src)
-		vcvtne2ps2bf16(i, 16+i, i)
-	}
-	Label("transpose")
-	VMOVDQU16(interleave(), Z31)
-	for i := range 16 {
+		VMOVUPS_Z(Mem{Base: RBX}, K1, zmm[i])
+		VMOVUPS_Z(Mem{Base: odd}, K1, Z30)
+		PREFETCHT0(Mem{Base: RBX, Index: ahead, Scale: 1})
+		PREFETCHT0(Mem{Base: odd, Index: ahead, Scale: 1})
+		if i < 15 {
+			LEAQ(Mem{Base: RBX, Index: ld, Scale: 2}, RBX)
+			LEAQ(Mem{Base: odd, Index: ld, Scale: 2}, odd)
+		}
+		vcvtne2ps2bf16(i, 30, i)
 		VPERMW(zmm[i], Z31, zmm[i])
 	}
+	Label("transpose")
 	for i, r := range transpose16() {
-		VMOVUPS(r, Mem{Base: dst, Disp: 64 * i})
+		VMOVUPS(r, Mem{Base: to, Disp: 64 * i})
 	}
+	VMOVDQU16(interleave(), Z31)
+	ADDQ(U8(64), from)
+	SUBQ(U8(tileRows), rows)
+	JLE(LabelRef("nextstep"))
+	// The second tile of a panel, or the first of the next.
+	ADDQ(U32(tileBytes), to)
+	XORL(U8(1), second)
+	JNZ(LabelRef("tile"))
+	LEAQ(Mem{Base: to, Index: panel, Scale: 1, Disp: -tileStep}, to)
+	JMP(LabelRef("tile"))
+	Label("nextstep")
+	ADDQ(ahead, src)
 	ADDQ(U32(tileStep), dst)
 	SUBQ(U8(32), k)
 	JG(LabelRef("step"))
@@ -519,16 +579,118 @@ func amxPackColumns() {
 	}
 	MOVQ(k, RAX)
 	for i := range 16 {
-		VMOVUPS_Z(Mem{Base: src}, K1, zmm[i])
+		VMOVUPS_Z(Mem{Base: RBX}, K1, zmm[i])
 		VPXORD(Z30, Z30, Z30)
 		CMPQ(RAX, U8(2))
 		JLT(LabelRef(label("odd%d", i)))
-		VMOVUPS_Z(Mem{Base: src, Index: ld, Scale: 1}, K1, Z30)
+		VMOVUPS_Z(Mem{Base: RBX, Index: ld, Scale: 1}, K1, Z30)
 		Label(label("odd%d", i))
 		vcvtne2ps2bf16(i, 30, i)
-		LEAQ(Mem{Base: src, Index: ld, Scale: 2}, src)
+		VPERMW(zmm[i], Z31, zmm[i])
+		LEAQ(Mem{Base: RBX, Index: ld, Scale: 2}, RBX)
 		SUBQ(U8(2), RAX)
 		JLE(LabelRef("transpose"))
 	}
 	JMP(LabelRef("transpose"))
+}
+
+// amxPackPairs emits the packing of rows that run along n into panels of B: values j of
+// rows 2p and 2p+1, at src + l*ld + 4*j, become a word of tile row p. Panels are panel
+// bytes apart. Columns beyond n are cleared, and so is what is left of the last step.
+//
+// All panels get two rows before any gets the next, so that the matrix is read in its order.
+func amxPackPairs() {
+	TEXT("amxPackPairs", NOSPLIT, "func(k int, src *float32, ld uintptr, dst *float32, panel uintptr, n int)")
+	Pragma("noescape")
+	Doc("amxPackPairs packs k rows of values along n into panels of B; see amxPackPairs in gen.")
+	k, src, ld, dst, panel, n, odd, even, to, pairs := RCX, RSI, RDX, RDI, R8, R9, R10, R11, R12, R13
+	Load(Param("k"), k)
+	Load(Param("src"), src)
+	Load(Param("ld"), ld)
+	Load(Param("dst"), dst)
+	Load(Param("panel"), panel)
+	VMOVDQU16(interleave(), Z31)
+	VPXORD(Z30, Z30, Z30)
+	Load(Param("n"), RBX)
+	ANDL(U8(panelRows-1), EBX)
+	MOVL(U32(0xffffffff), EAX)
+	BZHIL(EBX, EAX, EAX)
+	KMOVW(EAX, K1)
+	SHRL(U8(16), EAX)
+	KMOVW(EAX, K2)
+	MOVQ(U32(tileRows), pairs) // left in this step
+
+	// row emits a pair of rows of all panels.
+	row := func(name string, rows int) {
+		MOVQ(dst, to)
+		MOVQ(src, even)
+		LEAQ(Mem{Base: src, Index: ld, Scale: 1}, odd)
+		Load(Param("n"), n)
+		panelOf := func(masked bool) {
+			load := func(base Register, j, to int) {
+				m := Mem{Base: base, Disp: 64 * j}
+				switch {
+				case masked:
+					VMOVUPS_Z(m, []OpmaskPhysical{K1, K2}[j], zmm[to])
+				default:
+					VMOVUPS(m, zmm[to])
+				}
+			}
+			for j := range 2 {
+				if rows == 0 {
+					VMOVUPS(Z30, Mem{Base: to, Disp: j * tileBytes})
+					continue
+				}
+				load(even, j, 2*j)
+				second := 30
+				if rows == 2 {
+					second = 2*j + 1
+					load(odd, j, second)
+				}
+				vcvtne2ps2bf16(2*j, second, 2*j)
+				VPERMW(zmm[2*j], Z31, zmm[2*j])
+				VMOVUPS(zmm[2*j], Mem{Base: to, Disp: j * tileBytes})
+			}
+		}
+		SUBQ(U8(panelRows), n)
+		JLT(LabelRef(name + "rest"))
+		Label(name + "panel")
+		panelOf(false)
+		SUBQ(I32(-128), even)
+		SUBQ(I32(-128), odd)
+		ADDQ(panel, to)
+		SUBQ(U8(panelRows), n)
+		JGE(LabelRef(name + "panel"))
+		Label(name + "rest")
+		ADDQ(U8(panelRows), n)
+		JZ(LabelRef(name + "end"))
+		panelOf(true)
+		Label(name + "end")
+		ADDQ(U8(64), dst)
+		DECQ(pairs)
+	}
+	Label("loop")
+	CMPQ(k, U8(2))
+	JLT(LabelRef("last"))
+	row("pair", 2)
+	JNZ(LabelRef("samestep"))
+	MOVQ(U32(tileRows), pairs)
+	ADDQ(U32(tileBytes), dst)
+	Label("samestep")
+	LEAQ(Mem{Base: src, Index: ld, Scale: 2}, src)
+	SUBQ(U8(2), k)
+	JNZ(LabelRef("loop"))
+	JMP(LabelRef("clear"))
+	Label("last")
+	row("single", 1)
+	JZ(LabelRef("done"))
+	Label("clear")
+	CMPQ(pairs, U8(tileRows))
+	JEQ(LabelRef("done"))
+	Label("clearrow")
+	row("zero", 0)
+	JNZ(LabelRef("clearrow"))
+	Label("done")
+	VZEROUPPER()
+	RET()
 }

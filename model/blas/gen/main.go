@@ -24,10 +24,10 @@ func main() {
 		packCopy(k, 1)
 		packCopy(k, 2)
 	}
-	packTranspose512(avx512F32, 16)
-	packTranspose512(avx512F32, 14)
-	packTranspose512(avx512BF16, 16)
-	packTranspose512(avx512BF16, 14)
+	packTranspose512(avx512F32, 16, false)
+	packTranspose512(avx512F32, 14, false)
+	packTranspose512(avx512BF16, 16, false)
+	packTranspose512(avx512BF16, 14, false)
 	packTranspose256(8)
 	packTranspose256(6)
 
@@ -46,6 +46,8 @@ func main() {
 	amxMultiply()
 	amxPackRows()
 	amxPackColumns()
+	amxPackPairs()
+	packTranspose512(avx512BF16, 16, true)
 	amxPeak()
 
 	build.Generate()

@@ -130,12 +130,19 @@ var (
 // rounds pairs of adjacent values, an odd last one with a zero, and dstStep is
 // the distance between pairs.
 //
+// With tiles set, another tile is skipped after every 16 steps: the panel has two side by
+// side.
+//
 // It transposes 16 by 16 words at a time: two rounds of unpacks inside 128-bit
 // lanes, two rounds of lane shuffles.
-func packTranspose512(k kind, rows int) {
-	TEXT(fmt.Sprintf("packTranspose%s_%d", k.name(), rows), NOSPLIT, packSignature)
+func packTranspose512(k kind, rows int, tiles bool) {
+	name := fmt.Sprintf("packTranspose%s_%d", k.name(), rows)
+	if tiles {
+		name = fmt.Sprintf("packTransposeTiles_%d", rows)
+	}
+	TEXT(name, NOSPLIT, packSignature)
 	Pragma("noescape")
-	Doc(fmt.Sprintf("packTranspose%s_%d packs n <= %d rows of k values; see packTranspose512 in gen.", k.name(), rows, rows))
+	Doc(fmt.Sprintf("%s packs n <= %d rows of k values; see packTranspose512 in gen.", name, rows))
 	count, ld, dst, step, n := RCX, RDX, RDI, R8, R9
 	src, src7, src14, ld3, ld5, last := RSI, RAX, RBX, R10, R11, R12
 	Load(Param("k"), count)
@@ -218,6 +225,9 @@ func packTranspose512(k kind, rows int) {
 	for i := range 16 {
 		VMOVUPS(a[i], Mem{Base: dst})
 		ADDQ(step, dst)
+	}
+	if tiles {
+		ADDQ(U32(tileBytes), dst)
 	}
 	ADDQ(U32(uint32(4*chunk)), src)
 	SUBQ(U8(chunk), count)
