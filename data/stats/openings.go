@@ -44,7 +44,7 @@ type book struct {
 const bookSlots = 1 << 14 // some five times the rows
 
 // theBook returns the table of openings, made on the first call, which takes
-// about half a second of one core: the library replays its 3,397 lines with a
+// a third of a second: the library replays its 3,397 lines with a
 // slow generator of moves, and gives its table in no other way.
 var theBook = sync.OnceValue(func() *book {
 	b, err := newBook(opening.NewBookECO().Possible(nil))

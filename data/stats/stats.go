@@ -78,7 +78,7 @@ type Accumulator struct {
 }
 
 // New returns an Accumulator without games. The first call in a process makes
-// the table of openings, which takes half a second of one core.
+// the table of openings, which takes a third of a second.
 func New() *Accumulator {
 	b := theBook()
 	return &Accumulator{

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -54,6 +55,26 @@ func (p *page) line(format string, args ...any) {
 	s := strings.TrimRight(fmt.Sprintf(format, args...), " ")
 	p.b.WriteString(columnsOf.Truncate(s, p.width, "…"))
 	p.b.WriteByte('\n')
+}
+
+// list adds items with commas, in as many lines as it takes.
+func (p *page) list(items []string) {
+	line := ""
+	for i, item := range items {
+		if i < len(items)-1 {
+			item += ","
+		}
+		switch {
+		case line == "":
+			line = item
+		case columnsOf.StringWidth(line)+1+columnsOf.StringWidth(item) > p.width:
+			p.line("%s", line)
+			line = "  " + item
+		default:
+			line += " " + item
+		}
+	}
+	p.line("%s", line)
 }
 
 // title begins a section.
@@ -168,6 +189,8 @@ func cellText(v any) string {
 		return ""
 	case int:
 		return count(v)
+	case short:
+		return shorten(int(v), 99_999, 3)
 	case share:
 		return percent(float64(v))
 	case float64:
@@ -178,13 +201,20 @@ func cellText(v any) string {
 	panic(fmt.Sprintf("data/stats: no cell for a %T", v))
 }
 
+// short is a count that takes at most six columns.
+type short int
+
 // count shows a number exactly up to 9,999,999 and with four digits beyond.
-func count(n int) string {
-	if n < 10_000_000 {
+func count(n int) string { return shorten(n, 9_999_999, 4) }
+
+// shorten shows a number exactly up to exact and with so many digits beyond.
+func shorten(n, exact, digits int) string {
+	if n <= exact {
 		return humanize.Comma(int64(n))
 	}
-	f, unit := humanize.ComputeSI(float64(n))
-	return fmt.Sprintf("%.*f%s", 3-int(math.Log10(f)), f, unit)
+	unit := math.Pow(10, math.Floor(math.Log10(float64(n)))-float64(digits-1))
+	f, prefix := humanize.ComputeSI(math.Round(float64(n)/unit) * unit)
+	return strconv.FormatFloat(f, 'f', digits-1-int(math.Log10(f)+1e-9), 64) + prefix
 }
 
 func percent(f float64) string {
@@ -251,9 +281,9 @@ func (d *Description) writeHead(p *page) {
 	if d.Dates.First != "" {
 		p.line("played %s to %s%s", d.Dates.First, d.Dates.Last, when(d.Dates.Unknown > 0, fmt.Sprintf(" (%s without a date)", count(d.Dates.Unknown))))
 	}
-	p.line("%s", strings.Join(present([]string{"rated", "casual", "not said whether rated"}, []int{d.Rated.Rated, d.Rated.Casual, d.Rated.Unknown}, d.Games), ", "))
+	p.list(present([]string{"rated", "casual", "not said whether rated"}, []int{d.Rated.Rated, d.Rated.Casual, d.Rated.Unknown}, d.Games))
 	r := d.Results
-	p.line("%s", strings.Join(present([]string{"White wins", "draws", "Black wins", "unfinished"}, []int{r.WhiteWins, r.Draws, r.BlackWins, r.Unfinished}, d.Games), ", "))
+	p.list(present([]string{"White wins", "draws", "Black wins", "unfinished"}, []int{r.WhiteWins, r.Draws, r.BlackWins, r.Unfinished}, d.Games))
 }
 
 func when(cond bool, s string) string {
@@ -278,7 +308,11 @@ func summaryRow(name string, s Summary) []any {
 	if s.Count == 0 {
 		return nil
 	}
-	return []any{name, s.Count, s.Mean, s.Min, s.P5, s.P25, s.Median, s.P75, s.P95, s.Max}
+	row := []any{name, s.Count, s.Mean}
+	for _, v := range []int{s.Min, s.P5, s.P25, s.Median, s.P75, s.P95, s.Max} {
+		row = append(row, strconv.Itoa(v)) // nobody writes a rating of 1,500
+	}
+	return row
 }
 
 var summaryColumns = []column{{left: true}, {head: "number"}, {head: "mean"}, {head: "min"}, {head: "5%"}, {head: "25%"}, {head: "median"}, {head: "75%"}, {head: "95%"}, {head: "max"}}
@@ -351,12 +385,12 @@ func (d *Description) writeBands(p *page) {
 		r := []any{name}
 		for _, i := range shown {
 			if n := speeds.list()[i]; n > 0 {
-				r = append(r, n)
+				r = append(r, short(n))
 			} else {
 				r = append(r, "·") // what there is stands out
 			}
 		}
-		return append(r, games, share(ratio(games, d.Games)), nil)
+		return append(r, short(games), share(ratio(games, d.Games)), nil)
 	}
 	for _, b := range d.Bands {
 		r := row(b.name(), b.Speeds, b.Games)
@@ -390,7 +424,7 @@ func (d *Description) writeBands(p *page) {
 func speedNames() []string {
 	var names []string
 	for _, s := range data.Speeds() {
-		names = append(names, map[data.Speed]string{data.UltraBullet: "ultra", data.Correspondence: "corresp."}[s])
+		names = append(names, map[data.Speed]string{data.UltraBullet: "ultra", data.Correspondence: "corresp"}[s])
 		if names[len(names)-1] == "" {
 			names[len(names)-1] = string(s)
 		}
@@ -526,7 +560,7 @@ func (d *Description) writeNames(p *page) {
 		p.title(title, more(len(top), n.Distinct))
 		p.names(top, d.Games)
 		if n.Unknown > 0 {
-			p.line("  unknown in %s games (%s)", count(n.Unknown), percent(ratio(n.Unknown, d.Games)))
+			p.line("  unknown: %s (%s)", count(n.Unknown), percent(ratio(n.Unknown, d.Games)))
 		}
 		p.undercount(n.Undercount)
 	}
