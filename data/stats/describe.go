@@ -136,8 +136,16 @@ func newResults(n results) Results {
 	return r
 }
 
+// counts is what newResults was made of.
+func (r Results) counts() results {
+	return results{
+		bitboard.WhiteWins: r.WhiteWins, bitboard.Draw: r.Draws,
+		bitboard.BlackWins: r.BlackWins, bitboard.Unknown: r.Unfinished,
+	}
+}
+
 // Band are the games whose higher-rated player is rated From to To, or, with
-// Unknown, those in which a rating is missing. Bands are 200 wide, without gaps
+// Unknown, those in which a rating is missing. Bands are 100 wide, without gaps
 // from the first with games to the last.
 type Band struct {
 	From    int     `json:"from"` // both inclusive
@@ -296,6 +304,39 @@ func (a *Accumulator) Description() *Description {
 		d.Bands = append(d.Bands, b)
 	}
 	return d
+}
+
+// wideBands returns the bands, or if there are more than fit in a table or a
+// figure, bands of twice the width.
+func (d *Description) wideBands() []Band {
+	const most = 16
+	if len(d.Bands) <= most {
+		return d.Bands
+	}
+	var wide []Band
+	for _, b := range d.Bands {
+		if last := len(wide) - 1; b.Unknown || last < 0 || b.From%(2*bandWidth) == 0 {
+			if !b.Unknown {
+				b.From -= b.From % (2 * bandWidth)
+				b.To = b.From + 2*bandWidth - 1
+			}
+			wide = append(wide, b)
+		} else {
+			wide[last] = wide[last].plus(b)
+		}
+	}
+	return wide
+}
+
+// plus returns the band with the games of another as well.
+func (b Band) plus(c Band) Band {
+	speeds, moreSpeeds := b.Speeds.list(), c.Speeds.list()
+	add(speeds[:], moreSpeeds[:])
+	results, moreResults := b.Results.counts(), c.Results.counts()
+	add(results[:], moreResults[:])
+	b.Games += c.Games
+	b.Speeds, b.Results = newSpeeds(speeds), newResults(results)
+	return b
 }
 
 func add(to, n []int) {

@@ -219,7 +219,7 @@ func (d *Description) drawPanels(c draw.Canvas, panels [][]panel) {
 			}
 			// The canvas whose axes are where they should be. Moving an edge moves
 			// the ends of the axes and what juts out there: twice is close enough.
-			want := vg.Rectangle{Min: vg.Point{X: tile.Min.X + left[j], Y: tile.Min.Y + below[i]}, Max: vg.Point{X: tile.Max.X - right[j], Y: tile.Max.Y}}
+			want := vg.Rectangle{Min: vg.Point{X: tile.Min.X + left[j], Y: tile.Min.Y + below[i]}, Max: vg.Point{X: tile.Max.X - right[j], Y: tile.Max.Y - 4}}
 			canvas := tile
 			for range 2 {
 				data := p.plot.DataCanvas(canvas)
@@ -291,6 +291,7 @@ func fillBox(c *draw.Canvas, fill color.Color, x0, y0, x1, y1 vg.Length) {
 // counts.
 func newPlot(xLabel, yLabel string) *plot.Plot {
 	p := plot.New()
+	p.BackgroundColor = nil // it would cover the legend's lowest edge
 	p.X.Label.Text, p.Y.Label.Text = xLabel, yLabel
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		xAlign, rotation := a.Label.TextStyle.XAlign, a.Label.TextStyle.Rotation
@@ -343,6 +344,9 @@ func tickLabel(v, step, hi float64) string {
 	return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) + unit
 }
 
+// headroom is what an axis shows above the highest bar.
+const headroom = 1.04
+
 // rects draws rectangles in the units of the axes.
 type rects []rect
 
@@ -356,7 +360,7 @@ func (r rects) DataRange() (xmin, xmax, ymin, ymax float64) {
 	xmax, ymax = math.Inf(-1), math.Inf(-1)
 	for _, b := range r {
 		xmin, xmax = min(xmin, b.x0), max(xmax, b.x1)
-		ymin, ymax = min(ymin, b.y0), max(ymax, b.y1)
+		ymin, ymax = min(ymin, b.y0), max(ymax, headroom*b.y1)
 	}
 	return xmin, xmax, ymin, ymax
 }
@@ -396,7 +400,7 @@ type outline struct {
 
 func (o outline) DataRange() (xmin, xmax, ymin, ymax float64) {
 	for _, b := range o.bins {
-		ymax = max(ymax, float64(b.Count)*o.scale)
+		ymax = max(ymax, headroom*float64(b.Count)*o.scale)
 	}
 	return float64(o.bins[0].From), float64(o.bins[len(o.bins)-1].To + 1), 0, ymax
 }
@@ -436,7 +440,7 @@ func (d *Description) ratingPanel() panel {
 
 // ratedBands returns the bands with a rating, and the number of games without.
 func (d *Description) ratedBands() (rated []Band, unknown int) {
-	for _, b := range d.Bands {
+	for _, b := range d.wideBands() {
 		if b.Unknown {
 			unknown = b.Games
 		} else {
@@ -444,6 +448,17 @@ func (d *Description) ratedBands() (rated []Band, unknown int) {
 		}
 	}
 	return rated, unknown
+}
+
+// rect is a part of a band's bar.
+func (b Band) rect(y, height float64, c color.Color) rect {
+	gap := float64(b.To+1-b.From) / 25
+	return rect{float64(b.From) + gap, y, float64(b.To+1) - gap, y + height, c}
+}
+
+// bandAxis makes the horizontal axis that of these bands.
+func bandAxis(p *plot.Plot, rated []Band) {
+	p.X.Min, p.X.Max = float64(rated[0].From), float64(rated[len(rated)-1].To+1)
 }
 
 // bandLabel is the label of an axis of bands.
@@ -468,7 +483,7 @@ func (d *Description) speedPanel() panel {
 		y := 0.0
 		for i, n := range b.Speeds.list() {
 			total[i] += n
-			bars = append(bars, rect{float64(b.From) + 8, y, float64(b.To+1) - 8, y + float64(n), speedColors[i]})
+			bars = append(bars, b.rect(y, float64(n), speedColors[i]))
 			y += float64(n)
 		}
 	}
@@ -480,6 +495,7 @@ func (d *Description) speedPanel() panel {
 	}
 	p.Add(grid{}, bars)
 	p.Y.Min = 0
+	bandAxis(p, rated)
 	out.plot = p
 	return out
 }
@@ -502,7 +518,7 @@ func (d *Description) resultPanel() panel {
 			color color.Color
 		}{{b.Results.WhiteWins, colorWhiteWins}, {b.Results.Draws, colorDraws}, {b.Results.BlackWins, colorBlackWins}} {
 			h := 100 * ratio(part.n, finished)
-			bars = append(bars, rect{float64(b.From) + 8, y, float64(b.To+1) - 8, y + h, part.color})
+			bars = append(bars, b.rect(y, h, part.color))
 			y += h
 		}
 	}
@@ -513,6 +529,7 @@ func (d *Description) resultPanel() panel {
 	p := newPlot(fmt.Sprintf("rating of the stronger player (bands of %d games or more)", leastForShare), "share of finished games (%)")
 	p.Add(bars, half{})
 	p.Y.Min, p.Y.Max = 0, 100
+	bandAxis(p, rated)
 	out.plot = p
 	return out
 }

@@ -25,8 +25,8 @@ import (
 
 const (
 	// bandWidth is the width in rating points of the bands by which results and
-	// time controls are shown.
-	bandWidth = 200
+	// time controls are counted.
+	bandWidth = 100
 	bands     = data.MaxElo/bandWidth + 1
 	// maxPlies is where lengths stop to be told apart. By FIDE's rules (9.6.2, 75
 	// moves) no game has 18,000.

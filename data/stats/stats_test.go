@@ -67,8 +67,9 @@ func TestByHand(t *testing.T) {
 
 	equal(t, "speeds", d.Speeds, Speeds{Bullet: 1, Blitz: 2, Correspondence: 1, Unknown: 2})
 	equal(t, "bands", d.Bands, []Band{
-		{From: 1000, To: 1199, Games: 1, Speeds: Speeds{Blitz: 1}, Results: Results{WhiteWins: 1, WhiteScore: score(1)}},
-		{From: 1200, To: 1399, Games: 3, Speeds: Speeds{Bullet: 1, Blitz: 1, Unknown: 1}, Results: Results{Draws: 2, BlackWins: 1, WhiteScore: score(1.0 / 3)}},
+		{From: 1100, To: 1199, Games: 1, Speeds: Speeds{Blitz: 1}, Results: Results{WhiteWins: 1, WhiteScore: score(1)}},
+		{From: 1200, To: 1299, Games: 1, Speeds: Speeds{Blitz: 1}, Results: Results{BlackWins: 1, WhiteScore: score(0)}},
+		{From: 1300, To: 1399, Games: 2, Speeds: Speeds{Bullet: 1, Unknown: 1}, Results: Results{Draws: 2, WhiteScore: score(0.5)}},
 		{Unknown: true, Games: 2, Speeds: Speeds{Correspondence: 1, Unknown: 1}, Results: Results{WhiteWins: 1, Unfinished: 1, WhiteScore: score(1)}},
 	})
 	equal(t, "time controls", d.TimeControls, Names{Distinct: 4, Unknown: 1, Top: []NameCount{{"300+0", 2}, {"-", 1}, {"60+0", 1}, {"nonsense", 1}}})
@@ -96,6 +97,29 @@ func TestByHand(t *testing.T) {
 		{"D06", "Queen's Gambit", gambit}, {"A00", "Barnes Opening: Fool's Mate", lost},
 		{"B00", "King's Pawn", open}, {"B90", "Sicilian Defense: Najdorf Variation", won}})
 	equal(t, "without an opening", d.Openings.Unnamed, 1)
+}
+
+// Many bands are shown as fewer that are twice as wide, with the same games.
+func TestWideBands(t *testing.T) {
+	games := handGames(t)
+	equal(t, "few bands", describe(games).wideBands(), describe(games).Bands)
+	games[0].WhiteElo, games[0].BlackElo = 150, 250
+	games[1].WhiteElo = 3099
+	d := describe(games)
+	score := func(f float64) *float64 { return &f }
+	wide := d.wideBands()
+	if len(d.Bands) != 30 || len(wide) != 16 {
+		t.Fatalf("%d bands, %d wide", len(d.Bands), len(wide))
+	}
+	equal(t, "the first", wide[0], Band{From: 200, To: 399, Games: 1, Speeds: Speeds{Blitz: 1}, Results: Results{WhiteWins: 1, WhiteScore: score(1)}})
+	equal(t, "1300s", wide[5], Band{From: 1200, To: 1399, Games: 2, Speeds: Speeds{Bullet: 1, Unknown: 1}, Results: Results{Draws: 2, WhiteScore: score(0.5)}})
+	equal(t, "the last", wide[14], Band{From: 3000, To: 3199, Games: 1, Speeds: Speeds{Blitz: 1}, Results: Results{BlackWins: 1, WhiteScore: score(0)}})
+	equal(t, "unknown", wide[15], d.Bands[29])
+	games[0].WhiteElo, games[1].WhiteElo, games[1].BlackElo = 350, 3100, 3000
+	games[0].BlackElo = 300
+	if b := describe(games).wideBands()[0]; b.From != 200 || b.To != 399 || b.Games != 1 {
+		t.Errorf("the first begins in the middle: %+v", b)
+	}
 }
 
 // The JSON form comes back as the same Description; its keys do not change

@@ -367,6 +367,7 @@ func (b Band) name() string {
 
 func (d *Description) writeBands(p *page) {
 	p.title("games by rating and speed", "rating of the stronger player")
+	bands := d.wideBands()
 	columns := []column{{head: "rating"}}
 	shown := []int{}
 	for i, n := range d.Speeds.list() {
@@ -377,31 +378,38 @@ func (d *Description) writeBands(p *page) {
 	}
 	columns = append(columns, column{head: "games"}, column{}, column{bar: 16})
 	most := 0.0
-	for _, b := range d.Bands {
+	for _, b := range bands {
 		most = max(most, ratio(b.Games, d.Games))
 	}
 	var rows [][]any
+	wide := len(shown) > 4
+	number := func(n int) any {
+		if wide {
+			return short(n)
+		}
+		return n
+	}
 	row := func(name string, speeds Speeds, games int) []any {
 		r := []any{name}
 		for _, i := range shown {
 			if n := speeds.list()[i]; n > 0 {
-				r = append(r, short(n))
+				r = append(r, number(n))
 			} else {
 				r = append(r, "·") // what there is stands out
 			}
 		}
-		return append(r, short(games), share(ratio(games, d.Games)), nil)
+		return append(r, number(games), share(ratio(games, d.Games)), nil)
 	}
-	for _, b := range d.Bands {
+	for _, b := range bands {
 		r := row(b.name(), b.Speeds, b.Games)
 		r[len(r)-1] = ratio(b.Games, d.Games) / most
 		rows = append(rows, r)
 	}
-	if len(d.Bands) > 1 {
+	if len(bands) > 1 {
 		rows = append(rows, row("all", d.Speeds, d.Games))
 	}
 	// With many speeds there is no room for the share and its bar.
-	if len(shown) > 4 {
+	if wide {
 		columns = columns[:len(columns)-2]
 		for i := range rows {
 			rows[i] = rows[i][:len(columns)]
@@ -411,10 +419,10 @@ func (d *Description) writeBands(p *page) {
 
 	p.title("results by rating", "rating of the stronger player")
 	rows = nil
-	for _, b := range d.Bands {
+	for _, b := range bands {
 		rows = append(rows, resultRow([]any{b.name()}, b.Games, b.Results))
 	}
-	if len(d.Bands) > 1 {
+	if len(bands) > 1 {
 		rows = append(rows, resultRow([]any{"all"}, d.Games, d.Results))
 	}
 	p.table(append([]column{{head: "rating"}}, resultColumns...), rows)
