@@ -17,6 +17,7 @@ type network struct {
 	recompute bool // the backward pass runs each block forward again
 
 	rows, context, n int
+	beta             float32 // 0: the gradients of matrices are set, 1: added to
 
 	// in are the residual streams before each block (N, C), or, without a
 	// backward pass, one that serves all. blocks are their activations, or one
@@ -148,6 +149,23 @@ func (nw *network) resize(rows, context int) {
 	b.dnormed = grow(b.dnormed, n*c)
 	b.dqkv = grow(b.dqkv, n*3*c)
 	b.partial = grow(b.partial, chunkCount(n, sumRows)*4*c)
+}
+
+// ActivationBytes is the memory that a Trainer needs for a micro batch of rows
+// by context tokens, beside that for weights, gradient and optimizer (16 bytes a
+// parameter) and the products' packed operands. recompute is TrainConfig's.
+func (c Config) ActivationBytes(rows, context int, recompute bool) int64 {
+	n, w, layers := int64(rows)*int64(context), int64(c.Width), int64(c.Layers)
+	blocks := layers
+	if recompute {
+		blocks = 1
+	}
+	block := n * (9*w + int64(c.Heads) + 4)       // blockActs
+	shared := n * (layers*w + 2*w + 2 + 4*w)      // in, final, normed, mean, rstd, hidden
+	backward := n*5*w + (n+sumRows-1)/sumRows*4*w // backwardState
+	k := min(int64(lossRows(c.Vocab)), n)         // headState
+	head := n + k*(2*w+int64(c.Vocab)+2) + (k+3)/4
+	return 4 * (blocks*block + shared + backward + head)
 }
 
 // layerNorm names the weights and statistics of one LayerNorm.
@@ -282,13 +300,13 @@ func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 	hidden, dhidden := mat(a.fc, n, 4*c, 4*c), mat(nw.hidden, n, 4*c, 4*c)
 	mulBT(dhidden, dx, mat(l.mlpW, 4*c, c, c), 1, 0)
 	nw.geluBackward(a.fc, nw.hidden, g.fcB) // a.fc becomes GELU
-	mulAT(mat(g.mlpW, 4*c, c, c), hidden, dx, 1)
+	mulAT(mat(g.mlpW, 4*c, c, c), hidden, dx, nw.beta)
 	mulBT(dnormed, dhidden, mat(l.fcW, c, 4*c, 4*c), 1, 0)
 	nw.normBackward(a.mid, nw.normed, nw.norm2(i), false, g.ln2W, g.ln2B, g.projB)
-	mulAT(mat(g.fcW, c, 4*c, 4*c), normed, dhidden, 1)
+	mulAT(mat(g.fcW, c, 4*c, 4*c), normed, dhidden, nw.beta)
 
 	// mid = in + Attention(LN(in))·Wproj
-	mulAT(mat(g.projW, c, c, c), mat(a.att, n, c, c), dx, 1)
+	mulAT(mat(g.projW, c, c, c), mat(a.att, n, c, c), dx, nw.beta)
 	mulBT(dnormed, dx, mat(l.projW, c, c, c), 1, 0)
 	nw.ops.attention = attentionOp{
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
@@ -304,7 +322,7 @@ func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 		below = grads.layers[i-1].mlpB
 	}
 	nw.normBackward(nw.stream(i), nw.normed, nw.norm1(i), false, g.ln1W, g.ln1B, below)
-	mulAT(mat(g.qkvW, c, 3*c, 3*c), normed, dqkv, 1)
+	mulAT(mat(g.qkvW, c, 3*c, 3*c), normed, dqkv, nw.beta)
 }
 
 // normBackward takes dnormed, the gradient of ln's output, back to its input x:
@@ -405,7 +423,11 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 		if g == nil {
 			continue
 		}
-		mulAT(mat(g.wte, v, c, c), logits, x, 1)
+		beta := float32(1)
+		if lo == 0 {
+			beta = nw.beta
+		}
+		mulAT(mat(g.wte, v, c, c), logits, x, beta)
 		if packed {
 			mul(mat(h.dx, k, c, c), logits, wte, 0)
 			nw.gather(part, h.dx, nw.backward.dnormed, true)
@@ -423,9 +445,27 @@ func (nw *network) gather(index []int32, packed, full []float32, scatter bool) {
 }
 
 // lossAndGradient runs both passes for one batch, adds the gradient of
-// scale·Σ loss to g and returns the loss.
-func (nw *network) lossAndGradient(b *Batch, g *params, scale float64) Evaluation {
+// scale·Σ loss to g, or sets g to it, and returns the loss.
+func (nw *network) lossAndGradient(b *Batch, g *params, scale float64, set bool) Evaluation {
 	nw.resize(b.Rows, b.Context)
+	nw.beta = 1
+	if set {
+		// The gradients of matrices are products, which need not read what was
+		// there. A batch without targets has no product for wte.
+		nw.beta = 0
+		clear(g.wpe)
+		clear(g.lnfW)
+		clear(g.lnfB)
+		for i := range g.layers {
+			l := &g.layers[i]
+			for _, v := range [...][]float32{l.ln1W, l.ln1B, l.qkvB, l.projB, l.ln2W, l.ln2B, l.fcB, l.mlpB} {
+				clear(v)
+			}
+		}
+		if b.targetCount() == 0 {
+			clear(g.wte)
+		}
+	}
 	nw.forward(b)
 	e := nw.loss(b, g, scale, nil)
 	nw.backprop(b, g)

@@ -65,6 +65,10 @@ type TrainConfig struct {
 	// a record for whoever resumes the run: the products are those of the
 	// installed BLAS, which the program chooses.
 	Precision string `json:"precision,omitempty"`
+	// Recompute keeps only the residual stream before each block for the backward
+	// pass, which computes the rest of the block again: a third more work in less
+	// memory (see Config.ActivationBytes), the weights being the same bit for bit.
+	Recompute bool `json:"recompute,omitempty"`
 
 	Beta1       float64 `json:"beta1"`
 	Beta2       float64 `json:"beta2"`

@@ -86,6 +86,7 @@ func NewTrainer(m *Model, cfg TrainConfig, src Source) (*Trainer, error) {
 		pcg: pcg, rng: rand.New(pcg), decayStart: cfg.decayStart(),
 	}
 	t.nw = newNetwork(m, t.pool, true)
+	t.nw.recompute = cfg.Recompute
 	if cfg.Optimizer == OptimizerMuon {
 		t.muon = newMuon(m.cfg)
 		t.opt.adam = slices.DeleteFunc(slices.Clone(t.opt.chunks), func(c flatChunk) bool { return c.hidden })
@@ -184,11 +185,10 @@ func (t *Trainer) Step() (StepStats, error) {
 		return fail(fmt.Errorf("%w: no token has a target", ErrBatch))
 	}
 	t.pool.setThreads(t.threads)
-	clear(t.grads.flat)
 	scale := 1 / float64(stats.Tokens)
 	var total Evaluation
-	for _, b := range t.batches {
-		total.Add(t.nw.lossAndGradient(b, t.grads, scale))
+	for i, b := range t.batches {
+		total.Add(t.nw.lossAndGradient(b, t.grads, scale, i == 0))
 	}
 	stats.Loss = total.Loss()
 	if !finite(stats.Loss) {

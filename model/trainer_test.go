@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -536,4 +537,55 @@ func TestSignature(t *testing.T) {
 			t.Errorf("Signature(%d, %d) = %s, %v: as that of 4, 30", n[0], n[1], got, err)
 		}
 	}
+}
+
+func TestRecomputeChangesNoBit(t *testing.T) {
+	for _, cfg := range []Config{
+		smallConfig,
+		{Layers: 3, Heads: 3, Width: 33, Context: 131, Vocab: 19, Bias: true, Activation: GELUTanh},
+		{Layers: 1, Heads: 1, Width: 8, Context: 16, Vocab: 11, Activation: GELU},
+	} {
+		play := func(recompute bool) *run {
+			tc := smallTrain
+			tc.Recompute = recompute
+			tr, err := NewTrainer(mustNew(t, cfg, 3), tc, newSyntheticSource(cfg.Vocab, 4))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := new(run)
+			for range 4 {
+				r.stats = append(r.stats, mustStep(t, tr))
+			}
+			r.finish(t, tr)
+			if want := cfg.ActivationBytes(tc.Rows, cfg.Context, recompute); activationBytes(tr.nw) != want {
+				t.Errorf("recompute %v: activations take %d bytes, ActivationBytes says %d", recompute, activationBytes(tr.nw), want)
+			}
+			return r
+		}
+		play(true).mustEqual(t, play(false))
+	}
+}
+
+// activationBytes counts the slices of a network, but for the workers' scratch.
+func activationBytes(nw *network) int64 {
+	nw.scratch, nw.ops = nil, network{}.ops
+	nw.p, nw.pool = nil, nil
+	var count func(v reflect.Value) int64
+	count = func(v reflect.Value) (n int64) {
+		switch v.Kind() {
+		case reflect.Slice:
+			if e := v.Type().Elem().Kind(); e != reflect.Slice && e != reflect.Struct {
+				return int64(v.Len()) * int64(v.Type().Elem().Size())
+			}
+			for i := range v.Len() {
+				n += count(v.Index(i))
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				n += count(v.Field(i))
+			}
+		}
+		return n
+	}
+	return count(reflect.ValueOf(nw).Elem())
 }

@@ -178,9 +178,6 @@ var functions = []function{
 			return total(len(x[0]), func(i int) float64 { return x[0][i] * x[0][i] })
 		}, 1e-8},
 	{"adamW", 4, func(k *kernels, x [][]float32) []float64 {
-		for i, v := range x[3] { // a second moment is not negative
-			x[3][i] = float32(math.Abs(float64(v)))
-		}
 		k.adamW(x[0], x[1], x[2], x[3], testAdamW.array())
 		return nil
 	}, func(x [][]float64) []float64 {
@@ -189,7 +186,7 @@ var functions = []function{
 		return each(len(x[0]), func(i int) {
 			g := x[1][i] * f(0)
 			x[2][i] = x[2][i]*f(2) + g*f(4)
-			x[3][i] = math.Abs(x[3][i])*f(3) + g*g*f(5)
+			x[3][i] = x[3][i]*f(3) + g*g*f(5)
 			x[0][i] = x[0][i]*f(1) - f(6)*x[2][i]/(math.Sqrt(x[3][i])*f(7)+f(8))
 		})
 	}, 8},
@@ -205,12 +202,15 @@ type arrays struct {
 
 func newArrays(slices, n int, fill func() float32) *arrays {
 	a := &arrays{}
-	for range slices {
+	for s := range slices {
 		w := make([]float32, n+2*guard)
 		for i := range w {
 			w[i] = float32(math.NaN())
 			if i >= guard && i < guard+n {
 				w[i] = fill()
+				if s == 3 { // a second moment, which is not negative
+					w[i] = float32(math.Abs(float64(w[i])))
+				}
 			}
 		}
 		a.whole = append(a.whole, w)
