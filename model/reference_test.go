@@ -243,7 +243,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 			count := batches[0].targetCount() + batches[1].targetCount()
 			g := newParams(cfg)
 			nw := newNetwork(m, newPool(), true)
-			nw.head.chunkRows = 5 // so that the loss takes several chunks
+			nw.head.chunkRows = 5             // so that the loss takes several chunks
 			fill(g.flat, float32(math.NaN())) // the first batch sets all of it
 			for i, b := range batches {
 				nw.lossAndGradient(b, g, 1/float64(count), i == 0)

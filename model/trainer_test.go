@@ -566,9 +566,9 @@ func TestRecomputeChangesNoBit(t *testing.T) {
 	}
 }
 
-// activationBytes counts the slices of a network, but for the workers' scratch.
+// activationBytes counts the slices of a network, but for the workspaces of threads.
 func activationBytes(nw *network) int64 {
-	nw.scratch, nw.ops = nil, network{}.ops
+	nw.workspaces, nw.ops = nil, network{}.ops
 	nw.p, nw.pool = nil, nil
 	var count func(v reflect.Value) int64
 	count = func(v reflect.Value) (n int64) {
