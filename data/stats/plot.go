@@ -59,34 +59,31 @@ var (
 )
 
 // Plot draws the description into a file, whose name says the format: .svg, .png
-// or .pdf. The same description makes the same picture. A file that is there is
-// replaced by the whole new one.
+// or .pdf. The same description makes the same file, but for the date in a PDF. A
+// file that is there is replaced by the whole new one.
 func (d *Description) Plot(path string) error {
 	var canvas vg.CanvasWriterTo
-	ext := strings.ToLower(filepath.Ext(path))
-	switch ext {
+	bold := true
+	switch strings.ToLower(filepath.Ext(path)) {
 	case ".svg":
-		canvas = vgsvg.New(figureWidth, figureHeight)
+		canvas = &svgCanvas{Canvas: vgsvg.New(figureWidth, figureHeight)}
 	case ".png":
 		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(figureWidth, figureHeight), vgimg.UseDPI(pngDPI))}
 	case ".pdf":
-		canvas = pdfCanvas{vgpdf.New(figureWidth, figureHeight)}
+		canvas = vgpdf.New(figureWidth, figureHeight)
+		// vgpdf v0.17.0 has no bold fonts ("undefined font"), and of several fonts
+		// in a file it embeds one.
+		bold = false
 	default:
 		return fmt.Errorf("data/stats: %s: the name of a picture must end in .svg, .png or .pdf", path)
 	}
-	d.draw(draw.New(canvas))
+	d.draw(draw.New(canvas), bold)
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return fmt.Errorf("data/stats: drawing %s: %w", path, err)
 	}
-	out := b.Bytes()
-	if ext == ".svg" {
-		// Liberation Sans is as wide as Arial, letter by letter; a viewer that has
-		// neither takes what it has.
-		out = bytes.ReplaceAll(out, []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
-	}
 	err := atomicfile.WriteFile(path, 0o644, func(w io.Writer) error {
-		_, err := w.Write(out)
+		_, err := w.Write(b.Bytes())
 		return err
 	})
 	if err != nil {
@@ -95,26 +92,39 @@ func (d *Description) Plot(path string) error {
 	return nil
 }
 
-// pdfCanvas gives bold fonts a name of their own: vgpdf v0.17.0 registers a bold
-// font as a plain one, asks for the bold one and fails ("undefined font").
-type pdfCanvas struct{ *vgpdf.Canvas }
-
-func (c pdfCanvas) FillString(f font.Face, pt vg.Point, s string) {
-	if f.Font.Weight == weightBold {
-		f.Font.Variant += "Bold"
-		f.Font.Weight = 0
-	}
-	c.Canvas.FillString(f, pt, s)
+// svgCanvas makes texts as wide as they are in the figure's font, whatever font
+// the viewer has.
+type svgCanvas struct {
+	*vgsvg.Canvas
+	widths []vg.Length // of the texts so far
 }
 
-// weightBold is WeightBold of golang.org/x/image/font.
-const weightBold = 3
+func (c *svgCanvas) FillString(f font.Face, at vg.Point, s string) {
+	c.widths = append(c.widths, f.Width(s))
+	c.Canvas.FillString(f, at, s)
+}
+
+func (c *svgCanvas) WriteTo(w io.Writer) (int64, error) {
+	var b bytes.Buffer
+	if _, err := c.Canvas.WriteTo(&b); err != nil {
+		return 0, err
+	}
+	// Letter by letter, Arial is as wide as Liberation Sans.
+	svg := strings.ReplaceAll(b.String(), "font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
+	const element = "<text "
+	texts := strings.Split(svg, element)
+	for i, width := range c.widths[:min(len(c.widths), len(texts)-1)] {
+		texts[i+1] = fmt.Sprintf(`textLength="%.2f" lengthAdjust="spacingAndGlyphs" %s`, width.Points(), texts[i+1])
+	}
+	n, err := io.WriteString(w, strings.Join(texts, element))
+	return int64(n), err
+}
 
 // sans is a text style of the figure's font.
 func sans(size vg.Length, bold bool) text.Style {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans"}
 	if bold {
-		f.Weight = weightBold
+		f.Weight = 3 // WeightBold of golang.org/x/image/font
 	}
 	return text.Style{Color: colorBlack, Font: font.From(f, size), Handler: plot.DefaultTextHandler}
 }
@@ -136,7 +146,8 @@ type legendEntry struct {
 	dash  []vg.Length
 }
 
-func (d *Description) draw(c draw.Canvas) {
+// draw draws the figure, its titles in bold letters if the canvas has them.
+func (d *Description) draw(c draw.Canvas, bold bool) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, 4, -6, 4, -4)
@@ -152,7 +163,7 @@ func (d *Description) draw(c draw.Canvas) {
 	if d.Dates.First != "" {
 		head += fmt.Sprintf(", %s to %s", d.Dates.First, d.Dates.Last)
 	}
-	style := sans(10, true)
+	style := sans(10, bold)
 	style.XAlign, style.YAlign = text.XCenter, text.YTop
 	c.FillText(style, vg.Point{X: c.Center().X, Y: c.Max.Y}, head)
 	c.Max.Y -= 20
@@ -162,12 +173,12 @@ func (d *Description) draw(c draw.Canvas) {
 		{d.resultPanel(), d.lengthPanel()},
 		{d.openingPanel(), d.datePanel()},
 	}
-	d.drawPanels(c, panels)
+	drawPanels(c, panels, bold)
 }
 
 // drawPanels draws rows of panels of the same size. The plots of a column have
 // their axes above each other, but for those with names at the side.
-func (d *Description) drawPanels(c draw.Canvas, panels [][]panel) {
+func drawPanels(c draw.Canvas, panels [][]panel, bold bool) {
 	const padX, padY, titleHeight, legendLine = 16, 12, 14, 10
 	cols := len(panels[0])
 	width := (c.Max.X - c.Min.X - vg.Length(cols-1)*padX) / vg.Length(cols)
@@ -202,7 +213,7 @@ func (d *Description) drawPanels(c draw.Canvas, panels [][]panel) {
 		for j, p := range row {
 			at := vg.Point{X: c.Min.X + vg.Length(j)*(width+padX), Y: y}
 			tile := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - height}, Max: vg.Point{X: at.X + width, Y: at.Y}}}
-			style := sans(9, true)
+			style := sans(9, bold)
 			style.YAlign = text.YTop
 			c.FillText(style, at, string(rune('a'+i*cols+j))+"   "+p.title)
 			p.layLegend(width, func(e legendEntry, x vg.Length, line int) {

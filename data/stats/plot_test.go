@@ -57,13 +57,12 @@ func TestPlot(t *testing.T) {
 	}
 }
 
-// checkSVG says whether all text is on the page; how wide letters are, it
-// guesses.
+// checkSVG says whether all text is on the page.
 func checkSVG(t *testing.T, svg []byte) {
 	t.Helper()
 	width, height := figureWidth.Points(), figureHeight.Points()
 	dec := xml.NewDecoder(bytes.NewReader(svg))
-	var x, y float64
+	var x, y, length float64
 	in, texts := false, 0
 	for {
 		tok, err := dec.Token()
@@ -85,6 +84,8 @@ func checkSVG(t *testing.T, svg []byte) {
 					x = v
 				case "y":
 					y = -v
+				case "textLength":
+					length = v
 				}
 				if a.Value == "NaN" || strings.Contains(a.Value, "Inf") {
 					t.Errorf("%s=%s", a.Name.Local, a.Value)
@@ -93,14 +94,14 @@ func checkSVG(t *testing.T, svg []byte) {
 		case xml.EndElement:
 			in = false
 		case xml.CharData:
-			// Turned text has the axes the other way round.
 			if in {
 				texts++
-				if y < 0 {
-					x, y = -y, x
+				right, top := x+length, y
+				if y < 0 { // turned
+					right, top = -y, x+length
 				}
-				if x < 0 || y < 0 || x > width || y > height {
-					t.Errorf("%q at %v, %v is not on the page", e, x, y)
+				if x < 0 || top > height || right > width || length <= 0 {
+					t.Errorf("%q at %v, %v, %v long, is not on the page", e, x, y, length)
 				}
 			}
 		}
