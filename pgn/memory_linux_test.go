@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -61,10 +62,12 @@ func TestMemory(t *testing.T) {
 			}
 		}
 	}()
+	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	took := time.Since(start).Seconds()
 	found := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(out)
 	if found == nil {
 		t.Fatalf("no peak in the output:\n%s", out)
@@ -73,7 +76,8 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d MB of text, %d MB of memory\n%s", (size+length-1)/length*length/1e6, peak*1024/1e6, out)
+	mb := (size + length - 1) / length * length / 1e6
+	t.Logf("%d MB of text in %.1f s, %.0f MB/s, %d MB of memory\n%s", mb, took, float64(mb)/took, peak*1024/1e6, out)
 	if peak*1024 > 300e6 {
 		t.Errorf("%d MB of memory", peak*1024/1e6)
 	}
