@@ -41,7 +41,7 @@ const (
 	Panel = 16
 	// keyTile is the number of keys that the scores of a block of queries exist
 	// for at a time, forward.
-	keyTile = 256
+	keyTile = 384
 	// backKeys and backQueries are the same of the backward pass, whose tiles
 	// hold many blocks of queries. backQueries is a multiple of every kernel's
 	// rows, backKeys of Panel.

@@ -2331,7 +2331,7 @@ columns:
 	RET
 
 // func softmaxAVX512(rows int, limit int, seen int, s *float32, row uintptr, stats *float32)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	MOVQ         rows+0(FP), DI
 	MOVQ         limit+8(FP), SI
@@ -2339,6 +2339,14 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	MOVQ         s+24(FP), BX
 	MOVQ         row+32(FP), R8
 	MOVQ         stats+40(FP), R9
+	MOVQ         DX, AX
+	CMPQ         AX, SI
+	CMOVQGT      SI, AX
+	XORQ         R13, R13
+	TESTQ        AX, AX
+	CMOVQLT      R13, AX
+	ANDQ         $-16, AX
+	SHLQ         $0x02, AX
 	LEAQ         15(SI), R12
 	ANDQ         $-16, R12
 	SHLQ         $0x02, R12
@@ -2351,23 +2359,12 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constants<>+192(SB), Z22
 	VBROADCASTSS constants<>+224(SB), Z23
 	VBROADCASTSS constants<>+256(SB), Z24
-	VPXORD       Z6, Z6, Z6
+	VMOVUPS      laneNumbers<>+0(SB), Z6
+	MOVL         $0xff800000, R13
+	VMOVD        R13, X7
+	VBROADCASTSS X7, Z7
 
 row:
-	MOVQ         DX, AX
-	CMPQ         AX, SI
-	CMOVQGT      SI, AX
-	XORQ         R13, R13
-	TESTQ        AX, AX
-	CMOVQLT      R13, AX
-	MOVQ         AX, R11
-	ANDQ         $0x0f, R11
-	SUBQ         R11, AX
-	SHLQ         $0x02, AX
-	MOVQ         R11, CX
-	MOVL         $0xffffffff, R13
-	BZHIL        CX, R13, R13
-	KMOVW        R13, K1
 	VBROADCASTSS (R9), Z0
 	VMOVAPS      Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -2393,13 +2390,28 @@ one:
 	ADDQ   $0x40, CX
 
 oneTest:
-	CMPQ   CX, AX
-	JLT    one
-	TESTQ  R11, R11
-	JZ     top
-	VMAXPS (BX)(CX*1), Z1, K1, Z1
+	CMPQ CX, AX
+	JLT  one
+	JMP  diagonalTest
 
-top:
+diagonal:
+	MOVQ         DX, R13
+	CMPQ         R13, SI
+	CMOVQGT      SI, R13
+	SHLQ         $0x02, R13
+	SUBQ         CX, R13
+	SARQ         $0x02, R13
+	VPBROADCASTD R13, Z4
+	VPCMPGTD     Z6, Z4, K1
+	VMOVAPS      Z7, Z4
+	VMOVUPS      (BX)(CX*1), K1, Z4
+	VMOVUPS      Z4, (BX)(CX*1)
+	VMAXPS       Z4, Z1, Z1
+	ADDQ         $0x40, CX
+
+diagonalTest:
+	CMPQ       CX, R12
+	JLT        diagonal
 	VMAXPS     Z1, Z0, Z0
 	VMAXPS     Z3, Z2, Z2
 	VMAXPS     Z2, Z0, Z0
@@ -2414,7 +2426,6 @@ top:
 	VMOVSS     X0, 128(R9)
 	VPXORD     Z1, Z1, Z1
 	XORQ       CX, CX
-	JMP        expTest
 
 exp:
 	VMOVUPS       (BX)(CX*1), Z2
@@ -2436,41 +2447,8 @@ exp:
 	VMOVUPS       Z2, (BX)(CX*1)
 	VADDPS        Z2, Z1, Z1
 	ADDQ          $0x40, CX
-
-expTest:
-	CMPQ          CX, AX
-	JLT           exp
-	TESTQ         R11, R11
-	JZ            clear
-	VMOVUPS.Z     (BX)(CX*1), K1, Z2
-	VSUBPS        Z0, Z2, Z2
-	VCMPPS        $0x05, Z16, Z2, K2
-	VADDPS        Z17, Z2, Z3
-	VSUBPS        Z17, Z3, Z4
-	VSUBPS        Z4, Z2, Z2
-	VPSLLD        $0x17, Z3, Z3
-	VPADDD        Z18, Z3, Z3
-	VMOVAPS       Z24, Z4
-	VFMADD213PS   Z23, Z2, Z4
-	VFMADD213PS   Z22, Z2, Z4
-	VFMADD213PS   Z21, Z2, Z4
-	VFMADD213PS   Z20, Z2, Z4
-	VFMADD213PS   Z19, Z2, Z4
-	VMULPS        Z2, Z4, Z2
-	VFMADD213PS.Z Z3, Z3, K2, Z2
-	VMOVAPS.Z     Z2, K1, Z2
-	VMOVUPS       Z2, (BX)(CX*1)
-	VADDPS        Z2, Z1, Z1
-	ADDQ          $0x40, CX
-	JMP           clear
-
-zeros:
-	VMOVUPS Z6, (BX)(CX*1)
-	ADDQ    $0x40, CX
-
-clear:
 	CMPQ          CX, R12
-	JLT           zeros
+	JLT           exp
 	VSHUFF64X2    $0x4e, Z1, Z1, Z3
 	VADDPS        Z3, Z1, Z1
 	VSHUFF64X2    $0xb1, Z1, Z1, Z3
@@ -2641,8 +2619,26 @@ DATA constants<>+504(SB)/4, $0x3ea4258a
 DATA constants<>+508(SB)/4, $0x3ea4258a
 GLOBL constants<>(SB), RODATA|NOPTR, $512
 
+DATA laneNumbers<>+0(SB)/4, $0x00000000
+DATA laneNumbers<>+4(SB)/4, $0x00000001
+DATA laneNumbers<>+8(SB)/4, $0x00000002
+DATA laneNumbers<>+12(SB)/4, $0x00000003
+DATA laneNumbers<>+16(SB)/4, $0x00000004
+DATA laneNumbers<>+20(SB)/4, $0x00000005
+DATA laneNumbers<>+24(SB)/4, $0x00000006
+DATA laneNumbers<>+28(SB)/4, $0x00000007
+DATA laneNumbers<>+32(SB)/4, $0x00000008
+DATA laneNumbers<>+36(SB)/4, $0x00000009
+DATA laneNumbers<>+40(SB)/4, $0x0000000a
+DATA laneNumbers<>+44(SB)/4, $0x0000000b
+DATA laneNumbers<>+48(SB)/4, $0x0000000c
+DATA laneNumbers<>+52(SB)/4, $0x0000000d
+DATA laneNumbers<>+56(SB)/4, $0x0000000e
+DATA laneNumbers<>+60(SB)/4, $0x0000000f
+GLOBL laneNumbers<>(SB), RODATA|NOPTR, $64
+
 // func gradientAVX512(rows int, limit int, seen int, p *float32, dp *float32, row uintptr, lse *float32, delta *float32)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·gradientAVX512(SB), NOSPLIT, $0-64
 	MOVQ         rows+0(FP), DI
 	MOVQ         limit+8(FP), SI
@@ -2652,6 +2648,14 @@ TEXT ·gradientAVX512(SB), NOSPLIT, $0-64
 	MOVQ         row+40(FP), R8
 	MOVQ         lse+48(FP), R9
 	MOVQ         delta+56(FP), R10
+	MOVQ         DX, AX
+	CMPQ         AX, SI
+	CMOVQGT      SI, AX
+	XORQ         R13, R13
+	TESTQ        AX, AX
+	CMOVQLT      R13, AX
+	ANDQ         $-16, AX
+	SHLQ         $0x02, AX
 	LEAQ         15(SI), R12
 	ANDQ         $-16, R12
 	SHLQ         $0x02, R12
@@ -2664,23 +2668,9 @@ TEXT ·gradientAVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constants<>+192(SB), Z22
 	VBROADCASTSS constants<>+224(SB), Z23
 	VBROADCASTSS constants<>+256(SB), Z24
-	VPXORD       Z6, Z6, Z6
+	VMOVUPS      laneNumbers<>+0(SB), Z6
 
 row:
-	MOVQ         DX, AX
-	CMPQ         AX, SI
-	CMOVQGT      SI, AX
-	XORQ         R13, R13
-	TESTQ        AX, AX
-	CMOVQLT      R13, AX
-	MOVQ         AX, R11
-	ANDQ         $0x0f, R11
-	SUBQ         R11, AX
-	SHLQ         $0x02, AX
-	MOVQ         R11, CX
-	MOVL         $0xffffffff, R13
-	BZHIL        CX, R13, R13
-	KMOVW        R13, K1
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS (R10), Z1
 	XORQ         CX, CX
@@ -2703,19 +2693,28 @@ vector:
 	VFMADD213PS   Z19, Z2, Z4
 	VMULPS        Z2, Z4, Z2
 	VFMADD213PS.Z Z3, Z3, K2, Z2
-	VMOVUPS       Z2, (BX)(CX*1)
 	VMOVUPS       (R15)(CX*1), Z7
 	VSUBPS        Z1, Z7, Z7
 	VMULPS        Z2, Z7, Z7
+	VMOVUPS       Z2, (BX)(CX*1)
 	VMOVUPS       Z7, (R15)(CX*1)
 	ADDQ          $0x40, CX
 
 test:
-	CMPQ          CX, AX
-	JLT           vector
-	TESTQ         R11, R11
-	JZ            clear
-	VMOVUPS.Z     (BX)(CX*1), K1, Z2
+	CMPQ CX, AX
+	JLT  vector
+	JMP  diagonalTest
+
+diagonal:
+	MOVQ          DX, R13
+	CMPQ          R13, SI
+	CMOVQGT       SI, R13
+	SHLQ          $0x02, R13
+	SUBQ          CX, R13
+	SARQ          $0x02, R13
+	VPBROADCASTD  R13, Z2
+	VPCMPGTD      Z6, Z2, K1
+	VMOVUPS       (BX)(CX*1), Z2
 	VSUBPS        Z0, Z2, Z2
 	VCMPPS        $0x05, Z16, Z2, K2
 	VADDPS        Z17, Z2, Z3
@@ -2731,24 +2730,18 @@ test:
 	VFMADD213PS   Z19, Z2, Z4
 	VMULPS        Z2, Z4, Z2
 	VFMADD213PS.Z Z3, Z3, K2, Z2
-	VMOVAPS.Z     Z2, K1, Z2
-	VMOVUPS       Z2, (BX)(CX*1)
-	VMOVUPS.Z     (R15)(CX*1), K1, Z7
+	VMOVUPS       (R15)(CX*1), Z7
 	VSUBPS        Z1, Z7, Z7
 	VMULPS        Z2, Z7, Z7
+	VMOVAPS.Z     Z2, K1, Z2
 	VMOVAPS.Z     Z7, K1, Z7
+	VMOVUPS       Z2, (BX)(CX*1)
 	VMOVUPS       Z7, (R15)(CX*1)
 	ADDQ          $0x40, CX
-	JMP           clear
 
-zeros:
-	VMOVUPS Z6, (BX)(CX*1)
-	VMOVUPS Z6, (R15)(CX*1)
-	ADDQ    $0x40, CX
-
-clear:
+diagonalTest:
 	CMPQ CX, R12
-	JLT  zeros
+	JLT  diagonal
 	ADDQ $0x04, R9
 	ADDQ $0x04, R10
 	ADDQ R8, BX
@@ -3681,32 +3674,29 @@ columns:
 // func softmaxAVX2(rows int, limit int, seen int, s *float32, row uintptr, stats *float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxAVX2(SB), NOSPLIT, $0-48
-	MOVQ   rows+0(FP), DI
-	MOVQ   limit+8(FP), SI
-	MOVQ   seen+16(FP), DX
-	MOVQ   s+24(FP), BX
-	MOVQ   row+32(FP), R8
-	MOVQ   stats+40(FP), R9
-	LEAQ   15(SI), R12
-	ANDQ   $-16, R12
-	SHLQ   $0x02, R12
-	VXORPS Y6, Y6, Y6
-
-row:
+	MOVQ         rows+0(FP), DI
+	MOVQ         limit+8(FP), SI
+	MOVQ         seen+16(FP), DX
+	MOVQ         s+24(FP), BX
+	MOVQ         row+32(FP), R8
+	MOVQ         stats+40(FP), R9
 	MOVQ         DX, AX
 	CMPQ         AX, SI
 	CMOVQGT      SI, AX
 	XORQ         R13, R13
 	TESTQ        AX, AX
 	CMOVQLT      R13, AX
-	MOVQ         AX, R11
-	ANDQ         $0x07, R11
-	SUBQ         R11, AX
+	ANDQ         $-8, AX
 	SHLQ         $0x02, AX
-	MOVQ         R11, CX
-	LEAQ         laneMask<>+0(SB), R13
-	NEGQ         CX
-	VMOVUPS      32(R13)(CX*4), Y15
+	LEAQ         15(SI), R12
+	ANDQ         $-16, R12
+	SHLQ         $0x02, R12
+	VMOVUPS      laneNumbers<>+0(SB), Y6
+	MOVL         $0xff800000, R13
+	VMOVD        R13, X7
+	VBROADCASTSS X7, Y7
+
+row:
 	VBROADCASTSS (R9), Y0
 	VMOVAPS      Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3732,15 +3722,29 @@ one:
 	ADDQ   $0x20, CX
 
 oneTest:
-	CMPQ      CX, AX
-	JLT       one
-	TESTQ     R11, R11
-	JZ        top
-	VMOVUPS   (BX)(CX*1), Y4
-	VBLENDVPS Y15, Y4, Y1, Y4
-	VMAXPS    Y4, Y1, Y1
+	CMPQ CX, AX
+	JLT  one
+	JMP  diagonalTest
 
-top:
+diagonal:
+	MOVQ         DX, R13
+	CMPQ         R13, SI
+	CMOVQGT      SI, R13
+	SHLQ         $0x02, R13
+	SUBQ         CX, R13
+	SARQ         $0x02, R13
+	VMOVD        R13, X4
+	VPBROADCASTD X4, Y4
+	VPCMPGTD     Y6, Y4, Y15
+	VMOVUPS      (BX)(CX*1), Y4
+	VBLENDVPS    Y15, Y4, Y7, Y4
+	VMOVUPS      Y4, (BX)(CX*1)
+	VMAXPS       Y4, Y1, Y1
+	ADDQ         $0x20, CX
+
+diagonalTest:
+	CMPQ       CX, R12
+	JLT        diagonal
 	VMAXPS     Y1, Y0, Y0
 	VMAXPS     Y3, Y2, Y2
 	VMAXPS     Y2, Y0, Y0
@@ -3753,7 +3757,6 @@ top:
 	VMOVSS     X0, 128(R9)
 	VXORPS     Y1, Y1, Y1
 	XORQ       CX, CX
-	JMP        expTest
 
 exp:
 	VMOVUPS     (BX)(CX*1), Y2
@@ -3776,42 +3779,8 @@ exp:
 	VMOVUPS     Y2, (BX)(CX*1)
 	VADDPS      Y2, Y1, Y1
 	ADDQ        $0x20, CX
-
-expTest:
-	CMPQ        CX, AX
-	JLT         exp
-	TESTQ       R11, R11
-	JZ          clear
-	VMASKMOVPS  (BX)(CX*1), Y15, Y2
-	VSUBPS      Y0, Y2, Y2
-	VCMPPS      $0x05, constants<>+0(SB), Y2, Y5
-	VADDPS      constants<>+32(SB), Y2, Y3
-	VSUBPS      constants<>+32(SB), Y3, Y4
-	VSUBPS      Y4, Y2, Y2
-	VPSLLD      $0x17, Y3, Y3
-	VPADDD      constants<>+64(SB), Y3, Y3
-	VMOVUPS     constants<>+256(SB), Y4
-	VFMADD213PS constants<>+224(SB), Y2, Y4
-	VFMADD213PS constants<>+192(SB), Y2, Y4
-	VFMADD213PS constants<>+160(SB), Y2, Y4
-	VFMADD213PS constants<>+128(SB), Y2, Y4
-	VFMADD213PS constants<>+96(SB), Y2, Y4
-	VMULPS      Y2, Y4, Y2
-	VFMADD213PS Y3, Y3, Y2
-	VANDPS      Y5, Y2, Y2
-	VANDPS      Y15, Y2, Y2
-	VMOVUPS     Y2, (BX)(CX*1)
-	VADDPS      Y2, Y1, Y1
-	ADDQ        $0x20, CX
-	JMP         clear
-
-zeros:
-	VMOVUPS Y6, (BX)(CX*1)
-	ADDQ    $0x20, CX
-
-clear:
 	CMPQ        CX, R12
-	JLT         zeros
+	JLT         exp
 	VPERM2F128  $0x01, Y1, Y1, Y3
 	VADDPS      Y3, Y1, Y1
 	VPERMILPS   $0x4e, Y1, Y3
@@ -3854,34 +3823,28 @@ clear:
 // func gradientAVX2(rows int, limit int, seen int, p *float32, dp *float32, row uintptr, lse *float32, delta *float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·gradientAVX2(SB), NOSPLIT, $0-64
-	MOVQ   rows+0(FP), DI
-	MOVQ   limit+8(FP), SI
-	MOVQ   seen+16(FP), DX
-	MOVQ   p+24(FP), BX
-	MOVQ   dp+32(FP), R15
-	MOVQ   row+40(FP), R8
-	MOVQ   lse+48(FP), R9
-	MOVQ   delta+56(FP), R10
-	LEAQ   15(SI), R12
-	ANDQ   $-16, R12
-	SHLQ   $0x02, R12
-	VXORPS Y6, Y6, Y6
+	MOVQ    rows+0(FP), DI
+	MOVQ    limit+8(FP), SI
+	MOVQ    seen+16(FP), DX
+	MOVQ    p+24(FP), BX
+	MOVQ    dp+32(FP), R15
+	MOVQ    row+40(FP), R8
+	MOVQ    lse+48(FP), R9
+	MOVQ    delta+56(FP), R10
+	MOVQ    DX, AX
+	CMPQ    AX, SI
+	CMOVQGT SI, AX
+	XORQ    R13, R13
+	TESTQ   AX, AX
+	CMOVQLT R13, AX
+	ANDQ    $-8, AX
+	SHLQ    $0x02, AX
+	LEAQ    15(SI), R12
+	ANDQ    $-16, R12
+	SHLQ    $0x02, R12
+	VMOVUPS laneNumbers<>+0(SB), Y6
 
 row:
-	MOVQ         DX, AX
-	CMPQ         AX, SI
-	CMOVQGT      SI, AX
-	XORQ         R13, R13
-	TESTQ        AX, AX
-	CMOVQLT      R13, AX
-	MOVQ         AX, R11
-	ANDQ         $0x07, R11
-	SUBQ         R11, AX
-	SHLQ         $0x02, AX
-	MOVQ         R11, CX
-	LEAQ         laneMask<>+0(SB), R13
-	NEGQ         CX
-	VMOVUPS      32(R13)(CX*4), Y15
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R10), Y1
 	XORQ         CX, CX
@@ -3905,53 +3868,57 @@ vector:
 	VMULPS      Y2, Y4, Y2
 	VFMADD213PS Y3, Y3, Y2
 	VANDPS      Y5, Y2, Y2
-	VMOVUPS     Y2, (BX)(CX*1)
 	VMOVUPS     (R15)(CX*1), Y7
 	VSUBPS      Y1, Y7, Y7
 	VMULPS      Y2, Y7, Y7
+	VMOVUPS     Y2, (BX)(CX*1)
 	VMOVUPS     Y7, (R15)(CX*1)
 	ADDQ        $0x20, CX
 
 test:
-	CMPQ        CX, AX
-	JLT         vector
-	TESTQ       R11, R11
-	JZ          clear
-	VMASKMOVPS  (BX)(CX*1), Y15, Y2
-	VSUBPS      Y0, Y2, Y2
-	VCMPPS      $0x05, constants<>+0(SB), Y2, Y5
-	VADDPS      constants<>+32(SB), Y2, Y3
-	VSUBPS      constants<>+32(SB), Y3, Y4
-	VSUBPS      Y4, Y2, Y2
-	VPSLLD      $0x17, Y3, Y3
-	VPADDD      constants<>+64(SB), Y3, Y3
-	VMOVUPS     constants<>+256(SB), Y4
-	VFMADD213PS constants<>+224(SB), Y2, Y4
-	VFMADD213PS constants<>+192(SB), Y2, Y4
-	VFMADD213PS constants<>+160(SB), Y2, Y4
-	VFMADD213PS constants<>+128(SB), Y2, Y4
-	VFMADD213PS constants<>+96(SB), Y2, Y4
-	VMULPS      Y2, Y4, Y2
-	VFMADD213PS Y3, Y3, Y2
-	VANDPS      Y5, Y2, Y2
-	VANDPS      Y15, Y2, Y2
-	VMOVUPS     Y2, (BX)(CX*1)
-	VMASKMOVPS  (R15)(CX*1), Y15, Y7
-	VSUBPS      Y1, Y7, Y7
-	VMULPS      Y2, Y7, Y7
-	VANDPS      Y15, Y7, Y7
-	VMOVUPS     Y7, (R15)(CX*1)
-	ADDQ        $0x20, CX
-	JMP         clear
+	CMPQ CX, AX
+	JLT  vector
+	JMP  diagonalTest
 
-zeros:
-	VMOVUPS Y6, (BX)(CX*1)
-	VMOVUPS Y6, (R15)(CX*1)
-	ADDQ    $0x20, CX
+diagonal:
+	MOVQ         DX, R13
+	CMPQ         R13, SI
+	CMOVQGT      SI, R13
+	SHLQ         $0x02, R13
+	SUBQ         CX, R13
+	SARQ         $0x02, R13
+	VMOVD        R13, X2
+	VPBROADCASTD X2, Y2
+	VPCMPGTD     Y6, Y2, Y15
+	VMOVUPS      (BX)(CX*1), Y2
+	VSUBPS       Y0, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y5
+	VADDPS       constants<>+32(SB), Y2, Y3
+	VSUBPS       constants<>+32(SB), Y3, Y4
+	VSUBPS       Y4, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       constants<>+64(SB), Y3, Y3
+	VMOVUPS      constants<>+256(SB), Y4
+	VFMADD213PS  constants<>+224(SB), Y2, Y4
+	VFMADD213PS  constants<>+192(SB), Y2, Y4
+	VFMADD213PS  constants<>+160(SB), Y2, Y4
+	VFMADD213PS  constants<>+128(SB), Y2, Y4
+	VFMADD213PS  constants<>+96(SB), Y2, Y4
+	VMULPS       Y2, Y4, Y2
+	VFMADD213PS  Y3, Y3, Y2
+	VANDPS       Y5, Y2, Y2
+	VMOVUPS      (R15)(CX*1), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VANDPS       Y15, Y2, Y2
+	VANDPS       Y15, Y7, Y7
+	VMOVUPS      Y2, (BX)(CX*1)
+	VMOVUPS      Y7, (R15)(CX*1)
+	ADDQ         $0x20, CX
 
-clear:
+diagonalTest:
 	CMPQ CX, R12
-	JLT  zeros
+	JLT  diagonal
 	ADDQ $0x04, R9
 	ADDQ $0x04, R10
 	ADDQ R8, BX

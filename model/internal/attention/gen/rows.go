@@ -31,7 +31,6 @@ func copyRows(k isa) {
 	SUBQ(rem, full)
 	SHLQ(U8(2), full)
 	SHLQ(U8(2), width)
-	// width−lanes: up to there a vector may be written whole.
 	MOVQ(rem, i)
 	k.setMask(i, R13)
 	k.zero(2)

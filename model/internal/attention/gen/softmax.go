@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -20,35 +22,58 @@ const (
 var (
 	sRows  = RDI
 	sLimit = RSI // keys in the tile
-	sSeen  = RDX // keys that the current row sees, before it is clamped to 0..limit
+	sSeen  = RDX // keys that the current row sees, before it is clamped to the limit
 	sAt    = RCX // byte in the row
-	sFull  = RAX // bytes of whole visible vectors
-	sRem   = R11 // visible lanes of the vector after these
+	sFull  = RAX // bytes of the vectors that all rows see whole
 	sEnd   = R12 // bytes of the row in whole panels
 	sTmp   = R13
 )
 
-// rowLimits sets sFull, sRem and the mask for the current row.
-func (k isa) rowLimits() {
-	MOVQ(sSeen, sFull)
+// The columns of a tile are three parts, the same for all rows so that every loop
+// has the same length: vectors that all rows see whole, vectors on the diagonal,
+// and, beyond sEnd, nothing. tileParts sets sFull and sEnd.
+func (k isa) tileParts() {
+	MOVQ(sSeen, sFull) // row 0 sees the least
 	CMPQ(sFull, sLimit)
 	CMOVQGT(sLimit, sFull)
 	XORQ(sTmp, sTmp)
 	TESTQ(sFull, sFull)
 	CMOVQLT(sTmp, sFull)
-	MOVQ(sFull, sRem)
-	ANDQ(U8(k.lanes()-1), sRem)
-	SUBQ(sRem, sFull)
+	ANDQ(I8(-k.lanes()), sFull)
 	SHLQ(U8(2), sFull)
-	MOVQ(sRem, sAt)
-	k.setMask(sAt, sTmp)
-}
-
-// rowEnd sets sEnd from sLimit.
-func rowEnd() {
 	LEAQ(Mem{Base: sLimit, Disp: panel - 1}, sEnd)
 	ANDQ(I8(-panel), sEnd)
 	SHLQ(U8(2), sEnd)
+}
+
+// laneNumbers is where the numbers of the lanes are kept.
+const laneNumbers = 6
+
+// diagonalMask makes the mask of the lanes of the vector at sAt that the row
+// sees. x is a scratch register below 16.
+func (k isa) diagonalMask(x int) {
+	MOVQ(sSeen, sTmp)
+	CMPQ(sTmp, sLimit)
+	CMOVQGT(sLimit, sTmp)
+	SHLQ(U8(2), sTmp)
+	SUBQ(sAt, sTmp)
+	SARQ(U8(2), sTmp)
+	if k == avx512 {
+		VPBROADCASTD(sTmp.As32(), k.v(x))
+		VPCMPGTD(k.v(laneNumbers), k.v(x), K1)
+		return
+	}
+	VMOVD(sTmp.As32(), xmm[x])
+	VPBROADCASTD(xmm[x], k.v(x))
+	VPCMPGTD(k.v(laneNumbers), k.v(x), k.v(mask))
+}
+
+func (k isa) loadLaneNumbers() {
+	words := make([]uint32, panel)
+	for i := range words {
+		words[i] = uint32(i)
+	}
+	VMOVUPS(table("laneNumbers", words), k.v(laneNumbers))
 }
 
 // softmax emits the online softmax of a tile of scores, in base 2: row i of s
@@ -65,19 +90,21 @@ func softmax(k isa) {
 	Load(Param("s"), s)
 	Load(Param("row"), row)
 	Load(Param("stats"), stats)
-	rowEnd()
+	k.tileParts()
 	k.loadConstants()
+	k.loadLaneNumbers()
 	const (
 		top     = 0 // the row's maximum
 		sum     = 1
 		x       = 2
 		t, p, l = 3, 4, 5
-		nothing = 6
+		hidden  = 7 // −∞
 	)
-	k.zero(nothing)
+	MOVL(U32(bits(math.Inf(-1))), sTmp.As32())
+	VMOVD(sTmp.As32(), xmm[hidden])
+	VBROADCASTSS(xmm[hidden], k.v(hidden))
 
 	Label("row")
-	k.rowLimits()
 	VBROADCASTSS(Mem{Base: stats, Disp: statsMax}, k.v(top))
 	for i := 1; i < 4; i++ {
 		k.copy(top, i)
@@ -100,16 +127,22 @@ func softmax(k isa) {
 	Label("oneTest")
 	CMPQ(sAt, sFull)
 	JLT(LabelRef("one"))
-	TESTQ(sRem, sRem)
-	JZ(LabelRef("top"))
+	JMP(LabelRef("diagonalTest"))
+	Label("diagonal") // what the row does not see becomes −∞
+	k.diagonalMask(4)
 	if k == avx512 {
-		VMAXPS(at(0), k.v(1), K1, k.v(1))
+		VMOVAPS(k.v(hidden), k.v(4))
+		VMOVUPS(at(0), K1, k.v(4))
 	} else {
-		VMOVUPS(at(0), k.v(x+2))
-		VBLENDVPS(k.v(mask), k.v(x+2), k.v(1), k.v(x+2))
-		VMAXPS(k.v(x+2), k.v(1), k.v(1))
+		VMOVUPS(at(0), k.v(4))
+		VBLENDVPS(k.v(mask), k.v(4), k.v(hidden), k.v(4))
 	}
-	Label("top")
+	VMOVUPS(k.v(4), at(0))
+	VMAXPS(k.v(4), k.v(1), k.v(1))
+	ADDQ(U8(k.bytes()), sAt)
+	Label("diagonalTest")
+	CMPQ(sAt, sEnd)
+	JLT(LabelRef("diagonal"))
 	VMAXPS(k.v(1), k.v(0), k.v(0))
 	VMAXPS(k.v(3), k.v(2), k.v(2))
 	VMAXPS(k.v(2), k.v(0), k.v(0))
@@ -118,7 +151,6 @@ func softmax(k isa) {
 
 	k.zero(sum)
 	XORQ(sAt, sAt)
-	JMP(LabelRef("expTest"))
 	Label("exp")
 	VMOVUPS(at(0), k.v(x))
 	VSUBPS(k.v(top), k.v(x), k.v(x))
@@ -126,25 +158,8 @@ func softmax(k isa) {
 	VMOVUPS(k.v(x), at(0))
 	VADDPS(k.v(x), k.v(sum), k.v(sum))
 	ADDQ(U8(k.bytes()), sAt)
-	Label("expTest")
-	CMPQ(sAt, sFull)
-	JLT(LabelRef("exp"))
-	TESTQ(sRem, sRem)
-	JZ(LabelRef("clear"))
-	k.loadMasked(at(0), x)
-	VSUBPS(k.v(top), k.v(x), k.v(x))
-	k.exp2(x, t, p, l)
-	k.keepMasked(x)
-	VMOVUPS(k.v(x), at(0))
-	VADDPS(k.v(x), k.v(sum), k.v(sum))
-	ADDQ(U8(k.bytes()), sAt)
-	JMP(LabelRef("clear"))
-	Label("zeros")
-	VMOVUPS(k.v(nothing), at(0))
-	ADDQ(U8(k.bytes()), sAt)
-	Label("clear")
 	CMPQ(sAt, sEnd)
-	JLT(LabelRef("zeros"))
+	JLT(LabelRef("exp"))
 	k.fold(sum, t, VADDPS)
 	VMOVSS(xmm[sum], Mem{Base: stats, Disp: statsPart})
 	ADDQ(U8(4), stats)
@@ -227,57 +242,50 @@ func gradient(k isa) {
 	Load(Param("row"), row)
 	Load(Param("lse"), lse)
 	Load(Param("delta"), delta)
-	rowEnd()
+	k.tileParts()
 	k.loadConstants()
+	k.loadLaneNumbers()
 	const (
 		top, d  = 0, 1
 		x       = 2
 		t, p, l = 3, 4, 5
-		nothing = 6
 		y       = 7
 	)
-	k.zero(nothing)
+	step := func() {
+		VMOVUPS(inP, k.v(x))
+		VSUBPS(k.v(top), k.v(x), k.v(x))
+		k.exp2(x, t, p, l)
+		VMOVUPS(inDP, k.v(y))
+		VSUBPS(k.v(d), k.v(y), k.v(y))
+		VMULPS(k.v(x), k.v(y), k.v(y))
+	}
+	store := func() {
+		VMOVUPS(k.v(x), inP)
+		VMOVUPS(k.v(y), inDP)
+		ADDQ(U8(k.bytes()), sAt)
+	}
 
 	Label("row")
-	k.rowLimits()
 	VBROADCASTSS(Mem{Base: lse}, k.v(top))
 	VBROADCASTSS(Mem{Base: delta}, k.v(d))
 	XORQ(sAt, sAt)
 	JMP(LabelRef("test"))
 	Label("vector")
-	VMOVUPS(inP, k.v(x))
-	VSUBPS(k.v(top), k.v(x), k.v(x))
-	k.exp2(x, t, p, l)
-	VMOVUPS(k.v(x), inP)
-	VMOVUPS(inDP, k.v(y))
-	VSUBPS(k.v(d), k.v(y), k.v(y))
-	VMULPS(k.v(x), k.v(y), k.v(y))
-	VMOVUPS(k.v(y), inDP)
-	ADDQ(U8(k.bytes()), sAt)
+	step()
+	store()
 	Label("test")
 	CMPQ(sAt, sFull)
 	JLT(LabelRef("vector"))
-	TESTQ(sRem, sRem)
-	JZ(LabelRef("clear"))
-	k.loadMasked(inP, x)
-	VSUBPS(k.v(top), k.v(x), k.v(x))
-	k.exp2(x, t, p, l)
+	JMP(LabelRef("diagonalTest"))
+	Label("diagonal")
+	k.diagonalMask(x)
+	step()
 	k.keepMasked(x)
-	VMOVUPS(k.v(x), inP)
-	k.loadMasked(inDP, y)
-	VSUBPS(k.v(d), k.v(y), k.v(y))
-	VMULPS(k.v(x), k.v(y), k.v(y))
 	k.keepMasked(y)
-	VMOVUPS(k.v(y), inDP)
-	ADDQ(U8(k.bytes()), sAt)
-	JMP(LabelRef("clear"))
-	Label("zeros")
-	VMOVUPS(k.v(nothing), inP)
-	VMOVUPS(k.v(nothing), inDP)
-	ADDQ(U8(k.bytes()), sAt)
-	Label("clear")
+	store()
+	Label("diagonalTest")
 	CMPQ(sAt, sEnd)
-	JLT(LabelRef("zeros"))
+	JLT(LabelRef("diagonal"))
 	ADDQ(U8(4), lse)
 	ADDQ(U8(4), delta)
 	ADDQ(row, ps)
