@@ -92,13 +92,17 @@ type input struct {
 type rawReader struct {
 	r     io.Reader
 	count *atomic.Int64
+	ended atomic.Bool // the file was read to its end
 	err   atomic.Pointer[error]
 }
 
 func (r *rawReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	r.count.Add(int64(n))
-	if err != nil && err != io.EOF {
+	switch {
+	case err == io.EOF:
+		r.ended.Store(true)
+	case err != nil:
 		ended := err // so that err itself stays off the heap
 		r.err.Store(&ended)
 	}
@@ -219,6 +223,10 @@ func (in *input) wrap(err error, games int) error {
 	} else if in.format != "" {
 		what := fmt.Sprintf("the %s data is damaged after game %d (check it with %s -t, fetch it again)", in.format, games, in.format)
 		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF) && !in.raw.ended.Load():
+			// A decoder says so of a block whose content ends too early, too. It is not
+			// the file that does: there is more of it.
+			err = errors.New("a block ends too early")
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			what = fmt.Sprintf("the %s data is cut off after game %d (fetch it again for the rest)", in.format, games)
 		case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):

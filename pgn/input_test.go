@@ -465,3 +465,44 @@ type closeFunc struct {
 }
 
 func (c closeFunc) Close() error { return c.close() }
+
+// TestDamagedIsNotCutOff: a block that is damaged long before the end of a file is not
+// taken for the end, whatever the decoder says.
+func TestDamagedIsNotCutOff(t *testing.T) {
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	file := e.EncodeAll([]byte(numbered(60000)), nil)
+	misleading := 0
+	for i := range 40 {
+		at := len(file)/10 + i*997
+		bad := bytes.Clone(file)
+		for j := range 500 {
+			bad[at+j] ^= 0x5a
+		}
+		d, err := zstd.NewReader(bytes.NewReader(bad))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, d); errors.Is(err, io.ErrUnexpectedEOF) {
+			misleading++
+		}
+		d.Close()
+		r, err := NewReader("x", bytes.NewReader(bad))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r.Scan() {
+		}
+		if err := r.Err(); err == nil || errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "damaged after game") {
+			t.Errorf("damaged at %d: %v", at, err)
+		}
+		r.Close()
+	}
+	if misleading == 0 {
+		t.Error("the decoder never says that a damaged block is cut off: nothing was tested")
+	}
+	t.Logf("%d bytes, %d of 40 damages are called an early end by the decoder", len(file), misleading)
+}

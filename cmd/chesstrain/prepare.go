@@ -106,7 +106,7 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 	defer unlock()
 	found, result, err := o.write(ctx, &from, stdin, progress)
 	if err != nil {
-		return o.explain(ctx, err)
+		return o.explain(ctx, &from, err)
 	}
 	if found.warning != nil {
 		fmt.Fprintf(stderr, "warning: %v\n", found.warning)
@@ -219,14 +219,14 @@ func (o *prepareOptions) write(ctx context.Context, from *origin, stdin io.Reade
 }
 
 // explain says what is left of a prepare that failed.
-func (o *prepareOptions) explain(ctx context.Context, err error) error {
+func (o *prepareOptions) explain(ctx context.Context, from *origin, err error) error {
 	_, there := os.Stat(o.out)
 	left := fmt.Sprintf("%s was not made", o.out)
 	if there == nil {
 		left = fmt.Sprintf("%s is as it was", o.out)
 	}
 	if ctx.Err() != nil {
-		return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), left)
+		return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), append([]string{left}, from.goesOn()...)...)
 	}
 	if errors.Is(err, syscall.ENOSPC) {
 		return cli.WithHint(err, left+": make room, or choose another disk with --out")

@@ -58,19 +58,15 @@ func (o *origin) gather(ctx context.Context, stdin io.Reader, stderr io.Writer, 
 		return nil
 	})
 	found := gathered{report: report}
-	last := len(sources) - 1
-	switch {
-	case err == nil, context.Cause(ctx) != nil:
-	case o.AcceptTruncated && cutOff(err) && report.Kept > 0 && sources[last].opened():
-		found.warning, err = err, nil
-	case o.AcceptTruncated && cutOff(err) && report.Kept > 0:
-		err = cli.WithHint(err, "more sources follow it, which would be lost, too: give it as the last one")
-	case cutOff(err) && report.Kept > 0:
-		hints := []string{"to use the games before the cut, add --accept-truncated"}
-		if o.KeepMonths != "" {
-			hints = append(hints, fmt.Sprintf("what was fetched is in %s: the same command goes on there", o.KeepMonths))
+	if err != nil && context.Cause(ctx) == nil && report.Kept > 0 && cutOff(err, sources) {
+		switch last := sources[len(sources)-1]; {
+		case o.AcceptTruncated && last.opened():
+			found.warning, err = err, nil
+		case o.AcceptTruncated:
+			err = cli.WithHint(err, "more sources follow it, which would be lost, too: give it as the last one")
+		default:
+			err = cli.WithHint(err, append(o.goesOn(), "to use the games before the cut, add --accept-truncated")...)
 		}
-		err = cli.WithHint(err, hints...)
 	}
 	// Whoever waits for the net stops waiting, be it in the middle of a file or for
 	// the next one.
@@ -89,14 +85,29 @@ func (o *origin) gather(ctx context.Context, stdin io.Reader, stderr io.Writer, 
 	return found, err
 }
 
-// cutOff says that a source ended too early, while all that came before was right.
-func cutOff(err error) bool {
+// cutOff says that the source that was read last ended too early, while all that came
+// before is right.
+func cutOff(err error, sources []*source) bool {
 	var changed *lichess.ChangedError
 	var wrong *lichess.ChecksumError
 	if errors.As(err, &changed) || errors.As(err, &wrong) {
 		return false
 	}
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, lichess.ErrStalled)
+	for _, s := range sources {
+		// The connection to a month was lost for good.
+		if s.stream.Load() != nil && s.failed() {
+			return true
+		}
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// goesOn says what is of use of months that were not read to their end.
+func (o *origin) goesOn() []string {
+	if o.KeepMonths == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("what was fetched is in %s: the same command goes on there", o.KeepMonths)}
 }
 
 // open makes the sources, in the order in which they are read: files and standard
@@ -163,6 +174,13 @@ func (s *source) input() pgn.Input {
 
 // opened says that the source's turn has come.
 func (s *source) opened() bool { return s.began.Load() }
+
+// failed says that the reading ended with an error of the source itself.
+func (s *source) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended != nil && s.ended != io.EOF
+}
 
 // progress returns the bytes read so far and the size, -1 when it is not known.
 func (s *source) progress() (read, size int64) {
