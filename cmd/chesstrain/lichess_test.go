@@ -449,4 +449,3 @@ func TestTrainFromABadServer(t *testing.T) {
 		}
 	}
 }
-
