@@ -123,17 +123,18 @@ type options struct {
 type preset struct {
 	context, contextChar int
 	rows, accumulate     int
-	learningRate         float64
+	learningRate         float64 // of AdamW
+	muonRate             float64 // with --optimizer muon
 	schedule             string
 	warmup               int
 }
 
 var presets = map[string]preset{
-	"tiny":  {context: 256, contextChar: 512, rows: 16, accumulate: 1, learningRate: 2e-3, schedule: model.ScheduleWSD, warmup: 100},
-	"small": {context: 256, contextChar: 1023, rows: 16, accumulate: 1, learningRate: 1e-3, schedule: model.ScheduleWSD, warmup: 200},
+	"tiny":  {context: 256, contextChar: 512, rows: 16, accumulate: 1, learningRate: 2e-3, muonRate: 8e-3, schedule: model.ScheduleWSD, warmup: 100},
+	"small": {context: 256, contextChar: 1023, rows: 16, accumulate: 1, learningRate: 1e-3, muonRate: 4e-3, schedule: model.ScheduleWSD, warmup: 200},
 	// The paper: 500 sequences a step, 3e-4, cosine over four million steps,
 	// which 100,000 steps hardly see (papers: section 1.5).
-	"paper": {context: 1023, contextChar: 1023, rows: 5, accumulate: 100, learningRate: 3e-4, schedule: model.ScheduleCosine, warmup: 2000},
+	"paper": {context: 1023, contextChar: 1023, rows: 5, accumulate: 100, learningRate: 3e-4, muonRate: 2e-3, schedule: model.ScheduleCosine, warmup: 2000},
 }
 
 var presetNames = []string{"tiny", "small", "paper"}
@@ -276,6 +277,9 @@ func (s *settings) complete() error {
 	t := &s.Trainer
 	fill(&t.Rows, p.rows)
 	fill(&t.Accumulate, p.accumulate)
+	if t.Optimizer == model.OptimizerMuon {
+		fill(&t.LearningRate, p.muonRate)
+	}
 	fill(&t.LearningRate, p.learningRate)
 	if t.Schedule == "" {
 		t.Schedule = p.schedule
