@@ -28,21 +28,27 @@ var (
 type benchShape struct {
 	form    form
 	m, n, k int
+	beta    float32
 }
 
-// modelShapes are the products of a training step of 2,048 tokens: for each linear
-// layer of k inputs and n outputs the forward pass, the gradient of its input and
-// the gradient of its weights.
+// modelShapes are the products of a training step at three widths, with the tokens of
+// a batch: for each linear layer the forward pass, the gradient of its input, and the
+// gradient of its weights, which is added up; and the same for 1,024 rows of logits.
 func modelShapes() []benchShape {
-	const tokens = 2048
-	shapes := []benchShape{{formNN, 1024, 1024, 1024}, {formNT, 1024, 1024, 1024}, {formTN, 1024, 1024, 1024}}
-	for _, l := range []struct{ k, n int }{
-		{128, 384}, {128, 512}, {512, 128}, {256, 768}, {256, 1024}, {1024, 256}, {512, 1536}, {512, 2048}, {2048, 512}, {256, 2048},
-	} {
+	const vocabulary = 2048
+	shapes := []benchShape{{form: formNN, m: 1024, n: 1024, k: 1024}, {form: formNT, m: 1024, n: 1024, k: 1024}, {form: formTN, m: 1024, n: 1024, k: 1024}}
+	for _, c := range []struct{ width, tokens int }{{128, 8192}, {256, 4096}, {512, 4096}} {
+		w := c.width
+		for _, l := range []struct{ in, out int }{{w, 3 * w}, {w, w}, {w, 4 * w}, {4 * w, w}} {
+			shapes = append(shapes,
+				benchShape{formNN, c.tokens, l.out, l.in, 0},
+				benchShape{formNT, c.tokens, l.in, l.out, 0},
+				benchShape{formTN, l.in, l.out, c.tokens, 1})
+		}
 		shapes = append(shapes,
-			benchShape{formNN, tokens, l.n, l.k},
-			benchShape{formNT, tokens, l.k, l.n},
-			benchShape{formTN, l.k, l.n, tokens})
+			benchShape{formNT, 1024, vocabulary, w, 0},
+			benchShape{formNN, 1024, w, vocabulary, 0},
+			benchShape{formTN, vocabulary, w, 1024, 1})
 	}
 	return shapes
 }
@@ -52,14 +58,14 @@ func smallShapes() []benchShape {
 	var shapes []benchShape
 	for _, s := range [][3]int{{64, 64, 32}, {64, 32, 64}, {128, 128, 32}, {128, 128, 64}, {128, 64, 128}} {
 		for _, f := range []form{formNN, formNT, formTN} {
-			shapes = append(shapes, benchShape{f, s[0], s[1], s[2]})
+			shapes = append(shapes, benchShape{f, s[0], s[1], s[2], 0})
 		}
 	}
 	for _, m := range []int{1, 2, 4, 8, 16, 32, 64} {
 		for _, s := range [][2]int{{256, 768}, {1024, 256}, {512, 2048}} {
-			shapes = append(shapes, benchShape{formNN, m, s[1], s[0]})
+			shapes = append(shapes, benchShape{formNN, m, s[1], s[0], 0})
 		}
-		shapes = append(shapes, benchShape{formNT, m, 2048, 256})
+		shapes = append(shapes, benchShape{formNT, m, 2048, 256, 0})
 	}
 	return shapes
 }
@@ -106,7 +112,8 @@ func benchLevels() []Options {
 }
 
 // benchmarkShapes reports the rate of every shape, level and thread count, also as
-// a share of the peak, with gonum's beside. Peak and product take turns, and the best
+// a share of the peak, with gonum's beside where it does not take too long. For AMX
+// the peak is that of TDPBF16PS; the share of VDPBF16PS's is given as well. Peak and product take turns, and the best
 // run of each counts: what else the machine does can only take away. Give it
 // -benchtime 30x or so.
 func benchmarkShapes(b *testing.B, shapes []benchShape, threadCounts []int) {
@@ -116,26 +123,36 @@ func benchmarkShapes(b *testing.B, shapes []benchShape, threadCounts []int) {
 		flops := 2 * float64(s.m) * float64(s.n) * float64(s.k)
 		call := func(impl blas.Float32) func() {
 			return func() {
-				impl.Sgemm(s.form.a, s.form.b, s.m, s.n, s.k, 1, x, ldx, y, ldy, 0, z, s.n)
+				impl.Sgemm(s.form.a, s.form.b, s.m, s.n, s.k, 1, x, ldx, y, ldy, s.beta, z, s.n)
 			}
 		}
 		peers := 0.0
 		for range 3 {
-			peers = max(peers, rate(flops, call(gonum.Implementation{})))
+			if flops < 3e9 { // it takes a tenth of a second for these
+				peers = max(peers, rate(flops, call(gonum.Implementation{})))
+			}
 		}
 		for _, o := range benchLevels() {
 			for _, threads := range threadCounts {
 				o.Threads = threads
 				impl := newImplementation(b, o)
 				b.Run(fmt.Sprintf("%v_%dx%dx%d/%v/threads=%d", s.form, s.m, s.n, s.k, o.Level, threads), func(b *testing.B) {
-					var ours, peak float64
+					var ours, peak, dot float64
 					for b.Loop() {
 						peak = max(peak, Peak(o.Level, o.Precision, threads, 0))
+						if o.Level == AMX {
+							dot = max(dot, Peak(AVX512BF16, BF16, threads, 0))
+						}
 						ours = max(ours, rate(flops, call(impl)))
+					}
+					if dot > 0 {
+						b.ReportMetric(100*ours/dot, "%vdpbf16ps-peak")
 					}
 					b.ReportMetric(ours, "GFLOP/s")
 					b.ReportMetric(100*ours/peak, "%peak")
-					b.ReportMetric(peers, "gonum-GFLOP/s")
+					if peers > 0 {
+						b.ReportMetric(peers, "gonum-GFLOP/s")
+					}
 					b.ReportMetric(0, "ns/op")
 				})
 			}

@@ -20,8 +20,13 @@
 // With [BF16] both factors of a product are first rounded to bf16, which adds
 // (2v+v²) |alpha| |A||B| with v = 2^-8; magnitudes that bf16 cannot hold behave as
 // on the hardware: subnormals count as zero, and values beyond 3.39e38 become
-// infinite. Products with fewer than 32 rows or columns, or fewer than half a million
-// multiply-adds, do not gain and stay in float32.
+// infinite. On AMX subnormal sums count as zero as well, in C with beta = 1 too, rounding
+// is to nearest even whatever the mode of the thread, and the error of a sum of k
+// products is below gamma(k/32+20) instead of gamma(k+2): TDPBF16PS adds 16 products in
+// each of two chains before it adds them to the element. Products with fewer than
+// 32 rows or columns stay in float32, and so do those of fewer than 131,072
+// multiply-adds or 16 values of k on AMX and of fewer than half a million on
+// AVX-512: they do not gain.
 //
 // Sgemm keeps to the reference BLAS where gonum's own differs: NaN and Inf in A or
 // B propagate even against zeros, alpha = 0 or k = 0 reads neither A nor B, and

@@ -111,7 +111,8 @@ type tuning struct {
 	passRows, passColumns int
 	passWords             int
 
-	minSideTiles     int // products with fewer rows, columns or values of k are not for tiles,
+	minSideTiles     int // products with fewer rows or columns are not for tiles,
+	minDepthTiles    int // nor those with fewer values of k,
 	minWorkTiles     int // nor those of fewer multiply-adds
 	tileParallelWork int // multiply-adds on tiles that are worth waking a goroutine for
 	tileDepth        int // values of k in a pass
@@ -124,7 +125,7 @@ type tuning struct {
 
 // onTiles reports whether tiles are for a product of this shape.
 func (t *tuning) onTiles(m, n, k int) bool {
-	return min(m, n, k) >= t.minSideTiles && m*n*k >= t.minWorkTiles
+	return min(m, n) >= t.minSideTiles && k >= t.minDepthTiles && m*n*k >= t.minWorkTiles
 }
 
 // measured are the borders found on a Sapphire Rapids core.
@@ -145,8 +146,9 @@ var measured = tuning{
 	passColumns:      4096,
 	passWords:        1 << 18,
 
-	minSideTiles:     16,
-	minWorkTiles:     1 << 19,
+	minSideTiles:     32,
+	minDepthTiles:    16,
+	minWorkTiles:     1 << 17,
 	tileParallelWork: 8 << 20,
 	tileDepth:        1024,
 	tileDepthTrans:   512,

@@ -34,14 +34,14 @@ func paths(t testing.TB, threads int) []path {
 			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
-			u.minSideTiles, u.minWorkTiles = 1, 1
+			u.minSideTiles, u.minDepthTiles, u.minWorkTiles = 1, 1, 1
 			u.parallelWork, u.tileParallelWork = 1, 1
 		}},
 		{"pieces", func(u *tuning) {
 			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
-			u.minSideTiles, u.minWorkTiles = 1, 1
+			u.minSideTiles, u.minDepthTiles, u.minWorkTiles = 1, 1, 1
 			u.parallelWork, u.tileParallelWork = 1, 1
 			u.blockSteps, u.taskRows, u.taskColumns = 8, 14, 32
 			u.passRows, u.passColumns, u.passWords = 84, 64, 1000
@@ -383,7 +383,8 @@ func TestLarge(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(9, 10))
 	for _, s := range []benchShape{
-		{formNN, 300, 70, 1100}, {formTN, 260, 1100, 270}, {formTN, 2060, 140, 300}, {formNT, 40, 4200, 40}, {formTT, 260, 270, 290},
+		{formNN, 300, 70, 1100, 0}, {formTN, 260, 1100, 270, 0}, {formTN, 2060, 140, 300, 0}, {formNT, 40, 4200, 40, 0}, {formTT, 260, 270, 290, 0},
+		{formNN, 70, 1100, 1500, 0},
 	} {
 		p := newProblem(rng, s.form.a, s.form.b, s.m, s.n, s.k, 1, 0.5, true)
 		want, products, old := p.reference()

@@ -139,6 +139,14 @@ func (p problem) tileTwin(depth int) []float32 {
 	return c
 }
 
+// tileDepth is the values of k in a pass on tiles.
+func (p problem) tileDepth(u tuning) int {
+	if p.tA != blas.NoTrans && p.lda != 1 {
+		return evenly(p.k, u.tileDepthTrans, tileSide)
+	}
+	return evenly(p.k, u.tileDepth, tileSide)
+}
+
 // TestTwins compares every path with its twin, so that neither tile nor packing nor
 // passes nor threads show in a single bit.
 func TestTwins(t *testing.T) {
@@ -165,11 +173,7 @@ func TestTwins(t *testing.T) {
 			key := twin{depth: u.blockSteps}
 			switch {
 			case p.inBF16(path.impl) && e.tiles != nil:
-				depth := u.tileDepth
-				if p.tA != blas.NoTrans && p.lda != 1 {
-					depth = u.tileDepthTrans
-				}
-				key = twin{depth: evenly(p.k, depth, tileSide), tiles: true}
+				key = twin{depth: p.tileDepth(u), tiles: true}
 			case p.inBF16(path.impl):
 				key = twin{depth: 2 * u.blockSteps, bf16: true}
 			case p.tA == blas.NoTrans && p.tB != blas.NoTrans && p.m <= min(u.maxRowsDot, p.k/u.depthPerRowDot):
