@@ -375,6 +375,30 @@ func (p problem) flushed() problem {
 	return p
 }
 
+// TestStaleBuffers fills the packing buffers with NaN before a product that does not fill
+// its panels: what is left in them must not be multiplied, not even by zero.
+func TestStaleBuffers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(23, 24))
+	for _, tA := range transposes[:2] {
+		for _, tB := range transposes[:2] {
+			poison := newProblem(rng, tA, tB, 200, 200, 200, 1, 0, false)
+			for _, x := range [][]float32{poison.a, poison.b} {
+				for i := range x {
+					x[i] = float32(math.NaN())
+				}
+			}
+			for _, k := range []int{1, 17, 31, 45, 63, 100} {
+				p := newProblem(rng, tA, tB, 39, 71, k, 1, 0, true)
+				want, products, old := p.reference()
+				for _, path := range paths(t, 1) {
+					poison.run(path.impl)
+					p.check(t, path.name, p.run(path.impl), want, products, old, p.inBF16(path.impl))
+				}
+			}
+		}
+	}
+}
+
 // TestLarge takes shapes that reach the default borders: several passes, packed
 // operands, many tasks.
 func TestLarge(t *testing.T) {
