@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/model/internal/attention"
-	"transcend/model/internal/vec"
 
 	kernels "transcend/model/blas"
 )
@@ -177,12 +176,12 @@ func attendBlockBackward(dq, dk, dv, dout, out, q, k, v blas32.General, scores, 
 		visible := m - n + i + 1
 		pRow, dsRow := rowOf(p, i), rowOf(ds, i)
 		// dS = P∘(dP − Σ P∘dP), and Σ P∘dP = dO·O.
-		d := vec.Dot(rowOf(dout, i), rowOf(out, i))
+		d := blas32.Dot(vector(rowOf(dout, i)), vector(rowOf(out, i)))
 		l := lse[i*lseStride]
 		pVisible := pRow[:visible]
 		dsVisible := dsRow[:len(pVisible)]
 		for j, x := range pVisible {
-			e := vec.Exp(x - l)
+			e := float32(math.Exp(float64(x - l)))
 			pVisible[j] = e
 			dsVisible[j] = e * (dsVisible[j] - d) * scale
 		}

@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/model/internal/vec"
 )
 
 // muon updates the matrices of the blocks (Jordan et al. 2024, "Muon: an
@@ -111,7 +113,7 @@ func (op *muonOp) run(chunk, worker int) {
 	x = orthogonalize(x, y, s.gram, s.gram2, squares)
 	step := float32(op.lr * 0.2 * math.Sqrt(float64(max(h.rows, h.cols))))
 	for i := range h.rows {
-		decayAndAdd(rowOf(w, i), rowOf(x, i), op.decay, -step)
+		vec.Mix(rowOf(w, i), rowOf(x, i), op.decay, -step)
 	}
 }
 
@@ -132,14 +134,6 @@ func muonMomentum(x, m, g []float32, scale, beta float32) float64 {
 		}
 	}
 	return a + b
-}
-
-// decayAndAdd sets w to w·decay + x·step.
-func decayAndAdd(w, x []float32, decay, step float32) {
-	x = x[:len(w)]
-	for i := range w {
-		w[i] = float32(w[i]*decay) + float32(x[i]*step)
-	}
 }
 
 // newtonSchulz are the coefficients of the odd polynomial a·s + b·s³ + c·s⁵ that,

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"transcend/model/internal/vec"
 )
 
 // ErrNonFinite is what a *NonFiniteError wraps.
@@ -233,11 +235,7 @@ type towardsOp struct {
 
 func (op *towardsOp) run(chunk, _ int) {
 	c := op.chunks[chunk]
-	src := op.src[c.lo:c.hi]
-	dst := op.dst[c.lo:c.hi][:len(src)]
-	for i, x := range src {
-		dst[i] += float32(op.by * (x - dst[i]))
-	}
+	vec.Mix(op.dst[c.lo:c.hi], op.src[c.lo:c.hi], 1-op.by, op.by)
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

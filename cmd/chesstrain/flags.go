@@ -168,6 +168,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.IntVar(&s.Trainer.Warmup, "warmup", -1, "steps of linear warm-up (default by preset)")
 	fs.StringVar(&s.Trainer.Optimizer, "optimizer", model.OptimizerAdamW, "adamw (the paper's) or muon (matrices inside the blocks; the rest stays with AdamW)")
 	fs.StringVar(&s.Trainer.Precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here; weights and sums are f32")
+	fs.BoolVar(&s.Trainer.Recompute, "recompute", false, "keep less for the backward pass and compute it again: a third more work, a fraction of the memory, the same weights")
 	fs.Float64Var(&s.Trainer.EMA, "ema", 0, "decay a step of a moving average of the weights, as 0.999, which is then the model that is evaluated and played; 0: none")
 	fs.Float64Var(&s.Trainer.WeightDecay, "weight-decay", 0.1, "on matrices only")
 	fs.Float64Var(&s.Trainer.ClipNorm, "clip", 1, "largest gradient norm; 0: no clipping")

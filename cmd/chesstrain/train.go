@@ -206,6 +206,9 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	t.printf("model: %s, %d layers, %d heads, width %d, context %d, %s parameters; %s, %s products; seed %d; %d threads",
 		t.Preset, t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()),
 		cmp.Or(t.Trainer.Optimizer, model.OptimizerAdamW), cmp.Or(t.Trainer.Precision, model.PrecisionF32), t.Seed, t.threads)
+	t.printf("memory: %s for weights, gradient and optimizer, %s for the activations of a batch%s",
+		bytesText(16*int64(t.Model.NumParams())), bytesText(t.Model.ActivationBytes(t.Trainer.Rows, cmp.Or(t.Trainer.Context, t.Model.Context), t.Trainer.Recompute)),
+		map[bool]string{true: ", recomputed"}[t.Trainer.Recompute])
 	t.printf("run: %s", t.dir.Path())
 
 	files, err := t.checkpointFiles()

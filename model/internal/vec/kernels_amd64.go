@@ -19,11 +19,6 @@ func addSumAVX512(dst []float32, a []float32, b []float32) float32
 //go:noescape
 func scaleAVX512(x []float32, by float32)
 
-// multiplyAVX512 is multiplyGo.
-//
-//go:noescape
-func multiplyAVX512(dst []float32, src []float32)
-
 // mixAVX512 is mixGo.
 //
 //go:noescape
@@ -33,11 +28,6 @@ func mixAVX512(dst []float32, src []float32, alpha float32, beta float32)
 //
 //go:noescape
 func sumAVX512(x []float32) float32
-
-// dotAVX512 is dotGo.
-//
-//go:noescape
-func dotAVX512(a []float32, b []float32) float32
 
 // maximumAVX512 is maximumGo.
 //
@@ -119,11 +109,6 @@ func addSumAVX2(dst []float32, a []float32, b []float32) float32
 //go:noescape
 func scaleAVX2(x []float32, by float32)
 
-// multiplyAVX2 is multiplyGo.
-//
-//go:noescape
-func multiplyAVX2(dst []float32, src []float32)
-
 // mixAVX2 is mixGo.
 //
 //go:noescape
@@ -133,11 +118,6 @@ func mixAVX2(dst []float32, src []float32, alpha float32, beta float32)
 //
 //go:noescape
 func sumAVX2(x []float32) float32
-
-// dotAVX2 is dotGo.
-//
-//go:noescape
-func dotAVX2(a []float32, b []float32) float32
 
 // maximumAVX2 is maximumGo.
 //

@@ -124,42 +124,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX512(dst []float32, src []float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·multiplyAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ src_base+24(FP), CX
-	MOVQ dst_len+8(FP), DX
-	MOVQ DX, SI
-	SHLQ $0x02, SI
-	ANDQ $-64, SI
-	XORQ BX, BX
-	JMP  test
-
-loop:
-	VMOVUPS (AX)(BX*1), Z0
-	VMOVUPS (CX)(BX*1), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)(BX*1)
-	ADDQ    $0x40, BX
-
-test:
-	CMPQ      BX, SI
-	JLT       loop
-	ANDQ      $0x0f, DX
-	JZ        done
-	MOVL      $0xffffffff, SI
-	BZHIL     DX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (AX)(BX*1), K1, Z0
-	VMOVUPS.Z (CX)(BX*1), K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(BX*1)
-
-done:
-	VZEROUPPER
-	RET
-
 // func mixAVX512(dst []float32, src []float32, alpha float32, beta float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·mixAVX512(SB), NOSPLIT, $0-56
@@ -240,52 +204,6 @@ done:
 	VPERMILPS     $0x01, X0, X1
 	VADDPS        X1, X0, X0
 	VMOVSS        X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
-// func dotAVX512(a []float32, b []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
-TEXT ·dotAVX512(SB), NOSPLIT, $0-52
-	MOVQ   a_base+0(FP), AX
-	MOVQ   b_base+24(FP), CX
-	VPXORD Z0, Z0, Z0
-	MOVQ   a_len+8(FP), DX
-	MOVQ   DX, SI
-	SHLQ   $0x02, SI
-	ANDQ   $-64, SI
-	XORQ   BX, BX
-	JMP    test
-
-loop:
-	VMOVUPS (AX)(BX*1), Z1
-	VMOVUPS (CX)(BX*1), Z2
-	VMULPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	ADDQ    $0x40, BX
-
-test:
-	CMPQ      BX, SI
-	JLT       loop
-	ANDQ      $0x0f, DX
-	JZ        done
-	MOVL      $0xffffffff, SI
-	BZHIL     DX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (AX)(BX*1), K1, Z1
-	VMOVUPS.Z (CX)(BX*1), K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VADDPS    Z1, Z0, K1, Z0
-
-done:
-	VEXTRACTF32X8 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x0e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x01, X0, X1
-	VADDPS        X1, X0, X0
-	VMOVSS        X0, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -1764,51 +1682,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX2(dst []float32, src []float32)
-// Requires: AVX
-TEXT ·multiplyAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), AX
-	MOVQ src_base+24(FP), CX
-	MOVQ dst_len+8(FP), DX
-	MOVQ DX, SI
-	SHLQ $0x02, SI
-	ANDQ $-64, SI
-	XORQ BX, BX
-	JMP  test
-
-loop:
-	VMOVUPS (AX)(BX*1), Y0
-	VMOVUPS (CX)(BX*1), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(BX*1)
-	VMOVUPS 32(AX)(BX*1), Y0
-	VMOVUPS 32(CX)(BX*1), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(AX)(BX*1)
-	ADDQ    $0x40, BX
-
-test:
-	CMPQ       BX, SI
-	JLT        loop
-	ANDQ       $0x0f, DX
-	JZ         done
-	LEAQ       slidingMask<>+0(SB), SI
-	NEGQ       DX
-	VMOVUPS    64(SI)(DX*4), Y0
-	VMASKMOVPS (AX)(BX*1), Y0, Y1
-	VMASKMOVPS (CX)(BX*1), Y0, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(BX*1)
-	VMOVUPS    96(SI)(DX*4), Y0
-	VMASKMOVPS 32(AX)(BX*1), Y0, Y1
-	VMASKMOVPS 32(CX)(BX*1), Y0, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, 32(AX)(BX*1)
-
-done:
-	VZEROUPPER
-	RET
-
 // func mixAVX2(dst []float32, src []float32, alpha float32, beta float32)
 // Requires: AVX
 TEXT ·mixAVX2(SB), NOSPLIT, $0-56
@@ -1909,63 +1782,6 @@ done:
 	VPERMILPS    $0x01, X0, X1
 	VADDPS       X1, X0, X0
 	VMOVSS       X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
-// func dotAVX2(a []float32, b []float32) float32
-// Requires: AVX
-TEXT ·dotAVX2(SB), NOSPLIT, $0-52
-	MOVQ   a_base+0(FP), AX
-	MOVQ   b_base+24(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   a_len+8(FP), DX
-	MOVQ   DX, SI
-	SHLQ   $0x02, SI
-	ANDQ   $-64, SI
-	XORQ   BX, BX
-	JMP    test
-
-loop:
-	VMOVUPS (AX)(BX*1), Y2
-	VMOVUPS (CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y0, Y0
-	VMOVUPS 32(AX)(BX*1), Y2
-	VMOVUPS 32(CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	ADDQ    $0x40, BX
-
-test:
-	CMPQ       BX, SI
-	JLT        loop
-	ANDQ       $0x0f, DX
-	JZ         done
-	LEAQ       slidingMask<>+0(SB), SI
-	NEGQ       DX
-	VMOVUPS    64(SI)(DX*4), Y2
-	VMASKMOVPS (AX)(BX*1), Y2, Y3
-	VMASKMOVPS (CX)(BX*1), Y2, Y4
-	VMULPS     Y4, Y3, Y3
-	VANDPS     Y3, Y2, Y2
-	VADDPS     Y2, Y0, Y0
-	VMOVUPS    96(SI)(DX*4), Y2
-	VMASKMOVPS 32(AX)(BX*1), Y2, Y3
-	VMASKMOVPS 32(CX)(BX*1), Y2, Y4
-	VMULPS     Y4, Y3, Y3
-	VANDPS     Y3, Y2, Y2
-	VADDPS     Y2, Y1, Y1
-
-done:
-	VADDPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0x0e, X0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0x01, X0, X1
-	VADDPS       X1, X0, X0
-	VMOVSS       X0, ret+48(FP)
 	VZEROUPPER
 	RET
 

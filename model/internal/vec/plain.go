@@ -6,8 +6,8 @@ import "math"
 // compiler from fusing multiply-adds.
 
 var plain = kernels{
-	add: addGo, addSum: addSumGo, scale: scaleGo, multiply: multiplyGo, mix: mixGo,
-	sum: sumGo, dot: dotGo, maximum: maximumGo, squaredDistance: squaredDistanceGo,
+	add: addGo, addSum: addSumGo, scale: scaleGo, mix: mixGo,
+	sum: sumGo, maximum: maximumGo, squaredDistance: squaredDistanceGo,
 	normalizeBias: normalizeBiasGo, normalize: normalizeGo,
 	normBackwardSums: normBackwardSumsGo, normBackwardApply: normBackwardApplyGo,
 	expSum:  expSumGo,
@@ -45,12 +45,6 @@ func scaleGo(x []float32, by float32) {
 	}
 }
 
-func multiplyGo(dst, src []float32) {
-	for i := range dst {
-		dst[i] *= src[i]
-	}
-}
-
 func mixGo(dst, src []float32, alpha, beta float32) {
 	for i := range dst {
 		dst[i] = float32(dst[i]*alpha) + float32(src[i]*beta)
@@ -61,14 +55,6 @@ func sumGo(x []float32) float32 {
 	var s lanes
 	for i, v := range x {
 		s[i&15] += v
-	}
-	return s.total()
-}
-
-func dotGo(a, b []float32) float32 {
-	var s lanes
-	for i, v := range a {
-		s[i&15] += float32(v * b[i])
 	}
 	return s.total()
 }

@@ -26,10 +26,8 @@ type kernels struct {
 	add               func(dst, a, b []float32)
 	addSum            func(dst, a, b []float32) float32
 	scale             func(x []float32, by float32)
-	multiply          func(dst, src []float32)
 	mix               func(dst, src []float32, alpha, beta float32)
 	sum               func(x []float32) float32
-	dot               func(a, b []float32) float32
 	maximum           func(x []float32) float32
 	squaredDistance   func(x []float32, from float32) float32
 	normalizeBias     func(dst, x, w, b []float32, mean, rstd float32)
@@ -73,17 +71,11 @@ func AddSum(dst, a, b []float32) float32 {
 // Scale multiplies x by a number.
 func Scale(x []float32, by float32) { active.scale(x, by) }
 
-// Multiply multiplies dst by src.
-func Multiply(dst, src []float32) { active.multiply(dst, src[:len(dst)]) }
-
 // Mix sets dst to alpha·dst + beta·src.
 func Mix(dst, src []float32, alpha, beta float32) { active.mix(dst, src[:len(dst)], alpha, beta) }
 
 // Sum is the sum of x.
 func Sum(x []float32) float32 { return active.sum(x) }
-
-// Dot is the inner product of a and b.
-func Dot(a, b []float32) float32 { return active.dot(a, b[:len(a)]) }
 
 // Max is the largest element of x that is not NaN; -Inf where there is none.
 func Max(x []float32) float32 { return active.maximum(x) }
@@ -122,9 +114,6 @@ func NormBackwardApply(dx, dy, x, w []float32, mean, rstd, meanG, meanH float32)
 func ExpSum(dst, x []float32, shift float32) float32 {
 	return active.expSum(dst, x[:len(dst)], shift)
 }
-
-// Exp is eˣ to the bits that ExpSum gives.
-func Exp(x float32) float32 { return exp(x) }
 
 // GELU sets dst to x·Φ(x), or, tanh, to its approximation
 // x·(1+tanh(√(2/π)·(x+0.044715·x³)))/2. The absolute error of what x is

@@ -85,20 +85,12 @@ var functions = []function{
 		func(x [][]float64) []float64 {
 			return each(len(x[0]), func(i int) { x[0][i] *= float64(float32(testRstd)) })
 		}, 1},
-	{"multiply", 2, func(k *kernels, x [][]float32) []float64 { k.multiply(x[0], x[1]); return nil },
-		func(x [][]float64) []float64 {
-			return each(len(x[0]), func(i int) { x[0][i] *= x[1][i] })
-		}, 1},
 	{"mix", 2, func(k *kernels, x [][]float32) []float64 { k.mix(x[0], x[1], testMean, testRstd); return nil },
 		func(x [][]float64) []float64 {
 			return each(len(x[0]), func(i int) { x[0][i] = testMean*x[0][i] + testRstd*x[1][i] })
 		}, 3},
 	{"sum", 1, func(k *kernels, x [][]float32) []float64 { return []float64{float64(k.sum(x[0]))} },
 		func(x [][]float64) []float64 { return total(len(x[0]), func(i int) float64 { return x[0][i] }) }, 1},
-	{"dot", 2, func(k *kernels, x [][]float32) []float64 { return []float64{float64(k.dot(x[0], x[1]))} },
-		func(x [][]float64) []float64 {
-			return total(len(x[0]), func(i int) float64 { return x[0][i] * x[1][i] })
-		}, 1},
 	{"maximum", 1, func(k *kernels, x [][]float32) []float64 { return []float64{float64(k.maximum(x[0]))} },
 		func(x [][]float64) []float64 {
 			m := math.Inf(-1)

@@ -37,13 +37,6 @@ func scale(k isa) {
 	end()
 }
 
-func multiply(k isa) {
-	begin(k, "multiply", "func(dst, src []float32)", "is multiplyGo.")
-	dst, src := base("dst"), base("src")
-	k.loop("dst", func(s *step) { s.store(s.mul(s.load(dst), s.load(src)), dst) })
-	end()
-}
-
 func mix(k isa) {
 	begin(k, "mix", "func(dst, src []float32, alpha, beta float32)", "is mixGo.")
 	dst, src, alpha, beta := base("dst"), base("src"), k.param("alpha"), k.param("beta")
@@ -57,14 +50,6 @@ func sum(k isa) {
 	begin(k, "sum", "func(x []float32) float32", "is sumGo.")
 	x, acc := base("x"), k.newSum()
 	k.loop("x", func(s *step) { s.addTo(acc, s.load(x)) })
-	result(k.total(acc), 0)
-	end()
-}
-
-func dot(k isa) {
-	begin(k, "dot", "func(a, b []float32) float32", "is dotGo.")
-	a, b, acc := base("a"), base("b"), k.newSum()
-	k.loop("a", func(s *step) { s.addTo(acc, s.mul(s.load(a), s.load(b))) })
 	result(k.total(acc), 0)
 	end()
 }
