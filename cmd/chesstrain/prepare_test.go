@@ -207,7 +207,7 @@ func TestPrepareErrors(t *testing.T) {
 		{"--lichess 2023-13 --out x.parquet", cli.ExitUsage, []string{"--lichess 2023-13", "months are 01 to 12"}},
 		{"--lichess 2012-01 --out x.parquet", cli.ExitUsage, []string{"begins with 2013-01"}},
 		{"--lichess 2023-10..2023-01 --out x.parquet", cli.ExitUsage, []string{"goes backward"}},
-		{"--lichess 2023-01 --lichess-url ftp://x --out x.parquet", cli.ExitFailure, []string{"ftp", "https://database.lichess.org"}},
+		{"--lichess 2023-01 --lichess-url ftp://x --out x.parquet", cli.ExitUsage, []string{"ftp", "https://database.lichess.org"}},
 		{"--lichess 2023-01 --keep a.pgn --out x.parquet", cli.ExitUsage, []string{"--keep a.pgn", "not a directory"}},
 		{"--pgn a.pgn --out x.parquet --max-elp 5", cli.ExitUsage, []string{"did you mean --max-elo?"}},
 		{"--pgn a.pgn --out x.parquet --max-elo 100", cli.ExitFailure, []string{"no game is left of 40 (40 dropped by max_elo)", "hint: raise --max-elo 100"}},

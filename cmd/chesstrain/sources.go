@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,6 +114,11 @@ func (o *origin) check() error {
 			return cli.Usagef("--lichess %s: %s", s, strings.TrimPrefix(err.Error(), fmt.Sprintf("lichess: months %q: ", s)))
 		}
 		o.months = append(o.months, months...)
+	}
+	if o.LichessURL != "" {
+		if err := lichess.CheckBaseURL(o.LichessURL); err != nil {
+			return cli.Usagef("--lichess-url: %w", err)
+		}
 	}
 	if o.KeepMonths != "" {
 		if info, err := os.Stat(o.KeepMonths); err == nil && !info.IsDir() {
@@ -265,7 +271,7 @@ func (g gathered) none(o *origin) error {
 	if g.report.Errors > most.Count {
 		return cli.WithHint(err, "most games are broken: --verbose shows why")
 	}
-	return cli.WithHint(err, o.relax(most)+"; --verbose shows examples")
+	return cli.WithHint(err, o.relax(most), "--verbose shows examples")
 }
 
 // relax says what to do about a rule that dropped most games.
@@ -289,4 +295,15 @@ func (o *origin) relax(most data.RuleCount) string {
 		return hint
 	}
 	return fmt.Sprintf("give other games: these are dropped because: %s", most.Meaning)
+}
+
+// notCorpus is the error for a file that was to be a corpus.
+func notCorpus(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return cli.WithHint(cli.Usagef("%s: no such file", path), fmt.Sprintf("a corpus file is made by %s prepare --pgn FILE --out %s", program, path))
+	case strings.Contains(filepath.Base(path), ".pgn"):
+		return cli.WithHint(err, "games that are no corpus file are given as --pgn "+path)
+	}
+	return err
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,13 +127,7 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 func describeCorpus(ctx context.Context, path string, a *stats.Accumulator) error {
 	corpus, err := data.LoadParquet(ctx, path, data.ParquetOptions{Trust: true})
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return cli.Usagef("%s: no such file", path)
-		}
-		if strings.Contains(path, ".pgn") {
-			return cli.WithHint(err, "games that are no corpus file are given as --pgn "+path)
-		}
-		return err
+		return notCorpus(path, err)
 	}
 	for i, g := range corpus.All() {
 		if i%1024 == 0 && ctx.Err() != nil {

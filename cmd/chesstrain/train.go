@@ -253,10 +253,7 @@ func (t *trainRun) split() (training, validation *data.Corpus, err error) {
 func (s *settings) readCorpus(ctx context.Context) (*data.Corpus, error) {
 	corpus, err := data.LoadParquet(ctx, s.Corpus, data.ParquetOptions{})
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, cli.WithHint(cli.Usagef("--corpus %s: no such file", s.Corpus), "make it: "+program+" prepare --pgn FILE --out "+s.Corpus)
-		}
-		return nil, err
+		return nil, notCorpus(s.Corpus, err)
 	}
 	if corpus.Len() == 0 {
 		return nil, fmt.Errorf("--corpus %s: there are no games in it", s.Corpus)

@@ -125,6 +125,12 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// CheckBaseURL says what is wrong with a Config.BaseURL.
+func CheckBaseURL(s string) error {
+	_, err := checkBaseURL(s)
+	return err
+}
+
 // checkBaseURL returns a base URL without the slash at its end.
 func checkBaseURL(s string) (string, error) {
 	u, err := url.Parse(s)

@@ -43,4 +43,21 @@
 //	                             http and never to an address with a password
 //
 // Tries are bounded by Config.Tries; every new byte starts the count again.
+//
+// # What is assumed
+//
+// The package was tested against servers made for it, never against the real one. It
+// takes for granted, from the pages of the database, that
+//
+//   - a month is at BASE/standard/lichess_db_standard_rated_YYYY-MM.pgn.zst, from 2013-01 on;
+//   - its file is one or more zstd frames of PGN, games separated by empty lines, with a
+//     window of at most 128 MiB (what pgn.Reader allows);
+//   - BASE/standard/sha256sums.txt lists the SHA-256 of each file as sha256sum writes it;
+//   - no login, cookie or query is needed, and a User-Agent that names the program is
+//     welcome;
+//   - files do not change, or change their ETag, Last-Modified or size when they do.
+//
+// Where one of these is wrong there is an error or a warning, as the table says; only a
+// file that changes without any sign, on a server without checksums, would go
+// unnoticed, and only if a connection was lost in the middle.
 package lichess
