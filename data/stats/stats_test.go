@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+	"unsafe"
 
 	"transcend/data"
 	"transcend/internal/bitboard"
@@ -193,6 +194,23 @@ func TestSummaries(t *testing.T) {
 	}
 }
 
+// The order of the games is of no importance, and a game's texts may lie in a
+// buffer that its reader uses again.
+func TestOrderAndBuffers(t *testing.T) {
+	games := handGames(t)
+	want := describe(games)
+	a := New()
+	for i := len(games) - 1; i >= 0; i-- {
+		g := games[i]
+		buf := []byte(g.White + g.Black)
+		shared := unsafe.String(unsafe.SliceData(buf), len(buf))
+		g.White, g.Black = shared[:len(g.White)], shared[len(g.White):]
+		a.Add(&g)
+		clear(buf)
+	}
+	equal(t, "backwards", a.Description(), want)
+}
+
 // Whatever a game says of itself, all counts add up and nothing panics: not for
 // ratings, results and moves that package data would not let through.
 func TestAddsUp(t *testing.T) {
@@ -215,7 +233,7 @@ func TestAddsUp(t *testing.T) {
 		for i := range g.Moves {
 			g.Moves[i] = bitboard.Move(rng.IntN(1 << 16))
 		}
-		if rng.IntN(500) == 0 {
+		if rng.IntN(500) == 0 { // some, of 3000
 			g.Moves = make([]bitboard.Move, maxPlies+5)
 		}
 		a.Add(&g)
@@ -257,6 +275,7 @@ func TestAddsUp(t *testing.T) {
 	}
 	all("dates", dates)
 	all("lengths", d.Plies.Count)
+	equal(t, "the longest", d.Plies.Max, maxPlies)
 	all("ratings", d.Ratings.Maximum.Count+d.Ratings.UnknownGames)
 	all("players", (d.Players.Places+d.Players.Unknown)/2)
 	b, err := json.Marshal(d)
