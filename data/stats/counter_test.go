@@ -83,6 +83,14 @@ func TestCounterExactAtLimit(t *testing.T) {
 		t.Errorf("%d, %v, %d lost", n, estimated, c.lost)
 	}
 	equal(t, "top", c.top(5), []NameCount{{"one more", 1}})
+
+	c = newCounter(3)
+	for _, name := range strings.Fields("a b c a b a b a a d") {
+		c.add(name)
+	}
+	// a 5, b 3, c 1: the median 3 goes from all of them when d comes.
+	equal(t, "top", c.top(5), []NameCount{{"a", 2}, {"d", 1}})
+	equal(t, "lost", c.lost, 3)
 }
 
 func TestCounterCutsNames(t *testing.T) {

@@ -158,9 +158,8 @@ type Band struct {
 
 // Openings are games by what was played first. Codes and names are those of the
 // Lichess opening list that is part of github.com/notnil/chess v1.10.0 (3,397
-// lines). A game's opening is that of its last position within 40 plies, and with
-// 20 pieces or more, that the list names, however it came about: the rule of
-// Lichess.
+// lines). A game's opening is that of its last position within 40 plies that the
+// list names, however it came about: the rule of Lichess.
 type Openings struct {
 	FirstMoves []FirstMove `json:"first_moves"` // by games; all that occur
 	Families   []Family    `json:"families"`    // names up to the colon; all that occur

@@ -3,7 +3,6 @@ package stats
 import (
 	"cmp"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -13,12 +12,10 @@ import (
 	"transcend/internal/bitboard"
 )
 
-// Lichess's limits on where an opening is looked for (OpeningDb of scalachess):
-// the first 40 plies, as long as there are 20 pieces.
-const (
-	openingPlies  = 40
-	openingPieces = 20
-)
+// openingPlies is where openings are looked for, as Lichess does (OpeningDb of
+// scalachess). Lichess also asks for 20 pieces; no position of the list has fewer
+// than 22.
+const openingPlies = 40
 
 // bookName is a name that the book gives to one or more positions. The same
 // name under two codes is two of them.
@@ -128,9 +125,6 @@ func (b *book) classify(moves []bitboard.Move) int {
 	for _, m := range moves[:min(openingPlies, len(moves))] {
 		p.Make(m)
 		if name := b.find(p.Hash()); name >= 0 {
-			if bits.OnesCount64(p.Occupied()) < openingPieces {
-				break
-			}
 			found = name
 		}
 	}

@@ -39,6 +39,9 @@ func newOracle(t testing.TB) *oracle {
 		if other := o.positions[key]; other != nil {
 			t.Errorf("%s and %s are the same position", row.PGN(), other.PGN())
 		}
+		if n := len(positions[len(positions)-1].Board().SquareMap()); n < 20 {
+			t.Errorf("%s: %d pieces", row.PGN(), n) // not an opening for Lichess
+		}
 		o.positions[key] = row
 	}
 	oracleBook = o
@@ -187,7 +190,7 @@ func TestRealOpenings(t *testing.T) {
 	t.Logf("%d of %d games have another name by moves alone", byMoves, seen)
 }
 
-// The limits of Lichess: 40 plies, 20 pieces.
+// The limit of Lichess: 40 plies.
 func TestOpeningLimits(t *testing.T) {
 	b := theBook()
 	name := func(list []bitboard.Move) string {
