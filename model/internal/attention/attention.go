@@ -82,7 +82,7 @@ func newWorkspace(k *kernels) *Workspace { return &Workspace{k: k, stats: new(st
 // Reserve makes room for sequences of n tokens and heads of d components, with
 // their backward pass or without.
 func (w *Workspace) Reserve(n, d int, backward bool) {
-	size := w.forwardSize(n, d)
+	size := max(w.forwardSize(n, d), w.querySize(n, d))
 	if backward {
 		size = max(size, w.backwardSize(n, d))
 	}
@@ -93,8 +93,11 @@ func (w *Workspace) forwardSize(m, d int) int {
 	p := Padded(d)
 	return Panel*p + // packing
 		Padded(m)*p + m*p + // keys, values
-		w.k.rows*(keyTile+2*p) // scores, queries, result
+		w.blockSize(d)
 }
+
+// blockSize is for the scores, queries and results of a block of queries.
+func (w *Workspace) blockSize(d int) int { return w.k.rows * (keyTile + 2*Padded(d)) }
 
 func (w *Workspace) backwardSize(n, d int) int {
 	p := Padded(d)
@@ -147,12 +150,12 @@ func (w *Workspace) Forward(out, q, k, v blas32.General, lse []float32) {
 // forward is Forward for packed keys and values.
 func (w *Workspace) forward(out, q blas32.General, m int, panels, values []float32, lse []float32) {
 	n, d, p, k := q.Rows, q.Cols, Padded(q.Cols), w.k
-	st := w.stats
+	st, factor := w.stats, scale(d)
 	s, qb, o := w.take(k.rows*keyTile), w.take(k.rows*p), w.take(k.rows*p)
 	for i0 := 0; i0 < n; i0 += k.rows {
 		rows := min(k.rows, n-i0)
 		block := rowsOf(q, i0, i0+rows)
-		w.packRows(qb, block, scale(d))
+		w.packRows(qb, block, factor)
 		for i := range st.max {
 			st.max[i] = negInf
 		}
