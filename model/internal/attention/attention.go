@@ -236,8 +236,8 @@ func (w *Workspace) Backward(dq, dk, dv, dout, out, q, k, v blas32.General, lse 
 }
 
 // packPanels packs the rows of m as panels: component c of row j is at
-// (j/16·d + c)·16 + j%16. Rows missing from the last panel are 0. tmp has room
-// for one panel.
+// (j/16·d + c)·16 + j%16. Rows missing from the last panel are anything, which the
+// mask of the diagonal hides. tmp has room for one panel.
 func (w *Workspace) packPanels(dst []float32, m blas32.General, tmp []float32) {
 	d, p := m.Cols, Padded(m.Cols)
 	for j := 0; j < m.Rows; j += Panel {
@@ -247,7 +247,6 @@ func (w *Workspace) packPanels(dst []float32, m blas32.General, tmp []float32) {
 			continue
 		}
 		w.packRows(tmp, rowsOf(m, j, j+rows), 1)
-		clear(tmp[rows*p : Panel*p])
 		// Four columns at a time: beyond d they are overwritten by the next panel
 		// or lie in the room for padding.
 		w.k.transpose((d+3)&^3, tmp, p, dst[j*d:])
