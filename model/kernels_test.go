@@ -33,6 +33,18 @@ func TestSoftmaxRow(t *testing.T) {
 	}
 }
 
+func TestIsFirstMaximum(t *testing.T) {
+	x := []float32{1, 3, 2, 3}
+	for i, want := range []bool{false, true, false, false} {
+		if isFirstMaximum(x, i, 3) != want {
+			t.Errorf("isFirstMaximum(%v, %d) = %v", x, i, !want)
+		}
+	}
+	if !isFirstMaximum([]float32{2, 2}, 0, 2) {
+		t.Error("the first of equals is not the first maximum")
+	}
+}
+
 func TestPoolRunsEveryChunkOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 8} {
 		p := newPool()

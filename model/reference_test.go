@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -243,10 +244,22 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 			count := batches[0].targetCount() + batches[1].targetCount()
 			g := newParams(cfg)
 			nw := newNetwork(m, newPool(), true)
-			nw.head.chunkRows = 5             // so that the loss takes several chunks
-			fill(g.flat, float32(math.NaN())) // the first batch sets all of it
+			nw.head.chunkRows = 5 // so that the loss takes several chunks
+			fill(g.flat, 100)     // the first batch sets all of it
 			for i, b := range batches {
 				nw.lossAndGradient(b, g, 1/float64(count), i == 0)
+			}
+			// So does one without targets.
+			again, none := newParams(cfg), randomBatch(cfg, 1, 5, 6)
+			fill(again.flat, 100)
+			for i := range none.Targets {
+				none.Targets[i] = -1
+			}
+			for i, b := range append([]*Batch{none}, batches...) {
+				nw.lossAndGradient(b, again, 1/float64(count), i == 0)
+			}
+			if !slices.Equal(g.flat, again.flat) {
+				t.Error("a batch without targets at the beginning changes the gradient")
 			}
 
 			ref := newReference(m)
