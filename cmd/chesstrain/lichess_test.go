@@ -265,19 +265,23 @@ func TestAcceptTruncated(t *testing.T) {
 	}
 }
 
+// compressed returns a text as zstd.
+func compressed(t *testing.T, text string) []byte {
+	t.Helper()
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	return e.EncodeAll([]byte(text), nil)
+}
+
 // TestMonths reads several months and files as one, and no more of them than is
 // wanted.
 func TestMonths(t *testing.T) {
 	file, maxElo := month()
 	dir := t.TempDir()
-	var text bytes.Buffer
-	e, err := zstd.NewWriter(&text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(e, sample(t, 200))
-	e.Close()
-	february := text.Bytes()
+	february := compressed(t, sample(t, 200))
 	for name, b := range map[string][]byte{"first.pgn.zst": file, "second.pgn.zst": february} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
 			t.Fatal(err)
@@ -354,6 +358,27 @@ func TestEnoughGames(t *testing.T) {
 	}
 	s.Close()
 	goleak.VerifyNone(t, ignore)
+}
+
+// TestEnoughGamesBeforeTheNextMonth: the reader is ahead, and may ask for the next month
+// already. Nobody waits for the answer.
+func TestEnoughGamesBeforeTheNextMonth(t *testing.T) {
+	// So few games that the reader has them all before the first one is taken, mostly.
+	games := sample(t, 600)
+	file := compressed(t, games)
+	s := faultserver.New(t, file, (*faultserver.Server).Serve, func(s *faultserver.Server, w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	})
+	s.More = map[string][]byte{"2023-02": file}
+	out := filepath.Join(t.TempDir(), "x.parquet")
+	code, stdout, errs := fetching(t.Context(), s, "prepare", "--lichess", "2023-01..2023-02", "--games", "600", "--out", out)
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s%s", code, stdout, errs)
+	}
+	if got := mustRead(t, out); got.Len() != 600 {
+		t.Errorf("%d games", got.Len())
+	}
 }
 
 // TestKeep: a month is kept if wanted, used without a server the next time, and taken
