@@ -120,30 +120,61 @@ func BenchmarkTrain(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode measures one sequence, token by token, over the whole
-// context, and the prefill of a context in one call.
+// decodeShape is the shape that the results on decoding are stated for.
+var decodeShape = Config{Layers: 8, Heads: 8, Width: 256, Context: 128, Vocab: 2048, Activation: GELU}
+
+// BenchmarkDecode measures games side by side, one token each at a time, with
+// caches from empty to the whole context: a token is a move. vs-1 is the ratio to
+// one game in the same run.
 func BenchmarkDecode(b *testing.B) {
-	for _, name := range []string{"tiny", "small"} {
-		cfg, _ := Preset(name)
-		cfg.Context, cfg.Vocab = 128, 1970
-		m := mustNew(b, cfg, 1)
-		for _, piece := range []int{1, cfg.Context} {
-			b.Run(fmt.Sprintf("preset=%s/tokens=%d", name, piece), func(b *testing.B) {
-				eachBLAS(b, func(b *testing.B, _ float64) {
-					tokens := randomTokens(piece, cfg.Vocab, 1)
-					d := m.NewDecoder()
-					for b.Loop() {
-						if d.Len() == cfg.Context {
-							d.Truncate(0)
-						}
-						if _, err := d.Append(tokens...); err != nil {
-							b.Fatal(err)
-						}
+	m := mustNew(b, decodeShape, 1)
+	eachBLAS(b, func(b *testing.B, _ float64) {
+		single := 0.0
+		for _, games := range []int{1, 8, 64, 256} {
+			b.Run(fmt.Sprintf("games=%d", games), func(b *testing.B) {
+				d := m.NewBatchDecoder(BatchOptions{})
+				steps := make([]Step, games)
+				for i := range steps {
+					steps[i] = Step{Sequence: d.NewSequence(), Tokens: []int32{int32(i)}}
+				}
+				game := func() {
+					for i := range steps {
+						steps[i].Sequence.Truncate(0)
 					}
-					b.ReportMetric(float64(piece*b.N)/b.Elapsed().Seconds(), "tok/s")
-					b.ReportMetric(0, "ns/op")
-				})
+					for range decodeShape.Context {
+						mustSteps(b, d, steps)
+					}
+				}
+				game() // the caches grow
+				b.ReportAllocs()
+				for b.Loop() {
+					game()
+				}
+				rate := float64(games*decodeShape.Context*b.N) / b.Elapsed().Seconds()
+				if games == 1 {
+					single = rate
+				}
+				b.ReportMetric(rate, "tok/s")
+				if single > 0 {
+					b.ReportMetric(rate/single, "vs-1")
+				}
+				b.ReportMetric(0, "ns/op")
 			})
 		}
-	}
+	})
+}
+
+// BenchmarkPrefill measures the whole context in one call.
+func BenchmarkPrefill(b *testing.B) {
+	m := mustNew(b, decodeShape, 1)
+	tokens := randomTokens(decodeShape.Context, decodeShape.Vocab, 1)
+	eachBLAS(b, func(b *testing.B, _ float64) {
+		d := m.NewDecoder()
+		for b.Loop() {
+			d.Truncate(0)
+			mustAppend(b, d, tokens...)
+		}
+		b.ReportMetric(float64(len(tokens)*b.N)/b.Elapsed().Seconds(), "tok/s")
+		b.ReportMetric(0, "ns/op")
+	})
 }

@@ -41,13 +41,20 @@ func fullLogits(t *testing.T, m *Model, tokens []int32) [][]float32 {
 	return out
 }
 
-func mustAppend(t *testing.T, d *Decoder, tokens ...int32) []float32 {
+func mustAppend(t testing.TB, d *Decoder, tokens ...int32) []float32 {
 	t.Helper()
 	logits, err := d.Append(tokens...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return logits
+}
+
+func mustSteps(t testing.TB, d *BatchDecoder, steps []Step) {
+	t.Helper()
+	if err := d.Append(steps); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestDecoderMatchesTheFullPass feeds the same sequence in pieces of several
