@@ -9,7 +9,6 @@ import (
 
 	kernels "transcend/model/blas"
 	"transcend/model/internal/attention"
-	"transcend/model/internal/vec"
 )
 
 // ErrContextFull is returned when a sequence would outgrow the model's learned
@@ -49,6 +48,7 @@ type BatchOptions struct {
 type BatchDecoder struct {
 	m       *Model
 	pool    *pool
+	serial  *pool // for what is too little to share
 	limit   int64
 	bytes   int64  // of all sequences
 	calls   uint64 // of Append, to find a sequence that is in one twice
@@ -72,14 +72,15 @@ type BatchDecoder struct {
 
 // Sequence is one sequence of a BatchDecoder. Token i has position i.
 //
-// It holds 2·layers·width numbers for every token of its capacity, which doubles
-// as the sequence grows, up to the context.
+// It holds about 2·layers·width numbers (heads are padded to whole vectors) for
+// every token of its capacity, which doubles as the sequence grows, up to the
+// context.
 type Sequence struct {
 	d        *BatchDecoder
 	n        int // tokens in the cache
 	capacity int // tokens there is room for
-	// kv has for each layer and head the keys (capacity, head size), then the
-	// values: what one head reads lies together.
+	// kv has for each layer and head the keys, then the values, in the layouts of
+	// internal/attention: what one head reads lies together.
 	kv   []float32
 	call uint64 // the last Append that it was in
 }
@@ -102,7 +103,8 @@ type entry struct {
 
 // NewBatchDecoder returns a decoder without sequences.
 func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
-	d := &BatchDecoder{m: m, pool: newPool(), limit: o.CacheBytes}
+	d := &BatchDecoder{m: m, pool: newPool(), serial: newPool(), limit: o.CacheBytes}
+	d.serial.setThreads(1)
 	d.pool.setThreads(o.Threads)
 	return d
 }
@@ -153,7 +155,7 @@ func (s *Sequence) room(n int) int {
 	if n <= s.capacity {
 		return s.capacity
 	}
-	return min(max(minCapacity, 2*s.capacity, n), s.d.m.cfg.Context)
+	return min(max(minCapacity, 2*s.capacity, n), attention.Padded(s.d.m.cfg.Context))
 }
 
 // growth is the memory that room for n tokens takes beyond what s has.
@@ -168,33 +170,42 @@ func (s *Sequence) reserve(n int) {
 		return
 	}
 	old := *s
-	c := s.d.m.cfg
-	s.kv, s.capacity = make([]float32, c.Layers*2*c.Width*capacity), capacity
+	s.kv, s.capacity = make([]float32, s.d.cacheSize(capacity)), capacity
 	s.d.bytes += s.d.cacheBytes(capacity) - s.d.cacheBytes(old.capacity)
 	s.copyFrom(&old)
 }
 
 // copyFrom copies the keys and values of the tokens of from.
 func (s *Sequence) copyFrom(from *Sequence) {
+	if from.n == 0 {
+		return
+	}
 	c := s.d.m.cfg
-	used := from.n * c.headSize()
-	for i := range 2 * c.Layers * c.Heads {
-		copy(s.kv[i*s.capacity*c.headSize():], from.kv[i*from.capacity*c.headSize():][:used])
+	h := c.headSize()
+	for i := range c.Layers * c.Heads {
+		keys, values := s.cache(i)
+		oldKeys, oldValues := from.cache(i)
+		copy(keys, oldKeys[:attention.KeyRoom(from.n, h)])
+		copy(values, oldValues[:attention.ValueRoom(from.n, h)])
 	}
 }
 
-// cache returns the keys and the values of a head, (capacity, head size) each.
-func (s *Sequence) cache(layer, head int) (keys, values []float32) {
-	c := s.d.m.cfg
-	size := s.capacity * c.headSize()
-	at := (layer*c.Heads + head) * 2 * size
-	return s.kv[at : at+size], s.kv[at+size : at+2*size]
+// cache returns the keys and the values of head i, counted through all layers.
+func (s *Sequence) cache(i int) (keys, values []float32) {
+	h := s.d.m.cfg.headSize()
+	k, v := attention.KeyRoom(s.capacity, h), attention.ValueRoom(s.capacity, h)
+	at := s.kv[i*(k+v):]
+	return at[:k], at[k : k+v]
 }
 
-// cacheBytes is the memory of a sequence of that capacity.
-func (d *BatchDecoder) cacheBytes(capacity int) int64 {
-	return int64(capacity) * int64(d.m.cfg.Layers) * int64(d.m.cfg.Width) * 2 * 4
+// cacheSize is how many numbers a sequence of that capacity holds.
+func (d *BatchDecoder) cacheSize(capacity int) int {
+	c := d.m.cfg
+	h := c.headSize()
+	return c.Layers * c.Heads * (attention.KeyRoom(capacity, h) + attention.ValueRoom(capacity, h))
 }
+
+func (d *BatchDecoder) cacheBytes(capacity int) int64 { return 4 * int64(d.cacheSize(capacity)) }
 
 // admit reports whether the cache may grow by so many bytes, which n more tokens
 // need.
@@ -290,7 +301,7 @@ func (d *BatchDecoder) forward(steps []Step, n int, logits []float32) {
 		dst: d.normed, x: d.x, w: p.layers[0].ln1W, b: p.layers[0].ln1B, mean: d.mean, rstd: d.rstd,
 		tokens: d.tokens, positions: d.positions, wte: p.wte, wpe: p.wpe,
 	}
-	d.pool.run(chunkCount(n, tokenChunk), &d.ops.norm)
+	d.rows(n, w, &d.ops.norm)
 	for i := range p.layers {
 		nextW, nextB := p.lnfW, p.lnfB
 		if i+1 < len(p.layers) {
@@ -330,7 +341,7 @@ func (d *BatchDecoder) block(i, n int, nextW, nextB []float32) int {
 	product(mat(d.hidden, n, 4*w, 4*w), mat(d.normed, n, w, w), mat(l.fcW, w, 4*w, 4*w))
 	hidden := d.hidden[:n*4*w]
 	d.ops.gelu = geluOp{dst: hidden, src: hidden, bias: l.fcB, width: 4 * w, tanh: d.m.cfg.Activation == GELUTanh}
-	d.pool.run(chunkCount(n, tokenChunk), &d.ops.gelu)
+	d.rows(n, 4*w, &d.ops.gelu)
 	product(mat(d.y, n, w, w), mat(d.hidden, n, 4*w, 4*w), mat(l.mlpW, 4*w, w, w))
 	d.addNorm(n, l.mlpB, nextW, nextB)
 	return n
@@ -340,9 +351,22 @@ func (d *BatchDecoder) block(i, n int, nextW, nextB []float32) int {
 // sets normed to its LayerNorm.
 func (d *BatchDecoder) addNorm(n int, bias, weight, normBias []float32) {
 	d.ops.norm = normOp{dst: d.normed, x: d.y, from: d.x, bias: bias, w: weight, b: normBias, mean: d.mean[:n], rstd: d.rstd[:n]}
-	d.pool.run(chunkCount(n, tokenChunk), &d.ops.norm)
+	d.rows(n, d.m.cfg.Width, &d.ops.norm)
 	d.x, d.y = d.y, d.x
 }
+
+// rows runs a task over n rows of so many numbers in chunks of tokenChunk.
+func (d *BatchDecoder) rows(n, width int, t task) {
+	pool := d.pool
+	if n*width < sharedNumbers {
+		pool = d.serial
+	}
+	pool.run(chunkCount(n, tokenChunk), t)
+}
+
+// sharedNumbers of element-wise work, some ten microseconds, are worth waking
+// another thread.
+const sharedNumbers = 1 << 16
 
 // attend computes attention of the n new tokens over the caches into att. last
 // asks for the last token of each sequence only: its row is then the sequence's
@@ -354,11 +378,11 @@ func (d *BatchDecoder) attend(layer, n int, last bool) {
 	for _, e := range d.entries {
 		longest = max(longest, e.s.capacity)
 	}
-	for len(op.scratch) < d.pool.threads {
-		op.scratch = append(op.scratch, attentionScratch{workspace: attention.NewWorkspace()})
+	for len(op.workspaces) < d.pool.threads {
+		op.workspaces = append(op.workspaces, attention.NewWorkspace())
 	}
-	for i := range op.scratch {
-		op.scratch[i].scores = grow(op.scratch[i].scores, longest)
+	for _, w := range op.workspaces {
+		w.Reserve(longest, d.m.cfg.headSize(), false)
 	}
 	// A head of a single token is little work, so such sequences go whole.
 	heads := d.m.cfg.Heads
@@ -372,52 +396,40 @@ func (d *BatchDecoder) attend(layer, n int, last bool) {
 // cachedAttentionOp is attention of new tokens over the caches of their
 // sequences; a chunk is some heads of one sequence.
 type cachedAttentionOp struct {
-	d       *BatchDecoder
-	layer   int
-	last    bool
-	heads   int                // in a chunk
-	scratch []attentionScratch // of each worker
-}
-
-type attentionScratch struct {
-	scores    []float32            // of a single token
-	workspace *attention.Workspace // of several
+	d          *BatchDecoder
+	layer      int
+	last       bool
+	heads      int                    // in a chunk
+	workspaces []*attention.Workspace // of each worker
 }
 
 func (op *cachedAttentionOp) run(chunk, worker int) {
 	first := chunk * op.heads
 	for head := first; head < first+op.heads; head++ {
-		op.one(head/op.d.m.cfg.Heads, head%op.d.m.cfg.Heads, &op.scratch[worker])
+		op.one(head/op.d.m.cfg.Heads, head%op.d.m.cfg.Heads, op.workspaces[worker])
 	}
 }
 
 // one does one head of sequence i: it stores the new keys and values, then
 // attends.
-func (op *cachedAttentionOp) one(i, head int, scratch *attentionScratch) {
+func (op *cachedAttentionOp) one(i, head int, workspace *attention.Workspace) {
 	e, d := op.d.entries[i], op.d
 	w, h := d.m.cfg.Width, d.m.cfg.headSize()
-	keys, values := e.s.cache(op.layer, head)
-	rows := d.qkv[e.first*3*w : (e.first+e.rows)*3*w]
-	for r := range e.rows {
-		at, row := (e.s.n+r)*h, rows[r*3*w+head*h:]
-		copy(keys[at:at+h], row[w:w+h])
-		copy(values[at:at+h], row[2*w:2*w+h])
+	keys, values := e.s.cache(op.layer*d.m.cfg.Heads + head)
+	part := func(first, rows, which int) blas32.General {
+		return mat(d.qkv[(e.first+first)*3*w+which*w+head*h:], rows, h, 3*w)
 	}
-	out, queries, q := e.first, e.rows, rows[head*h:]
+	workspace.Append(keys, values, e.s.n, part(0, e.rows, 1), part(0, e.rows, 2))
+	out, first := e.first, 0
 	if op.last {
-		out, queries, q = i, 1, rows[(e.rows-1)*3*w+head*h:]
+		out, first = i, e.rows-1
 	}
-	seen := e.s.n + e.rows
-	dst := d.att[out*w+head*h:]
-	k, v := mat(keys, seen, h, h), mat(values, seen, h, h)
-	if queries > 1 {
-		scratch.workspace.Forward(mat(dst, queries, h, w), mat(q, queries, h, 3*w), k, v, nil)
+	seen, dst, q := e.s.n+e.rows, d.att[out*w+head*h:], part(first, e.rows-first, 0)
+	if q.Rows > 1 {
+		workspace.ForwardCached(mat(dst, q.Rows, h, w), q, keys, values, seen)
 		return
 	}
-	scores := scratch.scores[:seen]
-	blas32.Gemv(blas.NoTrans, attentionScale(h), k, vector(q[:h]), 0, vector(scores))
-	total := vec.ExpSum(scores, scores, vec.Max(scores))
-	blas32.Gemv(blas.Trans, 1/total, v, vector(scores), 0, vector(dst[:h]))
+	workspace.Query(dst[:h], q.Data[:h], keys, values, seen)
 }
 
 // product sets c to a·b. A single row is a matrix-vector product, which gonum's

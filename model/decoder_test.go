@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	kernels "transcend/model/blas"
 )
 
 var decoderConfigs = []Config{
@@ -166,6 +168,221 @@ func TestManyDecodersAtOnce(t *testing.T) {
 		if want := play(i); want == nil || !slices.Equal(got[i], want) {
 			t.Errorf("decoder %d: other logits among many than alone", i)
 		}
+	}
+}
+
+// eachProducts runs a test on gonum's products and on those of model/blas.
+func eachProducts(t *testing.T, test func(t *testing.T)) {
+	t.Run("gonum", test)
+	ours, err := kernels.New(kernels.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("ours", func(t *testing.T) {
+		useBLAS(t, ours)
+		test(t)
+	})
+}
+
+// TestBatchMatchesTheFullPass lets sequences grow, fork, go back and start again
+// at random, some in each call and by different numbers of tokens, and compares
+// every logit with a pass over the whole of each sequence.
+func TestBatchMatchesTheFullPass(t *testing.T) {
+	eachProducts(t, func(t *testing.T) {
+		for _, cfg := range decoderConfigs {
+			m := mustNew(t, cfg, 1)
+			randomize(m, 1)
+			rng := rand.New(rand.NewPCG(5, uint64(cfg.Width)))
+			d := m.NewBatchDecoder(BatchOptions{})
+			var sequences [12]*Sequence
+			var texts [len(sequences)][]int32
+			for i := range sequences {
+				sequences[i] = d.NewSequence()
+			}
+			for call := range 40 {
+				var steps []Step
+				var which []int
+				for _, i := range rng.Perm(len(sequences))[:1+rng.IntN(len(sequences))] {
+					n := 1
+					if rng.IntN(3) == 0 {
+						n += rng.IntN(90)
+					}
+					if len(texts[i])+n > cfg.Context {
+						sequences[i].Reset()
+						texts[i] = nil
+					}
+					tokens := randomTokens(n, cfg.Vocab, rng.Uint64())
+					texts[i] = append(texts[i], tokens...)
+					steps, which = append(steps, Step{Sequence: sequences[i], Tokens: tokens}), append(which, i)
+				}
+				mustSteps(t, d, steps)
+				for k, i := range which {
+					if sequences[i].Len() != len(texts[i]) {
+						t.Fatalf("%d tokens, want %d", sequences[i].Len(), len(texts[i]))
+					}
+					want := fullLogits(t, m, texts[i])
+					compare(t, fmt.Sprintf("width %d, call %d, sequence %d after %d", cfg.Width, call, i, len(texts[i])), steps[k].Logits, want[len(texts[i])-1], 2e-5)
+				}
+				if t.Failed() {
+					return
+				}
+				i, j := rng.IntN(len(sequences)), rng.IntN(len(sequences))
+				if i != j {
+					fork, err := sequences[i].Fork()
+					if err != nil {
+						t.Fatal(err)
+					}
+					sequences[j].Reset()
+					sequences[j], texts[j] = fork, slices.Clone(texts[i])
+				}
+				i = rng.IntN(len(sequences))
+				n := rng.IntN(len(texts[i]) + 1)
+				sequences[i].Truncate(n)
+				texts[i] = texts[i][:n]
+			}
+			want := int64(0)
+			for _, s := range sequences {
+				want += 4 * int64(len(s.kv))
+			}
+			if d.CacheBytes() != want {
+				t.Errorf("CacheBytes is %d, the sequences hold %d", d.CacheBytes(), want)
+			}
+		}
+	})
+}
+
+// TestBatchDoesNotMatter: with the float32 kernels of model/blas a sequence's
+// logits are the same bits alone and among many, in one group of rows or several.
+func TestBatchDoesNotMatter(t *testing.T) {
+	ours, err := kernels.New(kernels.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours.Level() == kernels.Gonum {
+		t.Skip("gonum's own products: a single row is rounded otherwise")
+	}
+	useBLAS(t, ours)
+	for _, cfg := range []Config{
+		{Layers: 2, Heads: 4, Width: 48, Context: 100, Vocab: 31, Activation: GELU},
+		{Layers: 2, Heads: 4, Width: 128, Context: 100, Vocab: 300, Bias: true, Activation: GELU},
+		{Layers: 2, Heads: 8, Width: 256, Context: 100, Vocab: 2048, Activation: GELU},
+		{Layers: 1, Heads: 8, Width: 512, Context: 100, Vocab: 2048, Activation: GELU},
+	} {
+		m := mustNew(t, cfg, 1)
+		randomize(m, 1)
+		for _, games := range []int{2, 9, 40, 300} {
+			d := m.NewBatchDecoder(BatchOptions{})
+			steps := make([]Step, games)
+			prompts := make([][]int32, games)
+			for i := range steps {
+				prompts[i] = randomTokens(1+i%40, cfg.Vocab, uint64(i))
+				steps[i] = Step{Sequence: d.NewSequence(), Tokens: prompts[i]}
+			}
+			mustSteps(t, d, steps)
+			for i := range steps {
+				steps[i].Tokens = []int32{int32(i % cfg.Vocab)}
+			}
+			mustSteps(t, d, steps)
+			for i := 0; i < games; i += 1 + games/7 {
+				alone := m.NewDecoder()
+				mustAppend(t, alone, prompts[i]...)
+				if got := mustAppend(t, alone, int32(i%cfg.Vocab)); !slices.Equal(got, steps[i].Logits) {
+					t.Errorf("width %d: sequence %d of %d has other logits than alone", cfg.Width, i, games)
+				}
+			}
+		}
+	}
+}
+
+func TestBatchRefusesAndStaysAsItWas(t *testing.T) {
+	cfg := decoderConfigs[0]
+	m := mustNew(t, cfg, 1)
+	d := m.NewBatchDecoder(BatchOptions{})
+	if err := d.Append(nil); err != nil {
+		t.Errorf("no steps: %v", err)
+	}
+	a, b, foreign := d.NewSequence(), d.NewSequence(), m.NewBatchDecoder(BatchOptions{}).NewSequence()
+	mustSteps(t, d, []Step{{Sequence: a, Tokens: []int32{1, 2}}, {Sequence: b, Tokens: []int32{3}}})
+	one := []int32{1}
+	for name, bad := range map[string]struct {
+		step Step
+		want error
+	}{
+		"twice":      {Step{Sequence: a, Tokens: one}, nil},
+		"foreign":    {Step{Sequence: foreign, Tokens: one}, nil},
+		"none":       {Step{Tokens: one}, nil},
+		"no tokens":  {Step{Sequence: b}, nil},
+		"negative":   {Step{Sequence: b, Tokens: []int32{-1}}, ErrBatch},
+		"vocabulary": {Step{Sequence: b, Tokens: []int32{int32(cfg.Vocab)}}, ErrBatch},
+		"context":    {Step{Sequence: b, Tokens: make([]int32, cfg.Context)}, ErrContextFull},
+	} {
+		err := d.Append([]Step{{Sequence: a, Tokens: one}, bad.step})
+		if err == nil || bad.want != nil && !errors.Is(err, bad.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if a.Len() != 2 || b.Len() != 1 || foreign.Len() != 0 {
+			t.Fatalf("%s: a refused Append changed a sequence", name)
+		}
+	}
+}
+
+// TestBatchCacheIsBounded: the bound holds for appending and forking, and what is
+// given back may be used again.
+func TestBatchCacheIsBounded(t *testing.T) {
+	cfg := decoderConfigs[0]
+	m := mustNew(t, cfg, 1)
+	// Two sequences of 64 tokens: 12 components padded to 16 in the values.
+	each := int64(4 * minCapacity * cfg.Layers * cfg.Heads * (12 + 16))
+	d := m.NewBatchDecoder(BatchOptions{CacheBytes: 2*each + 1})
+	a, b, c := d.NewSequence(), d.NewSequence(), d.NewSequence()
+	one := []int32{1}
+	mustSteps(t, d, []Step{{Sequence: a, Tokens: one}, {Sequence: b, Tokens: one}})
+	if d.CacheBytes() != 2*each {
+		t.Fatalf("CacheBytes = %d, want %d", d.CacheBytes(), 2*each)
+	}
+	if err := d.Append([]Step{{Sequence: a, Tokens: one}, {Sequence: c, Tokens: one}}); !errors.Is(err, ErrCacheFull) {
+		t.Errorf("a third sequence: %v", err)
+	}
+	if _, err := a.Fork(); !errors.Is(err, ErrCacheFull) {
+		t.Errorf("a fork: %v", err)
+	}
+	if err := d.Append([]Step{{Sequence: a, Tokens: make([]int32, minCapacity)}}); !errors.Is(err, ErrCacheFull) {
+		t.Errorf("growth: %v", err)
+	}
+	if a.Len() != 1 || c.Len() != 0 || d.CacheBytes() != 2*each {
+		t.Errorf("after refusals: %d and %d tokens, %d bytes", a.Len(), c.Len(), d.CacheBytes())
+	}
+	b.Reset()
+	if d.CacheBytes() != each {
+		t.Errorf("after a Reset %d bytes, want %d", d.CacheBytes(), each)
+	}
+	fork, err := a.Fork()
+	if err != nil || fork.Len() != 1 {
+		t.Fatalf("a fork after a Reset: %v", err)
+	}
+}
+
+func TestBatchAllocatesNothing(t *testing.T) {
+	ours, err := kernels.New(kernels.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours.Level() == kernels.Gonum {
+		t.Skip("gonum's own products allocate")
+	}
+	useBLAS(t, ours)
+	m := mustNew(t, decoderConfigs[0], 1)
+	d := m.NewBatchDecoder(BatchOptions{})
+	steps := make([]Step, 50)
+	for i := range steps {
+		steps[i] = Step{Sequence: d.NewSequence(), Tokens: randomTokens(70+i%3, 31, uint64(i))}
+	}
+	mustSteps(t, d, steps)
+	for i := range steps {
+		steps[i].Tokens = steps[i].Tokens[:1]
+	}
+	if n := testing.AllocsPerRun(30, func() { mustSteps(t, d, steps) }); n != 0 {
+		t.Errorf("a step allocates %v times", n)
 	}
 }
 
