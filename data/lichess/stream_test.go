@@ -347,13 +347,13 @@ func TestRandomFaults(t *testing.T) {
 func TestGamesComeOutEqual(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		file func() []byte
+		file func(t *testing.T) []byte
 	}{
-		{"generated", gameFile},
-		{"real", func() []byte { return realFile(t, "lichess_db_excerpts.pgn.zst") }},
+		{"generated", func(*testing.T) []byte { return gameFile() }},
+		{"real", func(t *testing.T) []byte { return realFile(t, "lichess_db_excerpts.pgn.zst") }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			file := test.file()
+			file := test.file(t)
 			want, err := records(t, "file", bytes.NewReader(file), nil)
 			if err != nil || len(want) < 100 {
 				t.Fatalf("%d games, %v", len(want), err)
