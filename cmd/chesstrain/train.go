@@ -244,7 +244,7 @@ func (t *trainRun) split() (training, validation *data.Corpus, err error) {
 		return nil, nil, cli.WithHint(errors.New("--split player: the games do not say who played"),
 			"take --split game, or make the corpus again from sources that name the players")
 	}
-	t.printf("split by player: %s games between both sides left out (%s)", cli.Count(dropped), cli.Percent(float64(dropped), float64(t.corpus.Len())))
+	t.printf("split by player: left out %s games between both sides or with an unknown player (%s)", cli.Count(dropped), cli.Percent(float64(dropped), float64(t.corpus.Len())))
 	return training, validation, nil
 }
 
