@@ -124,8 +124,8 @@ func BenchmarkTrain(b *testing.B) {
 var decodeShape = Config{Layers: 8, Heads: 8, Width: 256, Context: 128, Vocab: 2048, Activation: GELU}
 
 // BenchmarkDecode measures games side by side, one token each at a time, with
-// caches from empty to the whole context: a token is a move. vs-1 is the ratio to
-// one game in the same run.
+// caches from empty to the whole context: a token is a move, drawn from all at
+// temperature 1. vs-1 is the ratio to one game in the same run.
 func BenchmarkDecode(b *testing.B) {
 	m := mustNew(b, decodeShape, 1)
 	eachBLAS(b, func(b *testing.B, _ float64) {
@@ -137,12 +137,16 @@ func BenchmarkDecode(b *testing.B) {
 				for i := range steps {
 					steps[i] = Step{Sequence: d.NewSequence(), Tokens: []int32{int32(i)}}
 				}
+				rng, sampling := testRand(), Sampling{Temperature: 1}
 				game := func() {
 					for i := range steps {
 						steps[i].Sequence.Truncate(0)
 					}
 					for range decodeShape.Context {
 						mustSteps(b, d, steps)
+						for i := range steps {
+							steps[i].Tokens[0] = int32(sampling.Sample(steps[i].Logits, nil, rng))
+						}
 					}
 				}
 				game() // the caches grow

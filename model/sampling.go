@@ -1,11 +1,15 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
+
+	"transcend/model/internal/vec"
 )
 
 // Sampling says how a token is drawn from logits. The zero value is argmax.
@@ -40,151 +44,172 @@ func (s Sampling) Validate() error {
 	return nil
 }
 
-// permitted reports whether id may be drawn. A NaN never is.
-func permitted(logits []float32, allow []bool, id int) bool {
-	return (allow == nil || id < len(allow) && allow[id]) && logits[id] == logits[id] && !math.IsInf(float64(logits[id]), -1)
+// candidates are the ids that may be drawn, in order, and their weights:
+// e^((x−largest)/T), 0 for those that a filter took away. Exponents are never
+// positive, so none overflows; equal logits have equal weights even when infinite.
+type candidates struct {
+	ids     []int32
+	weights []float32
+	order   []int32 // indices of ids, for the filters
 }
 
-// argmax is the permitted id with the largest logit, or -1.
-func argmax(logits []float32, allow []bool) int {
-	best := -1
+// pooled lends candidates to calls of Sample and Probabilities.
+var pooled = sync.Pool{New: func() any { return new(candidates) }}
+
+// collect is the one pass over the logits: it sets ids to the permitted ones
+// (allow nil permits all, a NaN and -Inf never are), weights to their logits, and
+// returns the index of the largest, the first among equals, or -1.
+func (c *candidates) collect(logits []float32, allow []bool) (best int) {
+	c.ids, c.weights = grow(c.ids, len(logits)), grow(c.weights, len(logits))
+	n, best := 0, -1
+	largest := negativeInfinity
+	if allow != nil {
+		logits = logits[:min(len(logits), len(allow))]
+	}
 	for id, x := range logits {
-		if permitted(logits, allow, id) && (best < 0 || x > logits[best]) {
-			best = id
+		if allow != nil && !allow[id] || !(x > negativeInfinity) {
+			continue
+		}
+		c.ids[n], c.weights[n] = int32(id), x
+		if x > largest {
+			best, largest = n, x
+		}
+		n++
+	}
+	c.ids, c.weights = c.ids[:n], c.weights[:n]
+	return best
+}
+
+var negativeInfinity = float32(math.Inf(-1))
+
+// weigh sets the weights of the candidates at a positive temperature and returns
+// the index of the largest logit, or -1 when there are none. Only what is
+// permitted costs an exponential.
+func (s Sampling) weigh(c *candidates, logits []float32, allow []bool) (best int) {
+	best = c.collect(logits, allow)
+	if best < 0 {
+		return best
+	}
+	largest, inverse := float64(c.weights[best]), 1/s.Temperature
+	for i, x := range c.weights {
+		d := float64(x) - largest
+		if float64(x) == largest {
+			d = 0 // of infinities, too
+		} else {
+			d = max(d*inverse, -1000) // not 0·∞; e^-1000 is 0
+		}
+		c.weights[i] = float32(d)
+	}
+	vec.ExpSum(c.weights, c.weights, 0)
+	s.filter(c, logits)
+	return best
+}
+
+// filter takes away what TopK and TopP do not keep.
+func (s Sampling) filter(c *candidates, logits []float32) {
+	nucleus := s.TopP > 0 && s.TopP < 1
+	if s.TopK == 0 && !nucleus {
+		return
+	}
+	order := grow(c.order, len(c.ids))[:0] // most likely first
+	for i, w := range c.weights {
+		if w > 0 {
+			order = append(order, int32(i))
 		}
 	}
-	return best
+	c.order = order
+	// By logit, not by weight, which may round two logits to one.
+	slices.SortStableFunc(order, func(a, b int32) int {
+		return cmp.Compare(logits[c.ids[b]], logits[c.ids[a]])
+	})
+	if s.TopK > 0 && s.TopK < len(order) {
+		order = c.cut(order, s.TopK)
+	}
+	if !nucleus {
+		return
+	}
+	total := 0.0
+	for _, i := range order {
+		total += float64(c.weights[i])
+	}
+	sum := 0.0
+	for n, i := range order {
+		sum += float64(c.weights[i])
+		if sum >= s.TopP*total {
+			c.cut(order, n+1)
+			return
+		}
+	}
+}
+
+// cut takes the weight of all but the first n of order and returns those.
+func (c *candidates) cut(order []int32, n int) []int32 {
+	for _, i := range order[n:] {
+		c.weights[i] = 0
+	}
+	return order[:n]
+}
+
+// total is the sum of the weights.
+func (c *candidates) total() float64 {
+	sum := 0.0
+	for _, w := range c.weights {
+		sum += float64(w)
+	}
+	return sum
 }
 
 // Sample draws an id, or -1 when allow permits none. allow has one entry for
 // each logit; nil permits all. It uses exactly one number of rng, and none at
-// temperature 0, where rng may be nil.
+// temperature 0, where rng may be nil. It goes over the logits once, and what
+// comes after, exponentials included, is for the permitted ids alone.
 func (s Sampling) Sample(logits []float32, allow []bool, rng *rand.Rand) int {
-	best := argmax(logits, allow)
-	if best < 0 || s.Temperature == 0 {
-		return best
-	}
-	if s.TopK > 0 || s.TopP > 0 && s.TopP < 1 {
-		return draw(s.Probabilities(nil, logits, allow), rng.Float64())
-	}
-	// Without filters no memory is needed: sum, then walk to the drawn point.
-	total := 0.0
-	for id := range logits {
-		if permitted(logits, allow, id) {
-			total += s.weight(logits[id], logits[best])
+	c := pooled.Get().(*candidates)
+	defer pooled.Put(c)
+	if s.Temperature == 0 {
+		best := c.collect(logits, allow)
+		if best < 0 {
+			return -1
 		}
+		return int(c.ids[best])
 	}
-	point := rng.Float64() * total
-	last := best
-	for id := range logits {
-		if !permitted(logits, allow, id) {
-			continue
-		}
-		w := s.weight(logits[id], logits[best])
+	last := s.weigh(c, logits, allow)
+	if last < 0 {
+		return -1
+	}
+	point := rng.Float64() * c.total()
+	for i, w := range c.weights {
 		if w == 0 {
 			continue
 		}
-		last = id
-		if point -= w; point < 0 {
-			return id
-		}
-	}
-	return last // rounding left a remainder
-}
-
-// weight is e^((x−largest)/T). The exponent is never positive, so it cannot
-// overflow; two equal logits have the same weight even when infinite.
-func (s Sampling) weight(x, largest float32) float64 {
-	if x == largest {
-		return 1
-	}
-	return math.Exp((float64(x) - float64(largest)) / s.Temperature)
-}
-
-// draw returns the index at which the running sum of p passes u.
-func draw(p []float64, u float64) int {
-	last := -1
-	for i, x := range p {
-		if x == 0 {
-			continue
-		}
 		last = i
-		if u -= x; u < 0 {
-			return i
+		if point -= float64(w); point < 0 {
+			break
 		}
 	}
-	return last
+	return int(c.ids[last]) // the last one if rounding left a remainder
 }
 
 // Probabilities returns the distribution that Sample draws from, in dst when
 // it is large enough. Ids that cannot be drawn have exactly 0; when allow
-// permits none, all have.
+// permits none, all have. Probabilities below 1e-38 of the largest are 0.
 func (s Sampling) Probabilities(dst []float64, logits []float32, allow []bool) []float64 {
 	p := grow(dst, len(logits))
 	clear(p)
-	best := argmax(logits, allow)
-	if best < 0 {
-		return p
-	}
+	c := pooled.Get().(*candidates)
+	defer pooled.Put(c)
 	if s.Temperature == 0 {
-		p[best] = 1
+		if best := c.collect(logits, allow); best >= 0 {
+			p[c.ids[best]] = 1
+		}
 		return p
 	}
-	for id := range logits {
-		if permitted(logits, allow, id) {
-			p[id] = s.weight(logits[id], logits[best])
-		}
+	if s.weigh(c, logits, allow) < 0 {
+		return p
 	}
-	nucleus := s.TopP > 0 && s.TopP < 1
-	if s.TopK > 0 || nucleus {
-		var order []int // most likely first
-		for id, x := range p {
-			if x > 0 {
-				order = append(order, id)
-			}
-		}
-		// By logit, not by weight, which may round two logits to one.
-		slices.SortStableFunc(order, func(a, b int) int {
-			switch {
-			case logits[a] > logits[b]:
-				return -1
-			case logits[a] < logits[b]:
-				return 1
-			}
-			return 0
-		})
-		if s.TopK > 0 && s.TopK < len(order) {
-			order = cut(p, order, s.TopK)
-		}
-		if nucleus {
-			total := 0.0
-			for _, id := range order {
-				total += p[id]
-			}
-			sum := 0.0
-			for i, id := range order {
-				sum += p[id]
-				if sum >= s.TopP*total {
-					cut(p, order, i+1)
-					break
-				}
-			}
-		}
-	}
-	total := 0.0
-	for _, x := range p {
-		total += x
-	}
-	for id := range p {
-		p[id] /= total
+	total := c.total()
+	for i, id := range c.ids {
+		p[id] = float64(c.weights[i]) / total
 	}
 	return p
-}
-
-// cut zeroes all but the first n ids of order and returns those.
-func cut(p []float64, order []int, n int) []int {
-	for _, id := range order[n:] {
-		p[id] = 0
-	}
-	return order[:n]
 }

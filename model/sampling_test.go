@@ -139,7 +139,17 @@ func TestSamplerAgainstExactProbabilities(t *testing.T) {
 	}
 }
 
-// TestSampleIsTheDistribution: Sample's walk without memory gives what a draw
+// draw returns the index at which the running sum of p passes u.
+func draw(p []float64, u float64) int {
+	for i, x := range p {
+		if u -= x; x > 0 && u < 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// TestSampleIsTheDistribution: Sample gives what a draw
 // from Probabilities gives for the same random number.
 func TestSampleIsTheDistribution(t *testing.T) {
 	a, b := testRand(), testRand()
@@ -176,11 +186,39 @@ func TestSamplingIsSeeded(t *testing.T) {
 	}
 }
 
-func TestPlainSamplingAllocatesNothing(t *testing.T) {
+func TestSamplingAllocatesNothing(t *testing.T) {
 	logits, rng := make([]float32, 100), testRand()
-	s := Sampling{Temperature: 1}
-	if n := testing.AllocsPerRun(20, func() { s.Sample(logits, nil, rng) }); n != 0 {
-		t.Errorf("a draw allocates %v times", n)
+	for _, s := range []Sampling{{}, {Temperature: 1}, {Temperature: 1, TopK: 5, TopP: 0.5}} {
+		// The average over many: the pool may be emptied in between.
+		if n := testing.AllocsPerRun(1000, func() { s.Sample(logits, nil, rng) }); n != 0 {
+			t.Errorf("%+v: a draw allocates %v times", s, n)
+		}
+	}
+}
+
+// BenchmarkSample draws among the tokens of all moves and among those of some 32
+// legal ones.
+func BenchmarkSample(b *testing.B) {
+	rng := testRand()
+	logits, legal := make([]float32, 1970), make([]bool, 1970)
+	for i := range logits {
+		logits[i] = float32(3 * rng.NormFloat64())
+		legal[i] = i%61 == 0
+	}
+	for _, c := range []struct {
+		name  string
+		s     Sampling
+		allow []bool
+	}{
+		{"argmax", Sampling{}, nil}, {"all", Sampling{Temperature: 0.8}, nil}, {"legal", Sampling{Temperature: 0.8}, legal},
+		{"legal-filters", Sampling{Temperature: 0.8, TopK: 10, TopP: 0.9}, legal},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.s.Sample(logits, c.allow, rng)
+			}
+		})
 	}
 }
 
