@@ -149,6 +149,7 @@ func BenchmarkReadParquet(b *testing.B) {
 	file := file(b, c)
 	for _, trust := range []bool{false, true} {
 		b.Run(fmt.Sprintf("trust=%v", trust), func(b *testing.B) {
+			b.ReportAllocs()
 			var ours, peer time.Duration
 			for b.Loop() {
 				began := time.Now()
@@ -156,11 +157,13 @@ func BenchmarkReadParquet(b *testing.B) {
 					b.Fatal(err)
 				}
 				ours += time.Since(began)
+				b.StopTimer() // allocations are ours
 				began = time.Now()
 				if _, err := parquet.Read[parquetRow](bytes.NewReader(file), int64(len(file))); err != nil {
 					b.Fatal(err)
 				}
 				peer += time.Since(began)
+				b.StartTimer()
 			}
 			perSecond(b, b.N*c.Len(), ours, "games/s")
 			b.ReportMetric(peer.Seconds()/ours.Seconds(), "xparquet-go")
@@ -168,14 +171,59 @@ func BenchmarkReadParquet(b *testing.B) {
 	}
 }
 
+// A corpus into a file, without and with SAN.
 func BenchmarkWriteParquet(b *testing.B) {
 	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
-	var size int
-	for b.Loop() {
-		size = len(file(b, c))
+	for _, san := range []bool{false, true} {
+		b.Run(fmt.Sprintf("san=%v", san), func(b *testing.B) {
+			b.ReportAllocs()
+			var size int64
+			for b.Loop() {
+				size = 0
+				w := NewParquetWriter(counter{&size}, WriteOptions{SAN: san})
+				for _, g := range c.All() {
+					if err := w.Write(&g); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := w.Close(c.Provenance); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perSecond(b, b.N*c.Len(), b.Elapsed(), "games/s")
+			b.ReportMetric(float64(size)/float64(c.Len()), "B/game")
+		})
 	}
-	perSecond(b, b.N*c.Len(), b.Elapsed(), "games/s")
-	b.ReportMetric(float64(size)/float64(c.Len()), "B/game")
+}
+
+// counter counts the bytes that are written to it.
+type counter struct{ n *int64 }
+
+func (c counter) Write(b []byte) (int, error) {
+	*c.n += int64(len(b))
+	return len(b), nil
+}
+
+// All rules about tags on the header of a game that passes them. The unit is a game.
+func BenchmarkTagRules(b *testing.B) {
+	f := Filter{MaxElo: 2500, MinElo: 1000, RatingBand: Band{1000, 2500}, Speeds: []Speed{Rapid, Blitz}, RatedOnly: true, NoBots: true,
+		Terminations: []string{"normal", "time forfeit"}, Since: "2015", Until: "2019.06", Player: "Costello", Results: []string{"0-1"}}
+	rules := f.rules()
+	r := reader(b, lichess())
+	r.Filter(func(h *pgn.Header) bool {
+		b.ReportAllocs()
+		for b.Loop() {
+			for i := range rules {
+				if rules[i].header != nil && rules[i].header(h) {
+					b.Fatalf("rule %s drops", rules[i].name)
+				}
+			}
+		}
+		return false
+	})
+	for r.Scan() {
+	}
+	perSecond(b, b.N, b.Elapsed(), "headers/s")
 }
 
 // The order of an epoch, which a restored loader has to make again.

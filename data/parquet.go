@@ -122,7 +122,7 @@ const (
 // WriteOptions are the choices of NewParquetWriter.
 type WriteOptions struct {
 	// SAN adds the moves as text, which other programs can read without decoding
-	// them. The file grows by more than half.
+	// them. The file becomes about twice as large.
 	SAN bool
 }
 
