@@ -256,6 +256,7 @@ func TestTagRules(t *testing.T) {
 		"unknown UTC":          {june, lichess("UTCDate ????.??.??", "Date 2018.06.12"), "", ""},
 		"some day of June":     {june, lichess("UTCDate 2018.06.??"), "", ""},
 		"some month":           {june, lichess("UTCDate 2018.??.??"), RuleDate, "2018.??.??"},
+		"perhaps after":        {Filter{Until: "2018.06"}, lichess("UTCDate 2018.??.??"), RuleDate, ""},
 		"certainly since":      {Filter{Since: "2018"}, lichess("UTCDate 2018.??.??"), "", ""},
 		"no date":              {june, lichess("UTCDate", "Date"), RuleDate, `""`},
 		"no date, no rule":     {Filter{}, lichess("UTCDate", "Date"), "", ""},
