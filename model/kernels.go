@@ -30,12 +30,6 @@ func normStatistics(x []float32, sum float32) (mean, rstd float32) {
 	return mean, float32(1 / math.Sqrt(float64(variance)+layerNormEpsilon))
 }
 
-// layerNormRow sets dst to (src−mean)·rstd·w + b. b may be nil.
-func layerNormRow(dst, src, w, b []float32) {
-	mean, rstd := normStatistics(src, vec.Sum(src))
-	vec.Normalize(dst[:len(src)], src, w, b, mean, rstd)
-}
-
 // softmaxRow replaces x, which is not empty, by its softmax and returns log Σ eˣ.
 func softmaxRow(x []float32) (logSum float32) {
 	return scaledSoftmax(x, vec.Max(x), 1)
