@@ -174,8 +174,11 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	if training.Len() == 0 || validation.Len() == 0 {
-		return nil, cli.WithHint(fmt.Errorf("%d games are left for training and %d for validation", training.Len(), validation.Len()),
-			"give more games or change --validation")
+		hint := "give more games or change --validation"
+		if t.Split == splitPlayer {
+			hint = "few players are easily all on one side: change --validation, give games of more players, or take --split game"
+		}
+		return nil, cli.WithHint(fmt.Errorf("%d games are left for training and %d for validation", training.Len(), validation.Len()), hint)
 	}
 	loaderConfig := data.LoaderConfig{
 		Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Seed: t.Seed,
