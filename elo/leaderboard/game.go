@@ -190,9 +190,7 @@ func (s *Store) Games(ctx context.Context, matchIDs ...int64) iter.Seq2[Game, er
 	return func(yield func(Game, error) bool) {
 		const op = "reading games"
 		where, args := inMatches("match_id", matchIDs)
-		rows, err := s.reader.QueryContext(ctx, `SELECT match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result,
-			termination, loss_cause, moves, move_text, evals, player_moves, attempts, illegal_attempts, details, started_at, elapsed_us, program
-			FROM games `+where+" ORDER BY match_id, slot", args...)
+		rows, err := s.reader.QueryContext(ctx, "SELECT "+gameColumns+" FROM games "+where+" ORDER BY match_id, slot", args...)
 		if err != nil {
 			yield(Game{}, s.wrap(op, err))
 			return
@@ -219,6 +217,10 @@ func inMatches(column string, ids []int64) (where string, args []any) {
 	}
 	return "WHERE " + column + " IN (" + placeholders(len(ids)) + ")", args
 }
+
+// gameColumns are what scanGame reads.
+const gameColumns = `match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result,
+	termination, loss_cause, moves, move_text, evals, player_moves, attempts, illegal_attempts, details, started_at, elapsed_us, program`
 
 func (s *Store) scanGame(op string, rows *sql.Rows) (Game, error) {
 	var g Game

@@ -1,0 +1,171 @@
+package leaderboard
+
+// What pages ask for: single games, lists of games, counts by match.
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"transcend/elo"
+)
+
+// Revision is a text that changes whenever a game, a void game, a match or a
+// player is added: it costs a look at the ends of four tables, so that readers
+// may ask often.
+func (s *Store) Revision(ctx context.Context) (string, error) {
+	const op = "asking for changes"
+	var games, voids, matches, players int64
+	err := s.reader.QueryRowContext(ctx, `SELECT
+		(SELECT coalesce(max(id), 0) FROM games), (SELECT coalesce(max(id), 0) FROM voids),
+		(SELECT coalesce(max(id), 0) FROM matches), (SELECT coalesce(max(id), 0) FROM players)`).Scan(&games, &voids, &matches, &players)
+	if err != nil {
+		return "", s.wrap(op, err)
+	}
+	return fmt.Sprintf("%d-%d-%d-%d", games, voids, matches, players), nil
+}
+
+// Game returns the game in a slot; the error is ErrNotFound when there is none.
+func (s *Store) Game(ctx context.Context, matchID int64, slot int) (Game, error) {
+	const op = "reading a game"
+	rows, err := s.reader.QueryContext(ctx, "SELECT "+gameColumns+" FROM games WHERE match_id = ? AND slot = ?", matchID, slot)
+	if err != nil {
+		return Game{}, s.wrap(op, err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return Game{}, s.wrap(op, err)
+		}
+		return Game{}, fmt.Errorf("leaderboard: game %d of match %d: %w", slot, matchID, ErrNotFound)
+	}
+	return s.scanGame(op, rows)
+}
+
+// Filter chooses games; its zero value chooses all.
+type Filter struct {
+	Match  int64 // 0: all
+	Player int64 // who took part on either side; 0: everybody
+	// Outcome of the game as Player sees it, or, without one, as the player under
+	// test does; nil: any.
+	Outcome *elo.Outcome
+	Cause   LossCause // of the loss of the player under test; NotLost: any
+	// Illegal keeps games in which a player under test proposed an illegal move.
+	Illegal bool
+}
+
+// where is the condition in SQL.
+func (f Filter) where() (string, []any) {
+	var parts []string
+	var args []any
+	add := func(part string, values ...any) { parts, args = append(parts, part), append(args, values...) }
+	if f.Match != 0 {
+		add("match_id = ?", f.Match)
+	}
+	if f.Player != 0 {
+		add("(white_id = ? OR black_id = ?)", f.Player, f.Player)
+	}
+	if f.Outcome != nil {
+		if f.Player == 0 {
+			add("score = ?", int(*f.Outcome))
+		} else {
+			// The player under test has White where player_white is 1.
+			add("CASE WHEN (white_id = ?) = player_white THEN score ELSE 2 - score END = ?", f.Player, int(*f.Outcome))
+		}
+	}
+	if f.Cause != NotLost {
+		add("loss_cause = ?", string(f.Cause))
+	}
+	if f.Illegal {
+		add("illegal_attempts > 0")
+	}
+	if len(parts) == 0 {
+		return "", nil
+	}
+	return "WHERE " + strings.Join(parts, " AND "), args
+}
+
+// FindGames returns the games that the filter chooses, the latest first: limit
+// of them at most (0: all) after leaving out offset, and how many there are.
+func (s *Store) FindGames(ctx context.Context, f Filter, limit, offset int) (games []Game, total int, err error) {
+	const op = "finding games"
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, 0, s.wrap(op, err)
+	}
+	defer tx.Rollback()
+	where, args := f.where()
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM games "+where, args...).Scan(&total); err != nil {
+		return nil, 0, s.wrap(op, err)
+	}
+	if limit == 0 {
+		limit = -1 // SQLite's word for no limit
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT "+gameColumns+" FROM games "+where+" ORDER BY id DESC LIMIT ? OFFSET ?", append(args, limit, offset)...)
+	if err != nil {
+		return nil, 0, s.wrap(op, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		g, err := s.scanGame(op, rows)
+		if err != nil {
+			return nil, 0, err
+		}
+		games = append(games, g)
+	}
+	return games, total, s.wrap(op, rows.Err())
+}
+
+// Tally is what the games of a match add up to, as the player under test sees
+// them.
+type Tally struct {
+	Record elo.Record
+	Losses map[LossCause]int
+	// How many moves the player under test proposed, how many of them were
+	// illegal, and in how many games there was one.
+	Attempts, Illegal, IllegalGames int
+}
+
+// Tallies counts the games of every match that has one, by the match's number.
+func (s *Store) Tallies(ctx context.Context) (map[int64]Tally, error) {
+	const op = "counting games"
+	rows, err := s.reader.QueryContext(ctx, `SELECT match_id, score, loss_cause, count(*), sum(attempts), sum(illegal_attempts), sum(illegal_attempts > 0)
+		FROM games GROUP BY match_id, score, loss_cause`)
+	if err != nil {
+		return nil, s.wrap(op, err)
+	}
+	defer rows.Close()
+	tallies := map[int64]Tally{}
+	for rows.Next() {
+		var match int64
+		var score, n, attempts, illegal, illegalGames int
+		var cause LossCause
+		if err := rows.Scan(&match, &score, &cause, &n, &attempts, &illegal, &illegalGames); err != nil {
+			return nil, s.wrap(op, err)
+		}
+		t := tallies[match]
+		switch elo.Outcome(score) {
+		case elo.Win:
+			t.Record.Wins += n
+		case elo.Draw:
+			t.Record.Draws += n
+		case elo.Loss:
+			t.Record.Losses += n
+			if t.Losses == nil {
+				t.Losses = map[LossCause]int{}
+			}
+			t.Losses[cause] += n
+		default:
+			return nil, s.damaged(op, "games of match %d with score %d", match, score)
+		}
+		t.Attempts += attempts
+		t.Illegal += illegal
+		t.IllegalGames += illegalGames
+		tallies[match] = t
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.wrap(op, err)
+	}
+	return tallies, nil
+}
