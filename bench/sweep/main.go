@@ -85,7 +85,7 @@ func sweep(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 		done = append(done, o)
 	}
 	if *picture != "" {
-		if err := draw(*picture, done); err != nil {
+		if err := drawCurves(*picture, done); err != nil {
 			return err
 		}
 	}
