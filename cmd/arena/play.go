@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,10 +23,7 @@ import (
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
-	"transcend/model/run"
 )
-
-const runsDir = "runs"
 
 // play is the command without a subcommand.
 func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
@@ -122,38 +118,12 @@ func (a *arena) open(ctx context.Context) error {
 }
 
 // openModel loads the checkpoint that --model names, or the newest.
-func (a *arena) openModel() error {
-	dir := a.settings.model
-	if dir == "" {
-		newest, err := run.NewestTrained(runsDir)
-		if err != nil {
-			return cli.WithHint(fmt.Errorf("no model: %w", err), "train one with chesstrain, or name one with --model DIR")
-		}
-		dir = newest
-	}
-	if _, err := os.Stat(dir); err != nil {
-		return cli.WithHint(fmt.Errorf("--model: %w", err), "name a run or a checkpoint directory; chesstrain prints both")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "config.json")); err != nil {
-		latest, err := model.LatestCheckpoint(dir)
-		if err != nil {
-			return cli.WithHint(fmt.Errorf("--model %s: no checkpoint there: %w", dir, err), "name a run or a checkpoint directory; chesstrain prints both")
-		}
-		dir = latest
-	}
-	m, err := model.Load(dir)
-	if err != nil {
+func (a *arena) openModel() (err error) {
+	if a.modelDir, err = checkpointIn(a.settings.model); err != nil {
 		return err
 	}
-	tok, err := data.LoadTokenizer(dir)
-	if err != nil {
-		return err
-	}
-	if m.Config().Vocab != tok.VocabSize() {
-		return fmt.Errorf("%s: the model has %d tokens and its tokenizer %d: they do not belong together", dir, m.Config().Vocab, tok.VocabSize())
-	}
-	a.model, a.tokenizer, a.modelDir = m, tok, dir
-	return nil
+	a.model, a.tokenizer, err = loadCheckpoint(a.modelDir)
+	return err
 }
 
 // opponent is an engine at one level, tried once.
@@ -264,7 +234,7 @@ func limitText(l engine.Limit) string {
 // pair finds or makes the match of a temperature and an opponent.
 func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pairing, error) {
 	config := engine.ModelConfig{
-		Name:  fmt.Sprintf("%s T=%v", a.modelName(), temperature),
+		Name:  fmt.Sprintf("%s T=%v", checkpointName(a.modelDir), temperature),
 		Model: a.model, Tokenizer: a.tokenizer,
 		Sampling: model.Sampling{Temperature: temperature, TopK: a.topK, TopP: a.topP},
 		Policy:   a.policy,
@@ -323,20 +293,6 @@ func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pai
 	}
 	pairing.total = record.Games() + len(pairing.missing)
 	return pairing, nil
-}
-
-// modelName is the run's name and the step: what a person tells models apart
-// by. What defines the player is the checkpoint's hash.
-func (a *arena) modelName() string {
-	dir := filepath.Clean(a.modelDir)
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	base := filepath.Base(dir)
-	if step, ok := strings.CutPrefix(base, "checkpoint-"); ok {
-		return filepath.Base(filepath.Dir(dir)) + "@" + strings.TrimLeft(step, "0")
-	}
-	return base
 }
 
 // chooseAnchors decides how opponents are rated.
