@@ -180,11 +180,9 @@ const (
 //
 // It returns ErrNoGames without games, and an error for impossible input.
 func EstimateRating(results []Result, opt Options) (Estimate, error) {
-	if opt.Confidence == 0 {
-		opt.Confidence = 0.95
-	}
-	if !(opt.Confidence > 0.5 && opt.Confidence < 1) {
-		return Estimate{}, fmt.Errorf("elo: confidence %v is not between 0.5 and 1", opt.Confidence)
+	var err error
+	if opt.Confidence, err = checkConfidence(opt.Confidence); err != nil {
+		return Estimate{}, err
 	}
 	if !(opt.ScaleError >= 0 && opt.ScaleError <= MaxRating) {
 		return Estimate{}, fmt.Errorf("elo: scale error %v is not between 0 and %d", opt.ScaleError, MaxRating)

@@ -45,8 +45,8 @@ func TestExpected(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	var r Record
-	if r.Score() != 0 || r.LOS() != 0.5 {
-		t.Errorf("an empty record scores %v, LOS %v", r.Score(), r.LOS())
+	if r.Score() != 0 {
+		t.Errorf("an empty record scores %v", r.Score())
 	}
 	for _, o := range []Outcome{Win, Win, Draw, Loss} {
 		r.Add(o)

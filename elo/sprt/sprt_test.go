@@ -1,0 +1,98 @@
+package sprt
+
+import (
+	"math"
+	"testing"
+
+	"transcend/elo"
+)
+
+// TestAgainstFastchess compares with the LLRs in fastchess's own tests
+// (app/tests/sprt_test.cpp, commit 0cbac4988), which stop at two digits. Where
+// only one kind of result occurred these tests have other figures (2.97 and
+// 2.94), which the program's source of commit 05d6451 does not give either; ours
+// are from an independent implementation (testdata/llr.py).
+func TestAgainstFastchess(t *testing.T) {
+	for _, test := range []struct {
+		model      Model
+		elo0, elo1 float64
+		record     elo.Record // wins, draws, losses
+		pairs      elo.Pairs
+		want       float64
+	}{
+		{Normalized, 0, 2, elo.Record{Wins: 36433, Draws: 68692, Losses: 36027}, elo.Pairs{}, 0.92},
+		{Normalized, -1.75, 0.25, elo.Record{Wins: 10871, Draws: 20431, Losses: 10650}, elo.Pairs{}, 2.30},
+		{Normalized, 0, 5, elo.Record{Draws: 16700}, elo.Pairs{}, -3.45},
+		{Logistic, 0.5, 2.5, elo.Record{Wins: 21404, Draws: 40708, Losses: 21184}, elo.Pairs{}, -1.57},
+		{Logistic, 0, 2, elo.Record{Wins: 57433, Draws: 106593, Losses: 57030}, elo.Pairs{}, -2.59},
+		{Normalized, 0, 2, elo.Record{}, elo.Pairs{365, 16618, 36229, 16974, 390}, 2.25},
+		{Normalized, -1.75, 0.25, elo.Record{}, elo.Pairs{127, 4883, 10712, 5150, 104}, 3.01},
+		{Normalized, 0, 5, elo.Record{}, elo.Pairs{0, 0, 0, 0, 104}, 2.095},
+		{Logistic, 0.5, 2.5, elo.Record{}, elo.Pairs{223, 9863, 21279, 10037, 246}, -3.07},
+		{Logistic, 0, 2, elo.Record{}, elo.Pairs{871, 26175, 55983, 26678, 821}, -4.98},
+	} {
+		s := Test{test.elo0, test.elo1, 0.05, 0.05, test.model}
+		got := s.LLR(test.record) + s.PairsLLR(test.pairs)
+		t.Logf("%v %v %v: %.4f, fastchess %.2f", s, test.record, test.pairs, got, test.want)
+		if math.Abs(got-test.want) > 0.01*max(1, math.Abs(test.want)) {
+			t.Errorf("%v %v %v: LLR %.4f, fastchess has %.2f", s, test.record, test.pairs, got, test.want)
+		}
+	}
+	lower, upper := New(0, 2).Bounds()
+	if math.Abs(lower+2.9444) > 1e-4 || math.Abs(upper-2.9444) > 1e-4 {
+		t.Errorf("bounds %v %v", lower, upper)
+	}
+}
+
+func TestRun(t *testing.T) {
+	r, err := NewRun(New(0, 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := r.Status(); s.Decision != Continue || s.LLR != 0 || s.Fraction() != 0 {
+		t.Errorf("%+v", s)
+	}
+	var s Status
+	n := 0
+	for s.Decision != AcceptH1 {
+		if n++; n > 10000 {
+			t.Fatal("no decision")
+		}
+		s = r.AddPair(elo.Win, []elo.Outcome{elo.Loss, elo.Draw, elo.Draw, elo.Win}[n%4])
+	}
+	if s.LLR < s.Upper || s.Fraction() < 1 || r.Pairs.Count() != n || s.LLR != r.Test.PairsLLR(r.Pairs) || r.Test.PairsStatus(r.Pairs) != s {
+		t.Errorf("%+v after %d pairs %v", s, n, r.Pairs)
+	}
+	// Games that were under way do not take the decision back.
+	for s.LLR > s.Lower {
+		s = r.AddPair(elo.Loss, elo.Loss)
+	}
+	if s.Decision != AcceptH1 || r.Test.PairsStatus(r.Pairs).Decision != AcceptH0 {
+		t.Errorf("%+v", s)
+	}
+	g, _ := NewRun(New(0, 200))
+	for s = g.Status(); s.Decision == Continue; s = g.AddGame(elo.Loss) {
+	}
+	if s.Decision != AcceptH0 || s.Fraction() > -1 || g.Test.Status(g.Record) != s {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestParse(t *testing.T) {
+	got, err := Parse("elo0=-1.75,elo1=0.25,alpha=0.1,model=logistic")
+	if want := (Test{-1.75, 0.25, 0.1, 0.05, Logistic}); err != nil || got != want {
+		t.Errorf("%+v %v", got, err)
+	}
+	if again, err := Parse(got.String()); err != nil || again != got {
+		t.Errorf("%+v %v", again, err)
+	}
+	for _, bad := range []string{"", "elo0=0", "elo0=5,elo1=0", "elo0=0,elo1=x", "elo0=0,elo1=5,elo1=6", "elo0=0,elo1=5,model=bayesian",
+		"elo0=0,elo1=5,alpha=0", "elo0=0,elo1=5,alpha=0.6,beta=0.6", "elo0=NaN,elo1=5", "elo0=0,elo1=1e9", "elo0=0,elo1=5,gamma=1"} {
+		if s, err := Parse(bad); err == nil {
+			t.Errorf("%q: %+v", bad, s)
+		}
+		if _, err := NewRun(Test{}); err == nil {
+			t.Error("the zero Test was accepted")
+		}
+	}
+}
