@@ -392,7 +392,7 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 				by = leaderboard.ByPlayer
 			}
 			a.warnf(v, "game %d is void: %v", slot+1, err)
-			if err := a.store.RecordVoid(context.WithoutCancel(ctx), p.matchID, slot, by, cause, err); err != nil {
+			if err := a.store.RecordVoid(context.WithoutCancel(ctx), leaderboard.Void{MatchID: p.matchID, Slot: slot, By: by, Cause: cause, Message: err.Error()}); err != nil {
 				a.warnf(v, "%v", err)
 			}
 		},

@@ -74,7 +74,7 @@ func sample(t testing.TB) *Store {
 	play(t, s, newMatch(t, s, strong, level("17.1", "1"), sound), elo.Record{Wins: 40}, NotLost, false)
 	newMatch(t, s, hot, level("17.1", "1"), paper) // begun, no games
 	for _, by := range []Culprit{ByOpponent, ByOpponent, ByArena, ByPlayer} {
-		if err := s.RecordVoid(context.Background(), lost, 3, by, "crash", errors.New("signal: killed")); err != nil {
+		if err := s.RecordVoid(context.Background(), Void{MatchID: lost, Slot: 3, By: by, Cause: "crash", Message: "signal: killed"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -358,7 +358,7 @@ func TestEmptyBoard(t *testing.T) {
 	}
 	// A match with nothing but void games is a row without a rating.
 	m := simpleMatch(t, s)
-	if err := s.RecordVoid(context.Background(), m, 0, ByPlayer, "crash", nil); err != nil {
+	if err := s.RecordVoid(context.Background(), Void{MatchID: m, By: ByPlayer, Cause: "crash"}); err != nil {
 		t.Fatal(err)
 	}
 	text.Reset()

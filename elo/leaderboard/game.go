@@ -15,8 +15,8 @@ import (
 	"transcend/elo"
 )
 
-// LossCause is why the player under test lost a game, apart so that a model
-// that cannot move legally is not taken for one that is outplayed.
+// LossCause is why a player lost a game, apart so that a model that cannot move
+// legally, or an engine that crashes, is not taken for one that is outplayed.
 type LossCause string
 
 // The causes.
@@ -28,11 +28,13 @@ const (
 	LostResign  LossCause = "resign"
 	LostTime    LossCause = "time"
 	LostCrash   LossCause = "crash"
+	LostStall   LossCause = "stall"    // gave no answer and was killed
+	LostFormat  LossCause = "protocol" // answered what is not UCI
 )
 
 // LossCauses lists the causes in the order tables show them.
 func LossCauses() []LossCause {
-	return []LossCause{LostBoard, LostIllegal, LostLength, LostResign, LostTime, LostCrash}
+	return []LossCause{LostBoard, LostIllegal, LostLength, LostResign, LostTime, LostCrash, LostStall, LostFormat}
 }
 
 // Eval is what the mover's search said about one ply.
@@ -42,8 +44,15 @@ type Eval struct {
 	Mate       int   `json:"mate,omitempty"`
 	IsMate     bool  `json:"is_mate,omitempty"`
 	Depth      int   `json:"depth,omitempty"`
+	SelDepth   int   `json:"seldepth,omitempty"`
 	Nodes      int64 `json:"nodes,omitempty"`
-	Millis     int64 `json:"ms,omitempty"`
+	Millis     int64 `json:"ms,omitempty"` // measured
+	// Bound is "lower" or "upper" when the score is no more than that.
+	Bound string `json:"bound,omitempty"`
+	// NoScore: the mover told no score, only Millis holds.
+	NoScore bool `json:"no_score,omitempty"`
+	// ClockMillis is the mover's clock after the move, in games with one.
+	ClockMillis int64 `json:"clock_ms,omitempty"`
 }
 
 // Game is a finished game in a slot of a match.
@@ -55,13 +64,20 @@ type Game struct {
 	PlayerWhite  bool
 	White, Black int64
 
-	Opening  string // name or number in the book; may be empty
-	StartFEN string // empty: the initial position
-	Seed     uint64
+	Opening   string // name or number in the book; may be empty
+	StartFEN  string // empty: the initial position
+	BookPlies int    // how many of the first Moves came from the opening
+	Seed      uint64
 
 	Result      string // "1-0", "0-1" or "1/2-1/2"
 	Termination string // in words: "checkmate", "threefold repetition", ...
 	LossCause   LossCause
+	// OpponentCause is why the opponent lost; empty stands for LostBoard when it
+	// did.
+	OpponentCause LossCause
+	// Error is what went wrong with the engine that lost by failing, Stderr the
+	// last it wrote to standard error.
+	Error, Stderr string
 
 	Moves    []uint16 // as bitboard.Move: from | to<<6 | promotion<<12
 	MoveText string   // UCI or SAN, for readers without a chess library
@@ -70,6 +86,8 @@ type Game struct {
 	// How often the player under test was asked for a move, how many moves it
 	// proposed, and how many of these were illegal.
 	PlayerMoves, Attempts, Illegal int
+	// The same of the opponent.
+	OpponentMoves, OpponentAttempts, OpponentIllegal int
 
 	Details   json.RawMessage // optional: anything else worth keeping
 	StartedAt time.Time
@@ -89,10 +107,10 @@ func (g Game) Outcome() elo.Outcome {
 }
 
 func (g Game) check() error {
-	lost := false
+	lost, won := false, false
 	switch g.Result {
 	case "1-0", "0-1":
-		lost = g.Outcome() == elo.Loss
+		lost, won = g.Outcome() == elo.Loss, g.Outcome() == elo.Win
 	case "1/2-1/2":
 	default:
 		return fmt.Errorf("result %q (want 1-0, 0-1 or 1/2-1/2)", g.Result)
@@ -104,6 +122,12 @@ func (g Game) check() error {
 		return fmt.Errorf("result %s with the player having White = %v does not go with the cause of a loss %q", g.Result, g.PlayerWhite, g.LossCause)
 	case lost && !slices.Contains(LossCauses(), g.LossCause):
 		return fmt.Errorf("unknown cause of a loss %q", g.LossCause)
+	case !won && g.OpponentCause != NotLost || won && g.OpponentCause != NotLost && !slices.Contains(LossCauses(), g.OpponentCause):
+		return fmt.Errorf("result %s with the player having White = %v does not go with the cause of the opponent's loss %q", g.Result, g.PlayerWhite, g.OpponentCause)
+	case g.BookPlies < 0 || g.BookPlies > len(g.Moves):
+		return fmt.Errorf("%d plies of the opening among %d moves", g.BookPlies, len(g.Moves))
+	case g.OpponentMoves < 0 || g.OpponentAttempts < 0 || g.OpponentIllegal < 0 || g.OpponentIllegal > g.OpponentAttempts:
+		return fmt.Errorf("opponent: %d moves, %d attempts, %d of them illegal", g.OpponentMoves, g.OpponentAttempts, g.OpponentIllegal)
 	case g.PlayerMoves < 0 || g.Attempts < 0 || g.Illegal < 0 || g.Illegal > g.Attempts:
 		return fmt.Errorf("%d moves, %d attempts, %d of them illegal", g.PlayerMoves, g.Attempts, g.Illegal)
 	case g.Elapsed < 0:
@@ -123,18 +147,15 @@ func (s *Store) RecordGame(ctx context.Context, g Game) error {
 	if err := g.check(); err != nil {
 		return fmt.Errorf("leaderboard: %s: %w", op, err)
 	}
-	moves := make([]byte, 0, 2*len(g.Moves))
-	for _, m := range g.Moves {
-		moves = binary.LittleEndian.AppendUint16(moves, m)
+	if g.Outcome() == elo.Win && g.OpponentCause == NotLost {
+		g.OpponentCause = LostBoard
 	}
-	var evals, details any
-	if len(g.Evals) > 0 {
-		b, err := json.Marshal(g.Evals)
-		if err != nil {
-			return fmt.Errorf("leaderboard: %s: %w", op, err)
-		}
-		evals = string(b)
+	moves := moveBytes(g.Moves)
+	evals, err := evalText(g.Evals)
+	if err != nil {
+		return fmt.Errorf("leaderboard: %s: %w", op, err)
 	}
+	var details any
 	if len(g.Details) > 0 {
 		details = string(g.Details)
 	}
@@ -151,17 +172,53 @@ func (s *Store) RecordGame(ctx context.Context, g Game) error {
 		if !g.PlayerWhite {
 			white, black = opponent, player
 		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM live WHERE match_id = ? AND slot = ?", g.MatchID, g.Slot)
+		if err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO games
-			(match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result, score, termination, loss_cause,
-			 plies, moves, move_text, evals, player_moves, attempts, illegal_attempts, details, started_at, elapsed_us, program)
-			VALUES (`+placeholders(23)+")",
-			g.MatchID, g.Slot, white, black, g.PlayerWhite, g.Opening, g.StartFEN, strconv.FormatUint(g.Seed, 10), g.Result, int(g.Outcome()), g.Termination, string(g.LossCause),
-			len(g.Moves), moves, g.MoveText, evals, g.PlayerMoves, g.Attempts, g.Illegal, details, timeText(g.StartedAt), g.Elapsed.Microseconds(), g.Program)
+			(match_id, slot, white_id, black_id, player_white, opening, start_fen, book_plies, seed, result, score, termination, loss_cause, opponent_cause,
+			 plies, moves, move_text, evals, player_moves, attempts, illegal_attempts, opponent_moves, opponent_attempts, opponent_illegal,
+			 error, stderr, details, started_at, elapsed_us, program)
+			VALUES (`+placeholders(30)+")",
+			g.MatchID, g.Slot, white, black, g.PlayerWhite, g.Opening, g.StartFEN, g.BookPlies, strconv.FormatUint(g.Seed, 10), g.Result, int(g.Outcome()), g.Termination,
+			string(g.LossCause), string(g.OpponentCause), len(g.Moves), moves, g.MoveText, evals, g.PlayerMoves, g.Attempts, g.Illegal,
+			g.OpponentMoves, g.OpponentAttempts, g.OpponentIllegal, g.Error, g.Stderr, details, timeText(g.StartedAt), g.Elapsed.Microseconds(), g.Program)
 		if isUnique(err) {
 			return ErrSlotTaken
 		}
 		return err
 	})
+}
+
+// moveBytes is moves as the database has them.
+func moveBytes(moves []uint16) []byte {
+	b := make([]byte, 0, 2*len(moves))
+	for _, m := range moves {
+		b = binary.LittleEndian.AppendUint16(b, m)
+	}
+	return b
+}
+
+// movesOf reads what moveBytes wrote.
+func movesOf(b []byte) ([]uint16, error) {
+	if len(b)%2 != 0 {
+		return nil, fmt.Errorf("%d bytes", len(b))
+	}
+	var moves []uint16
+	for ; len(b) > 0; b = b[2:] {
+		moves = append(moves, binary.LittleEndian.Uint16(b))
+	}
+	return moves, nil
+}
+
+// evalText is evaluations as JSON, NULL without any.
+func evalText(evals []Eval) (any, error) {
+	if len(evals) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(evals)
+	return string(b), err
 }
 
 // PlayedSlots returns the slots of the match that have a game, in rising order.
@@ -208,6 +265,11 @@ func (s *Store) Games(ctx context.Context, matchIDs ...int64) iter.Seq2[Game, er
 	}
 }
 
+// gameColumns are what scanGame reads.
+const gameColumns = `match_id, slot, white_id, black_id, player_white, opening, start_fen, book_plies, seed, result, termination, loss_cause, opponent_cause,
+	moves, move_text, evals, player_moves, attempts, illegal_attempts, opponent_moves, opponent_attempts, opponent_illegal, error, stderr,
+	details, started_at, elapsed_us, program`
+
 func inMatches(column string, ids []int64) (where string, args []any) {
 	if len(ids) == 0 {
 		return "", nil
@@ -224,16 +286,16 @@ const gameColumns = `match_id, slot, white_id, black_id, player_white, opening, 
 
 func (s *Store) scanGame(op string, rows *sql.Rows) (Game, error) {
 	var g Game
-	var seed, cause, started string
+	var seed, started string
 	var moves []byte
 	var evals, details sql.NullString
 	var micros int64
-	err := rows.Scan(&g.MatchID, &g.Slot, &g.White, &g.Black, &g.PlayerWhite, &g.Opening, &g.StartFEN, &seed, &g.Result,
-		&g.Termination, &cause, &moves, &g.MoveText, &evals, &g.PlayerMoves, &g.Attempts, &g.Illegal, &details, &started, &micros, &g.Program)
+	err := rows.Scan(&g.MatchID, &g.Slot, &g.White, &g.Black, &g.PlayerWhite, &g.Opening, &g.StartFEN, &g.BookPlies, &seed, &g.Result,
+		&g.Termination, (*string)(&g.LossCause), (*string)(&g.OpponentCause), &moves, &g.MoveText, &evals, &g.PlayerMoves, &g.Attempts, &g.Illegal,
+		&g.OpponentMoves, &g.OpponentAttempts, &g.OpponentIllegal, &g.Error, &g.Stderr, &details, &started, &micros, &g.Program)
 	if err != nil {
 		return Game{}, s.wrap(op, err)
 	}
-	g.LossCause = LossCause(cause)
 	bad := func(what string, err error) (Game, error) {
 		return Game{}, s.damaged(op, "game %d of match %d: %s: %w", g.Slot, g.MatchID, what, err)
 	}
@@ -243,11 +305,8 @@ func (s *Store) scanGame(op string, rows *sql.Rows) (Game, error) {
 	if g.StartedAt, err = parseTime(started); err != nil {
 		return bad("start", err)
 	}
-	if len(moves)%2 != 0 {
-		return bad("moves", fmt.Errorf("%d bytes", len(moves)))
-	}
-	for b := moves; len(b) > 0; b = b[2:] {
-		g.Moves = append(g.Moves, binary.LittleEndian.Uint16(b))
+	if g.Moves, err = movesOf(moves); err != nil {
+		return bad("moves", err)
 	}
 	if evals.Valid {
 		if err := json.Unmarshal([]byte(evals.String), &g.Evals); err != nil {
@@ -271,17 +330,57 @@ const (
 	ByArena    Culprit = "arena"
 )
 
-// RecordVoid counts a game that a failure ended before it had a result: a
-// crash, a stall. Its slot stays free.
-func (s *Store) RecordVoid(ctx context.Context, matchID int64, slot int, by Culprit, cause string, failure error) error {
-	op := fmt.Sprintf("recording the void game %d of match %d", slot, matchID)
-	message := ""
-	if failure != nil {
-		message = failure.Error()
+// Void is a game that a failure ended before it had a result: a crash at the
+// start, an anchor's illegal move. Its slot stays free.
+type Void struct {
+	MatchID int64
+	Slot    int
+	By      Culprit
+	Cause   string   // in a word: "crash", "stall", "illegal move"
+	Message string   // the error
+	Stderr  string   // the last of what the engine wrote to standard error
+	Moves   []uint16 // up to the failure
+	At      time.Time
+}
+
+// RecordVoid stores a void game. A zero At is now.
+func (s *Store) RecordVoid(ctx context.Context, v Void) error {
+	op := fmt.Sprintf("recording the void game %d of match %d", v.Slot, v.MatchID)
+	if v.At.IsZero() {
+		v.At = time.Now()
 	}
 	return s.write(ctx, op, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO voids (match_id, slot, culprit, cause, message, happened_at) VALUES (?, ?, ?, ?, ?, ?)",
-			matchID, slot, string(by), cause, message, timeText(time.Now()))
+		_, err := tx.ExecContext(ctx, "INSERT INTO voids (match_id, slot, culprit, cause, message, stderr, moves, happened_at) VALUES ("+placeholders(8)+")",
+			v.MatchID, v.Slot, string(v.By), v.Cause, v.Message, v.Stderr, moveBytes(v.Moves), timeText(v.At))
 		return err
 	})
+}
+
+// Voids returns the void games of the given matches, or of all without any, in
+// the order they happened.
+func (s *Store) Voids(ctx context.Context, matchIDs ...int64) ([]Void, error) {
+	const op = "reading void games"
+	where, args := inMatches("match_id", matchIDs)
+	rows, err := s.reader.QueryContext(ctx, "SELECT match_id, slot, culprit, cause, message, stderr, moves, happened_at FROM voids "+where+" ORDER BY id", args...)
+	if err != nil {
+		return nil, s.wrap(op, err)
+	}
+	defer rows.Close()
+	var voids []Void
+	for rows.Next() {
+		var v Void
+		var moves []byte
+		var at string
+		if err := rows.Scan(&v.MatchID, &v.Slot, (*string)(&v.By), &v.Cause, &v.Message, &v.Stderr, &moves, &at); err != nil {
+			return nil, s.wrap(op, err)
+		}
+		if v.Moves, err = movesOf(moves); err != nil {
+			return nil, s.damaged(op, "void game %d of match %d: moves: %w", v.Slot, v.MatchID, err)
+		}
+		if v.At, err = parseTime(at); err != nil {
+			return nil, s.damaged(op, "void game %d of match %d: %w", v.Slot, v.MatchID, err)
+		}
+		voids = append(voids, v)
+	}
+	return voids, s.wrap(op, rows.Err())
 }

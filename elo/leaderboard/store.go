@@ -14,7 +14,7 @@
 // # The file
 //
 // PRAGMA application_id is 0x54524e53 ("TRNS"), PRAGMA user_version the
-// version of the schema (schema1.sql). A file of an older version is migrated
+// version of the schema (schema1.sql, schema2.sql). A file of an older version is migrated
 // step by step when it is opened for writing, each step a transaction; a newer
 // one is refused. SQLite keeps FILE-wal and FILE-shm beside it while it is open;
 // they belong to it, and after a crash FILE-wal may hold the latest games: copy
@@ -54,14 +54,20 @@ type Store struct {
 	// writer has one connection, so that writes of one program queue in it and
 	// not at the file lock. reader has its own, which a write never blocks.
 	writer, reader *sql.DB
+	// live writes what may be lost (the games in play) without waiting for the
+	// disk.
+	live *sql.DB
 }
 
 //go:embed schema1.sql
 var schema1 string
 
+//go:embed schema2.sql
+var schema2 string
+
 // migrations are the steps from an empty file to the newest schema: step i
 // leads from version i to i+1.
-func migrations() []string { return []string{schema1} }
+func migrations() []string { return []string{schema1, schema2} }
 
 // SchemaVersion is the version that this program writes.
 func SchemaVersion() int { return len(migrations()) }
@@ -164,6 +170,11 @@ func (s *Store) openWritable(ctx context.Context, abs string, steps []string) er
 		return err
 	}
 	s.reader.SetMaxOpenConns(4)
+	s.live, err = sql.Open("sqlite", s.dsn(abs, "_txlock=immediate", "_pragma=synchronous(NORMAL)", "_pragma=foreign_keys(ON)"))
+	if err != nil {
+		return err
+	}
+	s.live.SetMaxOpenConns(1)
 	return nil
 }
 
@@ -366,7 +377,7 @@ func (s *Store) Path() string { return s.path }
 // log into the file.
 func (s *Store) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.reader, s.writer} {
+	for _, db := range []*sql.DB{s.reader, s.live, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -408,12 +419,21 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// write runs f in one transaction of the writer.
+// write runs f in one transaction of the writer, which is on disk at the end.
 func (s *Store) write(ctx context.Context, op string, f func(*sql.Tx) error) error {
-	if s.writer == nil {
+	return s.transact(ctx, s.writer, op, f)
+}
+
+// writeLive is write for what a power cut may take.
+func (s *Store) writeLive(ctx context.Context, op string, f func(*sql.Tx) error) error {
+	return s.transact(ctx, s.live, op, f)
+}
+
+func (s *Store) transact(ctx context.Context, db *sql.DB, op string, f func(*sql.Tx) error) error {
+	if db == nil {
 		return &Error{Op: op, Path: s.path, Kind: ErrReadOnly, Hint: "it was opened for reading only"}
 	}
-	tx, err := s.writer.BeginTx(ctx, nil)
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return s.wrap(op, err)
 	}

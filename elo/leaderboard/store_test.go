@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,23 +108,26 @@ func TestRoundTrip(t *testing.T) {
 	empty := newMatch(t, s, Player{Spec: map[string]string{"kind": "random"}}, opponent, Match{})
 	games := []Game{
 		{MatchID: full, Slot: 0, PlayerWhite: true, Opening: "Ruy Lopez", StartFEN: "8/8/8/8/8/8/8/K1k5 w - - 0 1", Seed: math.MaxUint64, Result: "0-1",
-			Termination: "illegal move", LossCause: LostIllegal, Moves: []uint16{0, 1, 0x7fff, 0xffff, 796}, MoveText: "e2e4 e7e5",
-			Evals:       []Eval{{Ply: 1, Centipawns: -35, Depth: 7, Nodes: 1 << 40, Millis: 99}, {Ply: 3, Mate: -2, IsMate: true}},
+			Termination: "illegal move", LossCause: LostIllegal, Moves: []uint16{0, 1, 0x7fff, 0xffff, 796}, MoveText: "e2e4 e7e5", BookPlies: 2,
+			Evals: []Eval{{Ply: 1, Centipawns: -35, Depth: 7, Nodes: 1 << 40, Millis: 99}, {Ply: 3, Mate: -2, IsMate: true},
+				{Ply: 4, SelDepth: 9, Bound: "lower", NoScore: true, ClockMillis: 1234}},
+			Error: "illegal move", Stderr: "oops\n", OpponentMoves: 4, OpponentAttempts: 9, OpponentIllegal: 2,
 			PlayerMoves: 3, Attempts: 7, Illegal: 5, Details: json.RawMessage(`{"text": "Qxh9"}`),
 			StartedAt: time.Date(2024, 2, 29, 23, 59, 59, 123456789, time.UTC), Elapsed: 90*time.Second + 7*time.Microsecond, Program: "v1.2"},
-		{MatchID: full, Slot: 7, PlayerWhite: false, Result: "0-1", Termination: "checkmate", Moves: []uint16{5}},
+		{MatchID: full, Slot: 7, PlayerWhite: false, Result: "0-1", Termination: "checkmate", Moves: []uint16{5}, OpponentCause: LostStall},
 		{MatchID: empty, Slot: 0, Result: "1/2-1/2"},
 		{MatchID: empty, Slot: 1, Result: "1-0", LossCause: LostBoard},
-		{MatchID: empty, Slot: 2, PlayerWhite: true, Result: "1-0"},
+		{MatchID: empty, Slot: 2, PlayerWhite: true, Result: "1-0", OpponentCause: LostBoard},
 		{MatchID: empty, Slot: 3, PlayerWhite: true, Result: "0-1", LossCause: LostCrash},
 	}
+	at := time.Date(2025, 1, 2, 3, 4, 5, 6, time.UTC)
 	// Recorded backwards: reading sorts.
 	for i := len(games) - 1; i >= 0; i-- {
 		if err := s.RecordGame(ctx, games[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.RecordVoid(ctx, full, 3, ByOpponent, "crash", errors.New("exit status 139")); err != nil {
+	if err := s.RecordVoid(ctx, Void{MatchID: full, Slot: 3, By: ByOpponent, Cause: "crash", Message: "exit status 139", Stderr: "out of memory", Moves: []uint16{796, 7}, At: at}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -337,10 +341,10 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := s.RecordVoid(ctx, 99, 0, ByPlayer, "crash", nil); err == nil {
+	if err := s.RecordVoid(ctx, Void{MatchID: 99, By: ByPlayer, Cause: "crash"}); err == nil {
 		t.Error("void game of an unknown match stored")
 	}
-	if err := s.RecordVoid(ctx, m, 0, "nobody", "crash", nil); err == nil {
+	if err := s.RecordVoid(ctx, Void{MatchID: m, By: "nobody", Cause: "crash"}); err == nil {
 		t.Error("void game by an unknown culprit stored")
 	}
 	if games := collect(t, s); len(games) != 0 {
@@ -472,35 +476,15 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// TestSchema1 guards the released schema: testdata/v1.sql is a dump of a file of
-// schema 1 with a row in every table, to be opened by every later version. A
-// change of schema1.sql shows here; make a migration instead.
-func TestSchema1(t *testing.T) {
-	ctx := context.Background()
-	golden := filepath.Join("testdata", "v1.sql")
-	path := filepath.Join(t.TempDir(), "v1.db")
-	if *update {
-		s := tempStore(t)
-		m := simpleMatch(t, s)
-		g := simpleGame(m, 3)
-		g.Evals, g.Details = []Eval{{Ply: 1, Centipawns: 20}}, json.RawMessage(`{"a": 1}`)
-		if err := s.RecordGame(ctx, g); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.RecordVoid(ctx, m, 4, ByOpponent, "crash", errors.New("signal: segmentation fault")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(golden, []byte(dump(t, s)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	script, err := os.ReadFile(golden)
+// oldFile is a file made from a dump of one of an older or this schema, which
+// every later version has to open.
+func oldFile(t *testing.T, golden string) *Store {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join("testdata", golden))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(script), "INSERT INTO"); !strings.Contains(string(script), schema1) || n != 5 {
-		t.Errorf("schema1.sql differs from the one in %s, or a table has no row there (%d inserts)", golden, n)
-	}
+	path := filepath.Join(t.TempDir(), "old.db")
 	raw, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
@@ -512,9 +496,30 @@ func TestSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := mustOpen(t, path)
-	if err := s.Check(ctx); err != nil {
+	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
+	return s
+}
+
+// guardSchema: a released schema is the one in its dump, which has a row in every
+// table; who changes it should make a migration instead.
+func guardSchema(t *testing.T, golden string, rows int, schemas ...string) {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join("testdata", golden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(script), "\nINSERT INTO") - strings.Count(strings.Join(schemas, ""), "\nINSERT INTO"); !strings.Contains(string(script), strings.Join(schemas, "")) || n != rows {
+		t.Errorf("the schema differs from the one in %s, or a table has no row there (%d rows)", golden, n)
+	}
+}
+
+// TestSchema1: what the first version wrote is migrated and read as it was.
+func TestSchema1(t *testing.T) {
+	ctx := context.Background()
+	guardSchema(t, "v1.sql", 5, schema1)
+	s := oldFile(t, "v1.sql")
 	want := simpleGame(1, 3)
 	want.Evals, want.Details = []Eval{{Ply: 1, Centipawns: 20}}, json.RawMessage(`{"a": 1}`)
 	want.White, want.Black = 2, 1
@@ -530,11 +535,97 @@ func TestSchema1(t *testing.T) {
 	}
 }
 
+// TestMigrationOfWinsAndLosses: a game of schema 1 that was won has a cause in
+// schema 2.
+func TestMigrationOfWinsAndLosses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	old, err := open(path, Config{}, []string{schema1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := simpleMatch(t, old)
+	for slot, score := range []int{0, 1, 2} {
+		if _, err := old.writer.Exec(`INSERT INTO games (match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result, score, termination,
+			loss_cause, plies, moves, move_text, player_moves, attempts, illegal_attempts, started_at, elapsed_us, program)
+			VALUES (?, ?, 1, 2, 1, '', '', '1', ?, ?, 'x', ?, 0, x'', '', 0, 0, 0, '', 0, '')`,
+			m, slot, []string{"0-1", "1/2-1/2", "1-0"}[score], score, []string{"length", "", ""}[score]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, path)
+	var got []LossCause
+	for _, g := range collect(t, s) {
+		got = append(got, g.LossCause, g.OpponentCause)
+	}
+	if want := []LossCause{LostLength, "", "", "", "", LostBoard}; !slices.Equal(got, want) {
+		t.Errorf("causes %q, want %q", got, want)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSchema2 guards the present schema, with a row in every table.
+func TestSchema2(t *testing.T) {
+	ctx := context.Background()
+	want := simpleGame(1, 3)
+	want.Evals, want.Details = []Eval{{Ply: 1, Centipawns: 20}}, json.RawMessage(`{"a": 1}`)
+	tournament := Tournament{Name: "cup", Kind: RoundRobin, Seed: 5, Config: json.RawMessage(`{"games": 2}`), Entrants: []Entrant{{1, "one", "nodes 1"}, {2, "two", ""}}}
+	pairing := Pairing{Round: 0, Board: 0, First: 0, Second: 1, MatchID: 1, FirstSlot: 0, Games: 4}
+	if *update {
+		s := tempStore(t)
+		m := simpleMatch(t, s)
+		if err := s.RecordGame(ctx, want); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RecordVoid(ctx, Void{MatchID: m, Slot: 4, By: ByOpponent, Cause: "crash", Message: "signal: segmentation fault", Stderr: "oops"}); err != nil {
+			t.Fatal(err)
+		}
+		id, err := s.EnsureTournament(ctx, tournament)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetPairings(ctx, id, 0, []Pairing{pairing}); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := s.Claim(ctx, "an arena", m, 5, true); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if _, err := s.live.Exec("UPDATE live SET updated_at = ?", stamp(time.Unix(1700000000, 0))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join("testdata", "v2.sql"), []byte(dump(t, s)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	guardSchema(t, "v2.sql", 10, schema1, schema2)
+	s := oldFile(t, "v2.sql")
+	want.White, want.Black = 2, 1
+	if games := collect(t, s); len(games) != 1 || !reflect.DeepEqual(games[0], want) {
+		t.Errorf("read %+v, want %+v", games, want)
+	}
+	if id, err := s.EnsureTournament(ctx, tournament); err != nil || id != 1 {
+		t.Errorf("the tournament was not found again: %d, %v", id, err)
+	}
+	if ps, err := s.Pairings(ctx, 1); err != nil || len(ps) != 1 || ps[0] != pairing {
+		t.Errorf("pairings %+v, %v", ps, err)
+	}
+	if vs, err := s.Voids(ctx); err != nil || len(vs) != 1 || vs[0].Stderr != "oops" {
+		t.Errorf("voids %+v, %v", vs, err)
+	}
+	if live, err := s.Live(ctx); err != nil || len(live) != 0 {
+		t.Errorf("a game of a dead arena is in play: %+v, %v", live, err)
+	}
+}
+
 // dump is the database as SQL.
 func dump(t *testing.T, s *Store) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "PRAGMA application_id=%d;\nPRAGMA user_version=%d;\n%s", applicationID, SchemaVersion(), schema1)
-	for _, table := range []string{"players", "matches", "games", "voids"} {
+	fmt.Fprintf(&out, "PRAGMA application_id=%d;\nPRAGMA user_version=%d;\n%s", applicationID, SchemaVersion(), schema1+schema2)
+	for _, table := range []string{"players", "matches", "games", "voids", "tournaments", "entrants", "pairings", "live"} {
 		var columns []string
 		rows, err := s.reader.Query("SELECT name FROM pragma_table_info(?)", table)
 		if err != nil {

@@ -69,7 +69,7 @@ func writeScale(out *strings.Builder, rows []Row) {
 			fmt.Sprint(n), printable(r.Player.Name), rating, interval, total, glickoCell(r.PaperGlicko2),
 			fmt.Sprint(r.Record.Games()), fmt.Sprint(r.Record.Wins), fmt.Sprint(r.Record.Draws), fmt.Sprint(r.Record.Losses), scoreCell(r.Record),
 			fmt.Sprint(lost[LostBoard]), fmt.Sprint(lost[LostIllegal]), fmt.Sprint(lost[LostLength]),
-			fmt.Sprint(lost[LostResign] + lost[LostTime] + lost[LostCrash]), legalCell(r.LegalRate),
+			fmt.Sprint(r.Record.Losses - lost[LostBoard] - lost[LostIllegal] - lost[LostLength]), legalCell(r.LegalRate),
 		})
 		for _, o := range r.Opponents {
 			t = append(t, []string{
