@@ -280,10 +280,6 @@ func inMatches(column string, ids []int64) (where string, args []any) {
 	return "WHERE " + column + " IN (" + placeholders(len(ids)) + ")", args
 }
 
-// gameColumns are what scanGame reads.
-const gameColumns = `match_id, slot, white_id, black_id, player_white, opening, start_fen, seed, result,
-	termination, loss_cause, moves, move_text, evals, player_moves, attempts, illegal_attempts, details, started_at, elapsed_us, program`
-
 func (s *Store) scanGame(op string, rows *sql.Rows) (Game, error) {
 	var g Game
 	var seed, started string
