@@ -55,9 +55,11 @@ func Padded(d int) int { return (d + Panel - 1) / Panel * Panel }
 // Workspace is the memory of one goroutine's calls. It grows when a call needs
 // more; Reserve does that ahead of time.
 type Workspace struct {
-	k    *kernels
-	buf  []float32
-	free []float32 // what is left of buf in this call
+	k     *kernels
+	half  *halfKernels
+	buf   []float32
+	free  []float32 // what is left of buf in this call
+	words []uint16  // a row for a cache in bf16
 
 	stats   *stats
 	factors [2]float32 // of copyRows
@@ -77,7 +79,7 @@ type stats struct {
 // TRANSCEND_BLAS says.
 func NewWorkspace() *Workspace { return newWorkspace(active()) }
 
-func newWorkspace(k *kernels) *Workspace { return &Workspace{k: k, stats: new(stats)} }
+func newWorkspace(k *kernels) *Workspace { return &Workspace{k: k, half: halfOf(k), stats: new(stats)} }
 
 // Reserve makes room for sequences of n tokens and heads of d components, with
 // their backward pass or without.

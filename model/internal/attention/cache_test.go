@@ -107,7 +107,7 @@ func TestWrongCachePanics(t *testing.T) {
 // BenchmarkQuery measures one query over a cache that is hot, and 512 caches one
 // after the other (64 games of 8 heads), against two matrix-vector products of
 // model/blas and a vectorized softmax over rows of keys and values. GB/s is of
-// keys and values read.
+// keys and values as if they were float32.
 func BenchmarkQuery(b *testing.B) {
 	products, err := kernelblas.New(kernelblas.Options{Threads: 1})
 	if err != nil {
@@ -141,6 +141,12 @@ func BenchmarkQuery(b *testing.B) {
 				w.Append(keys[i], values[i], 0, p, p)
 			}
 			run(l.name, func(i int) { w.Query(out, q, keys[i], values[i], s.m) })
+			keys16, values16 := make([][]uint16, s.caches), make([][]uint16, s.caches)
+			for i := range keys {
+				keys16[i], values16[i] = newCacheBF16(s.m, s.d)
+				w.AppendBF16(keys16[i], values16[i], 0, p, p)
+			}
+			run(l.name+"-bf16", func(i int) { w.QueryBF16(out, q, keys16[i], values16[i], s.m) })
 		}
 		rows := make([]blas32.General, s.caches)
 		for i := range rows {
