@@ -234,6 +234,20 @@ func FailureOf(err error) Failure {
 	return Internal
 }
 
+// StderrOf returns the last of what an engine wrote to standard error, when err
+// is of the kind that keeps it.
+func StderrOf(err error) string {
+	var crash *CrashError
+	var timeout *TimeoutError
+	switch {
+	case errors.As(err, &crash):
+		return crash.Stderr
+	case errors.As(err, &timeout):
+		return timeout.Stderr
+	}
+	return ""
+}
+
 // writeTail adds what an engine last said to a message, on the same line.
 func writeTail(b *strings.Builder, lastLine, stderr string) {
 	stderr = strings.TrimSpace(stderr)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/engine"
+	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
 )
@@ -66,7 +67,7 @@ type settings struct {
 	policy   engine.IllegalPolicy
 	illegal  string
 	games    int
-	limit    engine.Limit
+	limit    match.Control
 	maxMoves int
 	noClaims bool
 

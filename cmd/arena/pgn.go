@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"transcend/elo/leaderboard"
 	"transcend/internal/atomicfile"
@@ -16,45 +17,71 @@ func atomicPGN(path string, each func(write func(g leaderboard.Game, white, blac
 	return atomicfile.WriteFile(path, 0o644, func(w io.Writer) error {
 		pw := pgn.NewWriter(w)
 		return each(func(g leaderboard.Game, white, black string) error {
-			return pw.Write(toPGN(g, white, black))
+			out, err := toPGN(g, white, black)
+			if err != nil {
+				return err
+			}
+			return pw.Write(out)
 		})
 	})
 }
 
-// toPGN is a stored game with the engine's evaluations as comments, from
-// White's view in pawns: "+0.35/12 98ms".
-func toPGN(g leaderboard.Game, white, black string) *pgn.Game {
-	result, _ := bitboard.ParseResult(g.Result)
-	out := &pgn.Game{
-		Tags: []pgn.Tag{
-			{Name: "Event", Value: fmt.Sprintf("arena match %d", g.MatchID)},
-			{Name: "Site", Value: "?"},
-			{Name: "Date", Value: g.StartedAt.UTC().Format("2006.01.02")},
-			{Name: "Round", Value: strconv.Itoa(g.Slot + 1)},
-			{Name: "White", Value: white},
-			{Name: "Black", Value: black},
-			{Name: "Result", Value: g.Result},
-			{Name: "Termination", Value: g.Termination},
-			{Name: "Seed", Value: strconv.FormatUint(g.Seed, 10)},
-		},
-		Start: bitboard.Start(), Moves: movesOf(g.Moves), Result: result,
+// toPGN is a stored game with what the players said as comments, as other match
+// runners write them: the mover's evaluation in pawns, depth and time,
+// "+0.35/12 0.098s", and "book" for moves of the opening.
+func toPGN(g leaderboard.Game, white, black string) (*pgn.Game, error) {
+	result, err := bitboard.ParseResult(g.Result)
+	if err != nil {
+		return nil, fmt.Errorf("game %d of match %d: %w", g.Slot, g.MatchID, err)
 	}
-	if len(g.Evals) > 0 {
-		out.Comments = make([]string, len(out.Moves))
-		for _, e := range g.Evals {
-			if e.Ply < 0 || e.Ply >= len(out.Comments) {
-				continue
-			}
-			cp, mate := e.Centipawns, e.Mate
-			if e.Ply%2 == 1 {
-				cp, mate = -cp, -mate
-			}
-			score := fmt.Sprintf("%+.2f", float64(cp)/100)
-			if e.IsMate {
-				score = fmt.Sprintf("%+dM", mate)
-			}
-			out.Comments[e.Ply] = fmt.Sprintf("%s/%d %dms", score, e.Depth, e.Millis)
+	start := bitboard.Start()
+	if g.StartFEN != "" {
+		if start, err = bitboard.ParseFEN(g.StartFEN); err != nil {
+			return nil, fmt.Errorf("game %d of match %d: %w", g.Slot, g.MatchID, err)
 		}
 	}
-	return out
+	tags := []pgn.Tag{
+		{Name: "Event", Value: fmt.Sprintf("arena match %d", g.MatchID)},
+		{Name: "Site", Value: "?"},
+		{Name: "Date", Value: g.StartedAt.UTC().Format("2006.01.02")},
+		{Name: "Round", Value: strconv.Itoa(g.Slot + 1)},
+		{Name: "White", Value: white},
+		{Name: "Black", Value: black},
+		{Name: "Result", Value: g.Result},
+		{Name: "Termination", Value: g.Termination},
+		{Name: "PlyCount", Value: strconv.Itoa(len(g.Moves))},
+		{Name: "Seed", Value: strconv.FormatUint(g.Seed, 10)},
+	}
+	if g.Opening != "" && g.Opening != "startpos" {
+		tags = append(tags, pgn.Tag{Name: "Opening", Value: g.Opening})
+	}
+	out := &pgn.Game{Tags: tags, Start: start, Moves: movesOf(g.Moves), Result: result}
+	if g.BookPlies > 0 || len(g.Evals) > 0 {
+		out.Comments = make([]string, len(out.Moves))
+		for i := range min(g.BookPlies, len(out.Comments)) {
+			out.Comments[i] = "book"
+		}
+		for _, e := range g.Evals {
+			if e.Ply >= 0 && e.Ply < len(out.Comments) {
+				out.Comments[e.Ply] = evalComment(e)
+			}
+		}
+	}
+	if g.Error != "" {
+		out.Tags = append(out.Tags, pgn.Tag{Name: "Error", Value: strings.ToValidUTF8(g.Error, "?")})
+	}
+	return out, nil
+}
+
+func evalComment(e leaderboard.Eval) string {
+	took := fmt.Sprintf("%.3fs", float64(e.Millis)/1000)
+	switch {
+	case e.NoScore:
+		return took
+	case e.IsMate && e.Mate > 0:
+		return fmt.Sprintf("+M%d/%d %s", e.Mate, e.Depth, took)
+	case e.IsMate:
+		return fmt.Sprintf("-M%d/%d %s", -e.Mate, e.Depth, took)
+	}
+	return fmt.Sprintf("%+.2f/%d %s", float64(e.Centipawns)/100, e.Depth, took)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,6 @@ import (
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/match"
-	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
@@ -217,18 +215,8 @@ func (a *arena) tryEngine(ctx context.Context, path string, level *int) (opponen
 	}
 	return opponent{
 		factory: factory, player: leaderboard.Player{Name: label, Spec: p.Spec()},
-		limit: limitText(a.limit), label: label,
+		limit: a.limit.String(), label: label,
 	}, nil
-}
-
-func limitText(l engine.Limit) string {
-	switch {
-	case l.Nodes > 0:
-		return fmt.Sprintf("nodes %d", l.Nodes)
-	case l.Depth > 0:
-		return fmt.Sprintf("depth %d", l.Depth)
-	}
-	return "movetime " + l.MoveTime.String()
 }
 
 // pair finds or makes the match of a temperature and an opponent.
@@ -366,7 +354,7 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 	m := match.Match{
 		Players: [2]match.Factory{p.subject, p.opponent},
 		Rules: match.Rules{
-			Limit: a.limit, MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims,
+			Controls: [2]match.Control{1: a.limit}, MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims,
 			// The opponent is an anchor: it must not lose by being broken.
 			IllegalVoids: [2]bool{false, true},
 		},
@@ -386,13 +374,8 @@ func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
 			return nil
 		},
 		Void: func(slot int, err error) {
-			by, cause := leaderboard.ByOpponent, engine.FailureOf(err).String()
-			var failure *match.PlayerError
-			if errors.As(err, &failure) && failure.Player == 0 {
-				by = leaderboard.ByPlayer
-			}
 			a.warnf(v, "game %d is void: %v", slot+1, err)
-			if err := a.store.RecordVoid(context.WithoutCancel(ctx), leaderboard.Void{MatchID: p.matchID, Slot: slot, By: by, Cause: cause, Message: err.Error()}); err != nil {
+			if err := a.store.RecordVoid(context.WithoutCancel(ctx), voidOf(p.matchID, slot, err)); err != nil {
 				a.warnf(v, "%v", err)
 			}
 		},
@@ -418,59 +401,6 @@ func (a *arena) warnf(v *view, format string, args ...any) {
 		return
 	}
 	v.status.Printf("%s", text)
-}
-
-func outcome(g *match.Game) elo.Outcome {
-	switch g.Score(0) {
-	case 1:
-		return elo.Win
-	case 0.5:
-		return elo.Draw
-	}
-	return elo.Loss
-}
-
-// causes translates why the model lost.
-var causes = map[match.Cause]leaderboard.LossCause{
-	match.CauseIllegal: leaderboard.LostIllegal,
-	match.CauseLength:  leaderboard.LostLength,
-	match.CauseResign:  leaderboard.LostResign,
-	match.CauseBoard:   leaderboard.LostBoard,
-}
-
-// stored is a game as the leaderboard keeps it; the model is player 0.
-func stored(matchID int64, g *match.Game) leaderboard.Game {
-	out := leaderboard.Game{
-		MatchID: matchID, Slot: g.Slot, PlayerWhite: g.White == 0, Opening: "startpos", Seed: g.Seed,
-		Result: g.Result.String(), Termination: g.Termination,
-		PlayerMoves: g.Tries[0].Moves, Attempts: g.Tries[0].Attempts, Illegal: g.Tries[0].Illegal,
-		StartedAt: g.Started, Elapsed: g.Elapsed, Program: cli.Version(),
-	}
-	if g.Loser == 0 {
-		out.LossCause = causes[g.Cause]
-	}
-	var text strings.Builder
-	for i, m := range g.Moves {
-		out.Moves = append(out.Moves, uint16(m))
-		if i > 0 {
-			text.WriteByte(' ')
-		}
-		text.WriteString(m.String())
-		if s := g.Replies[i].Score; s != nil {
-			out.Evals = append(out.Evals, leaderboard.Eval{
-				Ply: i, Centipawns: s.Centipawns, Mate: s.Mate, IsMate: s.IsMate,
-				Depth: s.Depth, Nodes: s.Nodes, Millis: g.Replies[i].Elapsed.Milliseconds(),
-			})
-		}
-	}
-	out.MoveText = text.String()
-	if len(g.IllegalTexts) > 0 {
-		// What the model wrote instead of a move is worth keeping.
-		if b, err := json.Marshal(map[string]any{"illegal_texts": g.IllegalTexts}); err == nil {
-			out.Details = b
-		}
-	}
-	return out
 }
 
 // report prints the result and writes the PGN.
@@ -552,13 +482,4 @@ func writePGN(ctx context.Context, store *leaderboard.Store, path string, matche
 		}
 		return nil
 	})
-}
-
-// movesOf converts stored codes.
-func movesOf(codes []uint16) []bitboard.Move {
-	moves := make([]bitboard.Move, len(codes))
-	for i, c := range codes {
-		moves[i] = bitboard.Move(c)
-	}
-	return moves
 }

@@ -92,7 +92,7 @@ func TestPlayEndings(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g, err := Play(context.Background(), [2]engine.Player{tt.white, tt.black}, 0, 1, tt.rules)
+			g, err := Play(context.Background(), [2]engine.Player{tt.white, tt.black}, 0, 1, Opening{}, tt.rules)
 			if tt.void {
 				var failure *PlayerError
 				if !errors.As(err, &failure) {
@@ -125,7 +125,7 @@ func TestPlayEndings(t *testing.T) {
 func TestPlayersGetDifferentSeeds(t *testing.T) {
 	a, b := script(engine.ErrResigned), script(engine.ErrResigned)
 	for seed := range uint64(3) {
-		if _, err := Play(context.Background(), [2]engine.Player{a, b}, 0, seed, Rules{}); err != nil {
+		if _, err := Play(context.Background(), [2]engine.Player{a, b}, 0, seed, Opening{}, Rules{}); err != nil {
 			t.Fatal(err)
 		}
 	}
