@@ -258,11 +258,11 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 		return r, err
 	}
 	var texts []string
-	for range p.cfg.Policy.attempts() {
+	for attempt := range p.cfg.Policy.attempts() {
 		if err := ctx.Err(); err != nil {
 			return r, err
 		}
-		if r.Text, err = p.draw(); err != nil {
+		if r.Text, err = p.draw(p.cfg.Policy.sampling(p.cfg.Sampling, attempt)); err != nil {
 			return r, err
 		}
 		r.Attempts++
@@ -276,7 +276,7 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 		r.Illegal++
 		texts = append(texts, r.Text)
 	}
-	if p.cfg.Policy.Kind == ForfeitAfter {
+	if p.cfg.Policy.forfeits() {
 		return r, &IllegalMoveError{Player: p.cfg.Name, Texts: texts, FEN: pos.FEN()}
 	}
 	if err := ctx.Err(); err != nil {
@@ -350,11 +350,11 @@ var errNoToken = errors.New("the model gives no probabilities (did its training 
 
 // draw draws tokens until they are a whole move, or cannot become one, and
 // returns their text.
-func (p *ModelPlayer) draw() (string, error) {
+func (p *ModelPlayer) draw(sampling model.Sampling) (string, error) {
 	logits := p.logits
 	p.sampled = p.sampled[:0]
 	for {
-		id := p.cfg.Sampling.Sample(logits, p.free, p.rng)
+		id := sampling.Sample(logits, p.free, p.rng)
 		if id < 0 {
 			return "", errNoToken
 		}

@@ -96,7 +96,8 @@ func always(logits map[string]float64) func(string) map[string]float64 {
 func TestPolicies(t *testing.T) {
 	for in, want := range map[string]IllegalPolicy{
 		"forfeit-after-5": {ForfeitAfter, 5}, "forfeit-after-1": {ForfeitAfter, 1}, "mask": {Kind: Mask},
-		"resample-3": {Resample, 3}, "resample 3": {Resample, 3}, " resample  10 ": {Resample, 10},
+		"forfeit-after-5-rising": {ForfeitRising, 5},
+		"resample-3":             {Resample, 3}, "resample 3": {Resample, 3}, " resample  10 ": {Resample, 10},
 	} {
 		got, err := ParseIllegalPolicy(in)
 		if err != nil || got != want {
@@ -106,7 +107,7 @@ func TestPolicies(t *testing.T) {
 			t.Errorf("%q: %+v, %v", got, again, err)
 		}
 	}
-	for _, in := range []string{"", "forfeit", "forfeit-after-0", "forfeit-after-x", "resample", "resample--1", "mask-3", "resample-10001", "Mask?"} {
+	for _, in := range []string{"", "forfeit", "forfeit-after-0", "forfeit-after-x", "resample", "resample--1", "mask-3", "resample-10001", "resample-5-rising", "Mask?"} {
 		if got, err := ParseIllegalPolicy(in); err == nil {
 			t.Errorf("%q: %+v", in, got)
 		}
@@ -118,6 +119,37 @@ func TestPolicies(t *testing.T) {
 		if p.Validate() == nil {
 			t.Errorf("%+v is valid", p)
 		}
+	}
+}
+
+// At a temperature near 0 five attempts are the same move, unless they rise.
+func TestRisingAttempts(t *testing.T) {
+	tok := data.NewMoveTokenizer()
+	logits := always(map[string]float64{"e2e5": 3, "e2e4": 2.9})
+	for policy, want := range map[string]int{"forfeit-after-5": 0, "forfeit-after-5-rising": 20} {
+		legal := 0
+		for seed := range uint64(20) {
+			p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 0.001}, policy, logits)
+			if err := p.NewGame(context.Background(), seed); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Move(context.Background(), newGame(t, ""), Limit{}); err == nil {
+				legal++
+			}
+		}
+		if legal < want-3 || legal > want {
+			t.Errorf("%s: %d of 20 moves were legal, want about %d", policy, legal, want)
+		}
+	}
+	s := model.Sampling{Temperature: 0.001}
+	rising := IllegalPolicy{Kind: ForfeitRising}
+	for i, want := range []float64{0.001, 0.201, 0.401, 0.5, 0.5} {
+		if got := rising.sampling(s, i).Temperature; math.Abs(got-want) > 1e-12 {
+			t.Errorf("attempt %d at temperature %v, want %v", i+1, got, want)
+		}
+	}
+	if got := rising.sampling(model.Sampling{Temperature: 1}, 2).Temperature; got != 1 {
+		t.Errorf("a temperature above falls to %v", got)
 	}
 }
 

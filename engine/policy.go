@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"transcend/model"
 )
 
 // IllegalPolicy says what happens when a model draws a move that is not legal.
@@ -27,6 +29,11 @@ const (
 	// Resample draws up to N times and then plays the legal move that the model
 	// holds likeliest: "resample-5".
 	Resample
+	// ForfeitRising is ForfeitAfter with attempts at rising temperatures, so that
+	// they are not the same move over and over: "forfeit-after-5-rising". The n-th
+	// of five has at least (n-1)/5 + 0.001, at most 0.5, as in the program that the
+	// paper's was made from (Karvonen, chess_gpt_eval).
+	ForfeitRising
 )
 
 // paperAttempts is how often the paper's protocol draws.
@@ -46,9 +53,20 @@ func (p IllegalPolicy) attempts() int {
 	return p.Attempts
 }
 
+// forfeits says whether attempts that all were illegal lose the game.
+func (p IllegalPolicy) forfeits() bool { return p.Kind == ForfeitAfter || p.Kind == ForfeitRising }
+
+// sampling is how attempt i, from 0, is drawn.
+func (p IllegalPolicy) sampling(s model.Sampling, i int) model.Sampling {
+	if p.Kind == ForfeitRising && i > 0 {
+		s.Temperature = max(s.Temperature, min(float64(i)/float64(p.attempts())+0.001, 0.5))
+	}
+	return s
+}
+
 // Validate reports an unknown kind and an impossible number of attempts.
 func (p IllegalPolicy) Validate() error {
-	if p.Kind > Resample || p.Attempts < 0 || p.Attempts > maxAttempts {
+	if p.Kind > ForfeitRising || p.Attempts < 0 || p.Attempts > maxAttempts {
 		return fmt.Errorf("engine: impossible illegal-move policy: kind %d, %d attempts", p.Kind, p.Attempts)
 	}
 	return nil
@@ -63,12 +81,16 @@ func (p IllegalPolicy) String() string {
 		return "mask"
 	case Resample:
 		return "resample-" + strconv.Itoa(p.attempts())
+	case ForfeitRising:
+		return "forfeit-after-" + strconv.Itoa(p.attempts()) + risingSuffix
 	}
 	return fmt.Sprintf("PolicyKind(%d)", uint8(p.Kind))
 }
 
-// ParseIllegalPolicy reads "forfeit-after-N", "mask" or "resample-N"; a space may
-// stand for the last hyphen.
+const risingSuffix = "-rising"
+
+// ParseIllegalPolicy reads "forfeit-after-N", "forfeit-after-N-rising", "mask" or
+// "resample-N"; a space may stand for a hyphen.
 func ParseIllegalPolicy(s string) (IllegalPolicy, error) {
 	text := strings.Join(strings.Fields(s), "-")
 	if text == "mask" {
@@ -76,6 +98,12 @@ func ParseIllegalPolicy(s string) (IllegalPolicy, error) {
 	}
 	for prefix, kind := range map[string]PolicyKind{"forfeit-after-": ForfeitAfter, "resample-": Resample} {
 		if number, ok := strings.CutPrefix(text, prefix); ok {
+			if kind == ForfeitAfter {
+				var rising bool
+				if number, rising = strings.CutSuffix(number, risingSuffix); rising {
+					kind = ForfeitRising
+				}
+			}
 			n, err := strconv.Atoi(number)
 			if err != nil || n < 1 || n > maxAttempts {
 				return IllegalPolicy{}, fmt.Errorf("engine: illegal-move policy %q: want a number of attempts from 1 to %d", clip(s, 40), maxAttempts)
