@@ -13,13 +13,28 @@ const program = "arena"
 
 func main() { cli.Main(execute) }
 
-// execute is the whole command.
-func execute(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) int {
-	command := play
-	if len(args) > 0 && args[0] == "leaderboard" {
-		command, args = showLeaderboard, args[1:]
+// subcommands are what the first argument may be; play is the command without one.
+var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error{
+	"leaderboard": withoutInput(showLeaderboard),
+	"report":      withoutInput(writeReport),
+	"serve":       withoutInput(serve),
+}
+
+func withoutInput(f func(context.Context, io.Writer, io.Writer, []string) error) func(context.Context, io.Reader, io.Writer, io.Writer, []string) error {
+	return func(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+		return f(ctx, stdout, stderr, args)
 	}
-	if err := command(ctx, stdout, stderr, args); err != nil {
+}
+
+// execute is the whole command.
+func execute(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
+	command := withoutInput(play)
+	if len(args) > 0 {
+		if sub, ok := subcommands[args[0]]; ok {
+			command, args = sub, args[1:]
+		}
+	}
+	if err := command(ctx, stdin, stdout, stderr, args); err != nil {
 		return cli.Fail(stderr, program, err)
 	}
 	return cli.ExitOK

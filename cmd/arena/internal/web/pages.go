@@ -1,0 +1,315 @@
+package web
+
+// The pages: what is asked for, and what they are made of.
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"transcend/elo/leaderboard"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// page is what every template gets.
+type page struct {
+	Heading string
+	Pages   []link
+	Pieces  template.HTML
+	Content any
+	Games   int
+	Poll    int    // seconds between renewals; 0: never
+	Version string // of style and script
+
+	// Of a report alone.
+	Static bool
+	Policy string
+	Style  template.CSS
+	Script template.JS
+	Made   string
+}
+
+type link struct {
+	Name, Address string
+	Here          bool
+}
+
+var sitePages = []link{
+	{"Leaderboard", "/", false}, {"In play", "/live", false}, {"Games", "/games", false}, {"Crosstable", "/crosstable", false},
+	{"Losses", "/losses", false}, {"Illegal moves", "/illegal", false},
+}
+
+// functions are what templates call. Addresses are made here alone, so that a
+// report can have others.
+func functions(title string) template.FuncMap {
+	return template.FuncMap{
+		"title":  func() string { return shown(title) },
+		"home":   func() string { return "/" },
+		"player": func(id int64) string { return fmt.Sprintf("/games?player=%d", id) },
+		"game":   func(match int64, slot int) string { return fmt.Sprintf("/game/%d/%d", match, slot) },
+		"ply":    func(match int64, slot, ply int) string { return fmt.Sprintf("/game/%d/%d?ply=%d", match, slot, ply) },
+		"cause": func(player int64, c leaderboard.LossCause) string {
+			return "/games?" + url.Values{"player": {strconv.FormatInt(player, 10)}, "cause": {string(c)}}.Encode()
+		},
+		"before":  func(ply int) int { return max(0, ply-1) },
+		"after":   func(ply, plies int) int { return min(plies, ply+1) },
+		"counted": counted,
+		"move": func(match int64, slot int, m *moveView) map[string]any {
+			return map[string]any{"Address": fmt.Sprintf("/game/%d/%d?ply=%d", match, slot, m.Ply), "Ply": m.Ply, "SAN": m.SAN, "Eval": m.Eval, "Last": m.Last}
+		},
+		"choices": func(m modelView, match int64, slot int) choicesPage {
+			return choicesPage{Model: m, Match: match, Slot: slot}
+		},
+	}
+}
+
+// boardPage is the leaderboard.
+type boardPage struct {
+	Tables []tableView
+	Causes []lossView
+	Live   []liveView
+	// Confidence is that of the tables, which one command asks for once.
+	Confidence string
+}
+
+func (s *Site) boardPage(snap *snapshot) boardPage {
+	b := boardPage{Tables: s.viewTables(snap), Confidence: "95%"}
+	all := map[leaderboard.LossCause]int{}
+	for _, t := range snap.tallies {
+		for c, n := range t.Losses {
+			all[c] += n
+		}
+	}
+	b.Causes, _ = viewLosses(all)
+	if len(b.Tables) > 0 {
+		b.Confidence = b.Tables[0].Confidence
+	}
+	return b
+}
+
+// live is the games in play.
+func (s *Site) live(ctx context.Context, snap *snapshot) ([]liveView, error) {
+	games, err := s.opt.Store.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]liveView, 0, len(games))
+	for _, g := range games {
+		m, ok := snap.matches[g.MatchID]
+		if !ok {
+			if m, err = s.opt.Store.Match(ctx, g.MatchID); err != nil {
+				continue // a match newer than the snapshot of this moment
+			}
+		}
+		white, black := m.PlayerID, m.OpponentID
+		if !g.PlayerWhite {
+			white, black = black, white
+		}
+		board, _ := replay(g.StartFEN, g.Moves) // what can be played is shown
+		v := liveView{gameView: gameView{gameRow: gameRow{Match: g.MatchID, Slot: g.Slot, White: viewPlayer(snap.player(white)), Black: viewPlayer(snap.player(black)), PlayerWhite: g.PlayerWhite}}}
+		v.layOut(board, g.Evals, -1)
+		if g.WhiteClock >= 0 && g.BlackClock >= 0 {
+			v.Clocks = [2]string{clockText(g.WhiteClock), clockText(g.BlackClock)}
+		}
+		if n := len(g.Evals); n > 0 && !g.Evals[n-1].NoScore {
+			v.Last = evalText(g.Evals[n-1], v.BlackFirst)
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+func clockText(d time.Duration) string {
+	d = max(d, 0)
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+const (
+	gamesAPage   = 50
+	galleryAPage = 12
+)
+
+// gamesPage is a list of games.
+type gamesPage struct {
+	Rows         []gameRow
+	Total        int
+	From, To     int
+	Newer, Older string
+
+	Players   []playerView
+	Player    int64
+	Results   []string
+	Result    string
+	Causes    []lossView
+	Cause     leaderboard.LossCause
+	Explained string
+	Games     []illegalView // of the gallery
+}
+
+// illegalView is a game that a model lost for want of a legal move.
+type illegalView struct {
+	gameView
+	Model   modelView
+	Counted []string
+}
+
+// filterOf reads a filter from an address; what means nothing is left out.
+func filterOf(q url.Values) leaderboard.Filter {
+	var f leaderboard.Filter
+	f.Player, _ = strconv.ParseInt(q.Get("player"), 10, 64)
+	f.Match, _ = strconv.ParseInt(q.Get("match"), 10, 64)
+	f.Player, f.Match = max(f.Player, 0), max(f.Match, 0)
+	if o, ok := outcomes[q.Get("result")]; ok {
+		f.Outcome = &o
+	}
+	if c := leaderboard.LossCause(q.Get("cause")); slices.Contains(leaderboard.LossCauses(), c) {
+		f.Cause = c
+	}
+	return f
+}
+
+func offsetOf(q url.Values) int {
+	n, _ := strconv.Atoi(q.Get("from"))
+	return min(max(n, 0), 1<<40)
+}
+
+// turn fills in where the neighboring pages of a list are.
+func (g *gamesPage) turn(path string, q url.Values, offset, n, size int) {
+	at := func(offset int) string {
+		next := url.Values{}
+		for _, k := range []string{"player", "match", "result", "cause"} {
+			if v := q.Get(k); v != "" {
+				next.Set(k, v)
+			}
+		}
+		if offset > 0 {
+			next.Set("from", strconv.Itoa(offset))
+		}
+		return path + "?" + next.Encode()
+	}
+	g.From, g.To = offset+1, offset+n
+	if offset > 0 {
+		g.Newer = at(max(0, offset-size))
+	}
+	if offset+n < g.Total {
+		g.Older = at(offset + size)
+	}
+}
+
+func (s *Site) gamesPage(ctx context.Context, snap *snapshot, q url.Values) (gamesPage, error) {
+	f, offset := filterOf(q), offsetOf(q)
+	games, total, err := s.opt.Store.FindGames(ctx, f, gamesAPage, offset)
+	if err != nil {
+		return gamesPage{}, err
+	}
+	p := gamesPage{Total: total, Player: f.Player, Cause: f.Cause, Results: []string{"win", "draw", "loss"}}
+	if f.Outcome != nil {
+		p.Result = f.Outcome.String()
+		p.Explained = "the result is that of the player under test"
+		if f.Player != 0 {
+			p.Explained = "the result is that of the chosen player"
+		}
+	}
+	for _, g := range games {
+		p.Rows = append(p.Rows, snap.row(g))
+	}
+	for _, player := range snap.players {
+		p.Players = append(p.Players, viewPlayer(player))
+	}
+	slices.SortFunc(p.Players, func(a, b playerView) int { return int(a.ID - b.ID) })
+	for i, c := range leaderboard.LossCauses() {
+		p.Causes = append(p.Causes, lossView{Cause: c, Class: i, Name: causeName(c)})
+	}
+	p.turn("/games", q, offset, len(games), gamesAPage)
+	return p, nil
+}
+
+// gallery is the games lost by illegal moves; ask gets the choices as well.
+func (s *Site) gallery(ctx context.Context, snap *snapshot, q url.Values, size int, ask bool) (gamesPage, error) {
+	offset := offsetOf(q)
+	f := filterOf(q)
+	f.Cause, f.Outcome = leaderboard.LostIllegal, nil
+	games, total, err := s.opt.Store.FindGames(ctx, f, size, offset)
+	if err != nil {
+		return gamesPage{}, err
+	}
+	p := gamesPage{Total: total}
+	for _, g := range games {
+		v := illegalView{gameView: snap.viewGame(g, -1)}
+		v.Counted = counted(v.Wrote)
+		for _, m := range v.Models {
+			if m.White == g.PlayerWhite {
+				v.Model = m
+			}
+		}
+		if v.Model.Player.ID == 0 { // an engine
+			id := g.White
+			if !g.PlayerWhite {
+				id = g.Black
+			}
+			v.Model = modelView{Player: viewPlayer(snap.player(id)), Why: "this player is no model"}
+		} else if s.opt.Models == nil {
+			v.Model.Why = errNoModels.Error()
+		} else if ask {
+			s.answer(ctx, snap, g, &v.Model, v.Plies)
+		}
+		p.Games = append(p.Games, v)
+	}
+	p.turn("/illegal", q, offset, len(games), size)
+	return p, nil
+}
+
+// answer asks for the choices of a game's model, or says why there are none.
+func (s *Site) answer(ctx context.Context, snap *snapshot, g leaderboard.Game, m *modelView, ply int) {
+	all, err := s.choices(ctx, g, snap.player(m.Player.ID), m.White, ply)
+	if err == nil {
+		board, _ := replay(g.StartFEN, g.Moves)
+		if m.Choices = viewChoices(board, all); len(m.Choices) == 0 {
+			m.Why = "it was never asked for a move that its context holds"
+		}
+		return
+	}
+	m.Why = long(err.Error())
+}
+
+// choicesPage is a model's choices in a game.
+type choicesPage struct {
+	Model modelView
+	Match int64
+	Slot  int
+	Short bool
+	Why   string
+}
+
+// errorPage says what went wrong.
+type errorPage struct{ Text, Hint string }
+
+// version names the content of style and script, for caches.
+func (s *Site) version() string {
+	h := sha256.New()
+	h.Write(s.style)
+	h.Write(s.script)
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+func (s *Site) newPage(heading, path string, content any) page {
+	art, _ := pieces() // New has tried it
+	p := page{Heading: heading, Pieces: art, Content: content, Version: s.version(), Poll: 2}
+	for _, l := range sitePages {
+		l.Here = l.Address == path
+		p.Pages = append(p.Pages, l)
+	}
+	return p
+}
+
+var _ http.Handler = (*Site)(nil)

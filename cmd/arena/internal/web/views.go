@@ -1,0 +1,769 @@
+package web
+
+// What the pages show, apart from how they look.
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"transcend/analysis"
+	"transcend/elo"
+	"transcend/elo/leaderboard"
+	"transcend/internal/bitboard"
+)
+
+// shown is a text from a database as it may be shown: cut to a length that no
+// layout minds, without characters that reorder or hide others.
+func shown(s string) string {
+	n := 0
+	return strings.Map(func(r rune) rune {
+		n++
+		switch {
+		case n == 101:
+			return '…'
+		case n > 101:
+			return -1
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// playerView is a player as links and tables name it.
+type playerView struct {
+	ID   int64
+	Name string
+	Kind string
+}
+
+func viewPlayer(p leaderboard.Player) playerView {
+	return playerView{p.ID, shown(cmp.Or(p.Name, fmt.Sprintf("player %d", p.ID))), p.Kind()}
+}
+
+// tableView is the part of the leaderboard on one scale and under one set of
+// conditions.
+type tableView struct {
+	ID         string
+	Scale      string // empty: no rating
+	Anchors    string
+	Conditions []string
+	Confidence string
+	Rows       []rowView
+	Plot       template.HTML
+	Legend     []legendView
+}
+
+type legendView struct {
+	Name  string
+	Color int
+}
+
+type rowView struct {
+	Place                  int
+	Player                 playerView
+	Rating, Interval       string
+	Total                  string // the interval with the opponents' own errors
+	Record                 elo.Record
+	Score, Legal           string
+	Losses                 []lossView
+	LossBar                template.HTML
+	Opponents              []opponentView
+	Notes                  []string
+	Attempts, IllegalMoves int
+}
+
+type opponentView struct {
+	Player playerView
+	Limit  string
+	Rating string
+	Record elo.Record
+	Score  string
+}
+
+type lossView struct {
+	Cause leaderboard.LossCause
+	Class int
+	Name  string
+	Games int
+}
+
+// causeNames say in words why games were lost.
+var causeNames = map[leaderboard.LossCause]string{
+	leaderboard.LostBoard: "on the board", leaderboard.LostIllegal: "illegal move", leaderboard.LostLength: "game too long for the model",
+	leaderboard.LostResign: "resigned", leaderboard.LostTime: "time", leaderboard.LostCrash: "crash",
+	leaderboard.LostStall: "gave no answer", leaderboard.LostFormat: "answer that is not UCI",
+}
+
+func causeName(c leaderboard.LossCause) string {
+	if name, ok := causeNames[c]; ok {
+		return name
+	}
+	return shown(string(c))
+}
+
+func viewLosses(losses map[leaderboard.LossCause]int) (views []lossView, bar template.HTML) {
+	var parts []int
+	for i, c := range leaderboard.LossCauses() {
+		parts = append(parts, losses[c])
+		if losses[c] > 0 {
+			views = append(views, lossView{c, i, causeName(c), losses[c]})
+		}
+	}
+	return views, drawShares(parts)
+}
+
+func conditionsText(c leaderboard.Conditions) []string {
+	var parts []string
+	add := func(format, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, shown(value)))
+		}
+	}
+	add("protocol %s", c.Protocol)
+	add("openings: %s", c.Openings)
+	add("player at %s", c.PlayerLimit)
+	if c.MaxPlies > 0 {
+		parts = append(parts, fmt.Sprintf("draw after %d moves", (c.MaxPlies+1)/2))
+	}
+	add("adjudication: %s", c.Adjudication)
+	for _, k := range slices.Sorted(mapKeys(c.Options)) {
+		parts = append(parts, shown(k)+": "+shown(c.Options[k]))
+	}
+	return parts
+}
+
+func mapKeys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// viewTables groups the leaderboard's rows, which come sorted by scale and
+// rating, by scale and conditions.
+func (s *Site) viewTables(snap *snapshot) []tableView {
+	var tables []tableView
+	index := map[string]int{}
+	rows := map[int][]leaderboard.Row{}
+	for _, r := range snap.board.Rows {
+		conditions := conditionsText(r.Conditions)
+		key := fmt.Sprintf("%q %q %q", r.Scale, r.AnchorSet, conditions)
+		i, ok := index[key]
+		if !ok {
+			i = len(tables)
+			index[key] = i
+			t := tableView{ID: fmt.Sprintf("table-%d", i+1), Scale: shown(r.Scale), Conditions: conditions, Confidence: "95%"}
+			if r.Scale != "" {
+				t.Anchors = fmt.Sprintf("anchors %s, measured at %s", shown(r.AnchorSet), shown(r.AnchorConditions))
+			}
+			tables = append(tables, t)
+		}
+		if r.Rating != nil {
+			tables[i].Confidence = fmt.Sprintf("%.4g%%", 100*r.Rating.Confidence)
+		}
+		rows[i] = append(rows[i], r)
+		tables[i].Rows = append(tables[i].Rows, viewRow(r, len(tables[i].Rows)+1))
+	}
+	for i := range tables {
+		series := s.series(rows[i])
+		tables[i].Plot = drawTemperatures(series)
+		if tables[i].Plot != "" {
+			for c, one := range series {
+				tables[i].Legend = append(tables[i].Legend, legendView{shown(one.Name), c % colors})
+			}
+		}
+	}
+	// Tables with a rating first; those without are further evidence.
+	slices.SortStableFunc(tables, func(a, b tableView) int {
+		switch {
+		case (a.Scale == "") == (b.Scale == ""):
+			return 0
+		case a.Scale == "":
+			return 1
+		}
+		return -1
+	})
+	return tables
+}
+
+func viewRow(r leaderboard.Row, place int) rowView {
+	v := rowView{
+		Place: place, Player: viewPlayer(r.Player), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
+		Rating: "–", Score: percent(r.Score, r.Record.Games()), Legal: "–",
+	}
+	if r.LegalRate != nil {
+		v.Legal = fmt.Sprintf("%.1f%%", 100**r.LegalRate)
+	}
+	if e := r.Rating; e != nil {
+		v.Rating = fmt.Sprintf("%.0f", e.Rating)
+		v.Interval = intervalText(e.Sampling)
+		if e.AnchorError > 0 {
+			v.Total = intervalText(e.Total)
+		}
+		switch e.Side {
+		case elo.Above:
+			v.Rating, v.Interval = e.String(), "all won: a bound"
+			v.Total = ""
+		case elo.Below:
+			v.Rating, v.Interval = e.String(), "all lost: a bound"
+			v.Total = ""
+		}
+	}
+	v.Losses, v.LossBar = viewLosses(r.Losses)
+	for _, o := range r.Opponents {
+		rating := "no known rating"
+		if o.Anchor != nil {
+			rating = fmt.Sprintf("%.0f", o.Anchor.Rating)
+		}
+		v.Opponents = append(v.Opponents, opponentView{viewPlayer(o.Opponent), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
+	}
+	if r.Unrated != "" {
+		v.Notes = append(v.Notes, "No rating: "+long(r.Unrated))
+	}
+	for _, by := range []leaderboard.Culprit{leaderboard.ByPlayer, leaderboard.ByOpponent, leaderboard.ByArena} {
+		if n := r.Voids[by]; n > 0 {
+			v.Notes = append(v.Notes, fmt.Sprintf("Void games by failure of the %s, played again: %d", by, n))
+		}
+	}
+	for _, w := range r.Warnings {
+		v.Notes = append(v.Notes, long(w.Text))
+	}
+	return v
+}
+
+// long is shown for sentences of our own, which may contain a name.
+func long(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func intervalText(iv elo.Interval) string {
+	end := func(x float64) string {
+		if math.IsInf(x, 0) {
+			return "…"
+		}
+		return fmt.Sprintf("%.0f", x)
+	}
+	return end(iv.Low) + " to " + end(iv.High)
+}
+
+func percent(share float64, games int) string {
+	if games == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f%%", 100*share)
+}
+
+// series are the rated rows that are one model at several temperatures.
+func (s *Site) series(rows []leaderboard.Row) []Series {
+	var all []Series
+	index := map[string]int{}
+	for _, r := range rows {
+		t, err := strconv.ParseFloat(r.Player.Spec[leaderboard.SpecTemperature], 64)
+		if err != nil || math.IsNaN(t) || math.IsInf(t, 0) || t < 0 || r.Rating == nil || r.Player.Kind() != "model" {
+			continue
+		}
+		spec := map[string]string{}
+		for k, v := range r.Player.Spec {
+			if k != leaderboard.SpecTemperature && k != leaderboard.SpecName {
+				spec[k] = v
+			}
+		}
+		key, _ := json.Marshal(spec)
+		i, ok := index[string(key)]
+		if !ok {
+			i = len(all)
+			index[string(key)] = i
+			one := Series{Name: modelName(r.Player)}
+			if s.opt.Models != nil {
+				one.Cap = s.opt.Models.Cap(r.Player)
+			}
+			all = append(all, one)
+		}
+		all[i].Points = append(all[i].Points, Point{t, *r.Rating})
+	}
+	for i := range all {
+		slices.SortFunc(all[i].Points, compareTemperatures)
+	}
+	slices.SortStableFunc(all, func(a, b Series) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// modelName is a player's name without its temperature: "run@500 T=0.1 mask"
+// becomes "run@500 mask".
+func modelName(p leaderboard.Player) string {
+	var kept []string
+	for word := range strings.FieldsSeq(p.Name) {
+		if !strings.HasPrefix(word, "T=") {
+			kept = append(kept, word)
+		}
+	}
+	return strings.Join(kept, " ")
+}
+
+// gameRow is a game in a list.
+type gameRow struct {
+	Match        int64
+	Slot         int
+	White, Black playerView
+	PlayerWhite  bool
+	Result       string
+	Ending       string // in words
+	Moves        int
+	Illegal      int
+	Date         string
+}
+
+// ID names a game in addresses.
+func (g gameRow) ID() string { return fmt.Sprintf("%d-%d", g.Match, g.Slot) }
+
+func (s *snapshot) row(g leaderboard.Game) gameRow {
+	r := gameRow{
+		Match: g.MatchID, Slot: g.Slot, White: viewPlayer(s.player(g.White)), Black: viewPlayer(s.player(g.Black)), PlayerWhite: g.PlayerWhite,
+		Result: resultText(g.Result), Ending: shown(g.Termination), Moves: (len(g.Moves) + 1) / 2, Illegal: g.Illegal,
+	}
+	if !g.StartedAt.IsZero() {
+		r.Date = g.StartedAt.UTC().Format("2006-01-02 15:04")
+	}
+	return r
+}
+
+// player is one that may have come after the snapshot was made.
+func (s *snapshot) player(id int64) leaderboard.Player {
+	if p, ok := s.players[id]; ok {
+		return p
+	}
+	return leaderboard.Player{ID: id}
+}
+
+func resultText(r string) string {
+	if r == "1/2-1/2" {
+		return "½–½"
+	}
+	return strings.Replace(shown(r), "-", "–", 1)
+}
+
+// gameView is a game to step through.
+type gameView struct {
+	gameRow
+	Conditions []string
+	Ply        int // that the board shows
+	Plies      int
+	Board      template.HTML
+	Start      string // placement and side to move, for the script
+	UCI        string // moves for the script
+	Lines      []lineView
+	Evals      template.HTML
+	Damage     string // what is wrong with the moves as stored
+	Wrote      []string
+	Loser      string
+	Caption    string
+	Seed       uint64
+	Elapsed    string
+	Models     []modelView // whose choices can be asked for
+	First      int         // number of the first move
+	BlackFirst bool
+}
+
+// modelView is a player of a game that may be asked for its choices.
+type modelView struct {
+	Player      playerView
+	Temperature string
+	White       bool
+	Choices     []choicesView // nil: not asked yet
+	Why         string        // why there are none
+}
+
+// lineView is a full move in the list of moves.
+type lineView struct {
+	Number       int
+	White, Black *moveView
+}
+
+type moveView struct {
+	Ply  int // after the move: 1 for the first
+	SAN  string
+	Eval string
+	Last bool
+}
+
+// viewGame lays a game out; ply is the one to show, -1 the last.
+func (s *snapshot) viewGame(g leaderboard.Game, ply int) gameView {
+	board, err := replay(g.StartFEN, g.Moves)
+	v := gameView{gameRow: s.row(g), Plies: board.Ply(), Seed: g.Seed, Wrote: illegalTexts(g)}
+	if err != nil {
+		v.Damage = err.Error()
+	}
+	if m, ok := s.matches[g.MatchID]; ok {
+		v.Conditions = conditionsText(leaderboard.Conditions{Protocol: m.Protocol, Openings: m.Openings, PlayerLimit: m.PlayerLimit, MaxPlies: m.MaxPlies, Adjudication: m.Adjudication, Options: m.Options})
+		if m.OpponentLimit != "" {
+			v.Conditions = append(v.Conditions, "opponent at "+shown(m.OpponentLimit))
+		}
+	}
+	if g.Elapsed > 0 {
+		v.Elapsed = fmt.Sprintf("%.1f s", g.Elapsed.Seconds())
+	}
+	v.layOut(board, g.Evals, ply)
+	switch {
+	case g.LossCause != leaderboard.NotLost:
+		v.Loser = causeName(g.LossCause)
+	case g.OpponentCause != leaderboard.NotLost:
+		v.Loser = causeName(g.OpponentCause)
+	}
+	for _, white := range []bool{true, false} {
+		id := g.White
+		if !white {
+			id = g.Black
+		}
+		if p := s.player(id); p.Kind() == "model" {
+			v.Models = append(v.Models, modelView{Player: viewPlayer(p), Temperature: temperatureText(p), White: white})
+		}
+	}
+	return v
+}
+
+func temperatureText(p leaderboard.Player) string { return shown(p.Spec[leaderboard.SpecTemperature]) }
+
+// layOut fills in the moves and the board.
+func (v *gameView) layOut(board *bitboard.Game, evals []leaderboard.Eval, ply int) {
+	v.Plies = board.Ply()
+	if ply < 0 || ply > v.Plies {
+		ply = v.Plies
+	}
+	v.Ply = ply
+	start := board.PositionAt(0)
+	v.Start = strings.Join(strings.Fields(start.FEN())[:2], " ")
+	v.BlackFirst = start.SideToMove() == bitboard.Black
+	v.First = start.FullmoveNumber()
+	evalAt := map[int]string{}
+	for _, e := range evals {
+		evalAt[e.Ply] = evalText(e, v.BlackFirst)
+	}
+	var uci []string
+	for i, m := range board.Moves() {
+		uci = append(uci, m.String())
+		one := &moveView{Ply: i + 1, SAN: board.PositionAt(i).SAN(m), Eval: evalAt[i], Last: i+1 == ply}
+		black := blackMoved(i, v.BlackFirst)
+		if !black || len(v.Lines) == 0 {
+			v.Lines = append(v.Lines, lineView{Number: board.PositionAt(i).FullmoveNumber()})
+		}
+		if line := &v.Lines[len(v.Lines)-1]; black {
+			line.Black = one
+		} else {
+			line.White = one
+		}
+	}
+	v.UCI = strings.Join(uci, " ")
+	last := bitboard.NoMove
+	v.Caption = "Start"
+	if ply > 0 {
+		last = board.Moves()[ply-1]
+		v.Caption = moveText(board, ply-1)
+	}
+	var arrows []arrow
+	if ply == v.Plies {
+		arrows = illegalArrows(v.Wrote)
+	}
+	v.Board = drawBoard(board.PositionAt(ply), last, arrows...)
+	v.Evals = drawEvals(evals, v.Plies, v.BlackFirst)
+}
+
+// moveText is a move with its number: "12. Nf3", "12... Nf6".
+func moveText(board *bitboard.Game, i int) string {
+	p := board.PositionAt(i)
+	dots := "."
+	if p.SideToMove() == bitboard.Black {
+		dots = "..."
+	}
+	return fmt.Sprintf("%d%s %s", p.FullmoveNumber(), dots, p.SAN(board.Moves()[i]))
+}
+
+// illegalTexts are what a model wrote instead of a move, as the arena keeps it
+// in a game's details.
+func illegalTexts(g leaderboard.Game) []string {
+	var details struct {
+		Texts []string `json:"illegal_texts"`
+	}
+	if json.Unmarshal(g.Details, &details) != nil {
+		return nil
+	}
+	texts := details.Texts[:min(len(details.Texts), 20)]
+	for i := range texts {
+		texts[i] = shown(texts[i])
+	}
+	return texts
+}
+
+// counted joins equal texts: "e2e5 ×3".
+func counted(texts []string) []string {
+	var order []string
+	n := map[string]int{}
+	for _, t := range texts {
+		if n[t]++; n[t] == 1 {
+			order = append(order, t)
+		}
+	}
+	for i, t := range order {
+		if t == "" {
+			t = "(nothing)"
+		}
+		if c := n[order[i]]; c > 1 {
+			t = fmt.Sprintf("%s ×%d", t, c)
+		}
+		order[i] = t
+	}
+	return order
+}
+
+// illegalArrows are the attempts that name two squares.
+func illegalArrows(texts []string) []arrow {
+	var arrows []arrow
+	for _, t := range texts {
+		if m, err := bitboard.ParseUCI(t); err == nil && m != bitboard.NoMove {
+			if a := (arrow{m.From(), m.To()}); !slices.Contains(arrows, a) {
+				arrows = append(arrows, a)
+			}
+		}
+	}
+	return arrows
+}
+
+// choicesView is a model's choices at one ply.
+type choicesView struct {
+	Ply     int    // to link to: the position after the move that was played
+	Move    string // with its number; or that there was none
+	Played  *choiceView
+	Top     []choiceView
+	Legal   string
+	Differs bool // at T=1 it would more likely than not have played something else
+	Not     bool // the move is not the likeliest at T=1
+}
+
+type choiceView struct {
+	Text   string
+	Legal  bool
+	Played bool
+	P, PT  string
+	Bar    template.HTML
+}
+
+func viewChoice(c analysis.Choice) choiceView {
+	return choiceView{Text: shown(c.Text), Legal: c.Legal, P: probability(c.P), PT: probability(c.PT), Bar: drawProbability(c.P, c.PT)}
+}
+
+// probability is one as a person reads it.
+func probability(p float64) string {
+	switch {
+	case p >= 0.9995:
+		return "100%"
+	case p >= 0.0005:
+		return fmt.Sprintf("%.1f%%", 100*p)
+	case p > 0:
+		return "<0.1%"
+	}
+	return "0"
+}
+
+func viewChoices(board *bitboard.Game, all []analysis.Choices) []choicesView {
+	views := make([]choicesView, 0, len(all))
+	for _, c := range all {
+		v := choicesView{Ply: min(c.Ply+1, board.Ply()), Legal: probability(c.Legal)}
+		if c.Played != nil && c.Ply < board.Ply() {
+			played := viewChoice(*c.Played)
+			v.Played, v.Move = &played, moveText(board, c.Ply)
+			v.Differs = c.Played.P < 0.5
+			v.Not = len(c.Top) > 0 && c.Top[0].Move != c.Played.Move
+		} else {
+			v.Move = fmt.Sprintf("%d. no legal move found", board.PositionAt(c.Ply).FullmoveNumber())
+		}
+		for _, t := range c.Top {
+			one := viewChoice(t)
+			one.Played = c.Played != nil && t.Move == c.Played.Move
+			v.Top = append(v.Top, one)
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// crossView is everybody's points against everybody under one set of conditions.
+type crossView struct {
+	Conditions []string
+	Columns    []playerView
+	Rows       []crossRow
+}
+
+type crossRow struct {
+	Player playerView
+	Cells  []crossCell
+	Points string
+	Games  int
+}
+
+type crossCell struct {
+	Record elo.Record
+	Points string // "12.5/20"; empty: no games
+	Self   bool
+}
+
+// viewCross counts games of players against each other, those that were only
+// opponents in columns alone.
+func (s *snapshot) viewCross() []crossView {
+	type group struct {
+		conditions []string
+		records    map[[2]int64]elo.Record
+		subjects   []int64
+		opponents  []int64
+	}
+	var groups []*group
+	index := map[string]*group{}
+	for _, id := range s.order {
+		t, ok := s.tallies[id]
+		if !ok {
+			continue
+		}
+		m := s.matches[id]
+		conditions := conditionsText(leaderboard.Conditions{Protocol: m.Protocol, Openings: m.Openings, PlayerLimit: m.PlayerLimit, MaxPlies: m.MaxPlies, Adjudication: m.Adjudication, Options: m.Options})
+		if m.OpponentLimit != "" {
+			conditions = append(conditions, "opponent at "+shown(m.OpponentLimit))
+		}
+		key := fmt.Sprintf("%q", conditions)
+		g := index[key]
+		if g == nil {
+			g = &group{conditions: conditions, records: map[[2]int64]elo.Record{}}
+			index[key], groups = g, append(groups, g)
+		}
+		g.records[[2]int64{m.PlayerID, m.OpponentID}] = g.records[[2]int64{m.PlayerID, m.OpponentID}].Plus(t.Record)
+		g.records[[2]int64{m.OpponentID, m.PlayerID}] = g.records[[2]int64{m.OpponentID, m.PlayerID}].Plus(t.Record.Inverse())
+		if !slices.Contains(g.subjects, m.PlayerID) {
+			g.subjects = append(g.subjects, m.PlayerID)
+		}
+		if !slices.Contains(g.opponents, m.OpponentID) {
+			g.opponents = append(g.opponents, m.OpponentID)
+		}
+	}
+	var views []crossView
+	for _, g := range groups {
+		// Where somebody is on both sides it is a tournament of equals.
+		if slices.ContainsFunc(g.subjects, func(id int64) bool { return slices.Contains(g.opponents, id) }) {
+			for _, id := range g.opponents {
+				if !slices.Contains(g.subjects, id) {
+					g.subjects = append(g.subjects, id)
+				}
+			}
+			g.opponents = g.subjects
+		}
+		v := crossView{Conditions: g.conditions}
+		points := map[int64]elo.Record{}
+		for _, id := range g.subjects {
+			for _, other := range g.opponents {
+				points[id] = points[id].Plus(g.records[[2]int64{id, other}])
+			}
+		}
+		byScore := func(a, b int64) int { return cmp.Compare(points[b].Score(), points[a].Score()) }
+		subjects := slices.Clone(g.subjects)
+		slices.SortStableFunc(subjects, byScore)
+		columns := g.opponents
+		if len(g.opponents) == len(g.subjects) && slices.Equal(g.opponents, g.subjects) {
+			columns = subjects
+		}
+		for _, id := range columns {
+			v.Columns = append(v.Columns, viewPlayer(s.player(id)))
+		}
+		for _, id := range subjects {
+			row := crossRow{Player: viewPlayer(s.player(id)), Points: pointsText(points[id].Points()), Games: points[id].Games()}
+			for _, other := range columns {
+				r := g.records[[2]int64{id, other}]
+				c := crossCell{Record: r, Self: id == other}
+				if r.Games() > 0 {
+					c.Points = pointsText(r.Points())
+				}
+				row.Cells = append(row.Cells, c)
+			}
+			v.Rows = append(v.Rows, row)
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// pointsText is a number of points with halves as people write them.
+func pointsText(p float64) string {
+	whole := math.Floor(p)
+	switch {
+	case p == whole:
+		return fmt.Sprintf("%.0f", p)
+	case whole == 0:
+		return "½"
+	}
+	return fmt.Sprintf("%.0f½", whole)
+}
+
+// lossesView is why a player lost its games.
+type lossesView struct {
+	Player  playerView
+	Games   int
+	Lost    int
+	Losses  []lossView
+	Bar     template.HTML
+	Legal   string
+	Illegal int // games with an illegal attempt
+}
+
+func (s *snapshot) viewLosses() []lossesView {
+	sums := map[int64]*leaderboard.Tally{}
+	var order []int64
+	for _, id := range s.order {
+		t, ok := s.tallies[id]
+		if !ok {
+			continue
+		}
+		p := s.matches[id].PlayerID
+		sum := sums[p]
+		if sum == nil {
+			sum = &leaderboard.Tally{Losses: map[leaderboard.LossCause]int{}}
+			sums[p], order = sum, append(order, p)
+		}
+		sum.Record = sum.Record.Plus(t.Record)
+		sum.Attempts += t.Attempts
+		sum.Illegal += t.Illegal
+		sum.IllegalGames += t.IllegalGames
+		for c, n := range t.Losses {
+			sum.Losses[c] += n
+		}
+	}
+	var views []lossesView
+	for _, id := range order {
+		t := sums[id]
+		v := lossesView{Player: viewPlayer(s.player(id)), Games: t.Record.Games(), Lost: t.Record.Losses, Legal: "–", Illegal: t.IllegalGames}
+		v.Losses, v.Bar = viewLosses(t.Losses)
+		if t.Attempts > 0 {
+			v.Legal = percent(float64(t.Attempts-t.Illegal)/float64(t.Attempts), 1)
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// liveView is a game in play.
+type liveView struct {
+	gameView
+	Clocks [2]string
+	Last   string
+}
