@@ -349,3 +349,5 @@ func colsOf(m blas32.General, lo, hi int) blas32.General {
 	m.Cols = hi - lo
 	return m
 }
+
+func vector(x []float32) blas32.Vector { return blas32.Vector{N: len(x), Inc: 1, Data: x} }

@@ -123,62 +123,73 @@ func BenchmarkTrain(b *testing.B) {
 // decodeShape is the shape that the results on decoding are stated for.
 var decodeShape = Config{Layers: 8, Heads: 8, Width: 256, Context: 128, Vocab: 2048, Activation: GELU}
 
+// decodeFormats are the formats of weights and caches that decoding is measured in.
+var decodeFormats = []BatchOptions{{}, {Weights: BF16, Cache: BF16}, {Weights: Int8, Cache: BF16}}
+
 // BenchmarkDecode measures games side by side, one token each at a time, with
 // caches from empty to the whole context: a token is a move, drawn from all at
-// temperature 1. vs-1 is the ratio to one game in the same run.
+// temperature 1. vs-1 is the ratio to one game in the same run. The number of threads is
+// GOMAXPROCS.
 func BenchmarkDecode(b *testing.B) {
 	m := mustNew(b, decodeShape, 1)
-	eachBLAS(b, func(b *testing.B, _ float64) {
-		single := 0.0
-		for _, games := range []int{1, 8, 64, 256} {
-			b.Run(fmt.Sprintf("games=%d", games), func(b *testing.B) {
-				d := m.NewBatchDecoder(BatchOptions{})
-				steps := make([]Step, games)
-				for i := range steps {
-					steps[i] = Step{Sequence: d.NewSequence(), Tokens: []int32{int32(i)}}
-				}
-				rng, sampling := testRand(), Sampling{Temperature: 1}
-				game := func() {
+	for _, o := range decodeFormats {
+		b.Run("weights="+o.Weights.String(), func(b *testing.B) {
+			single := 0.0
+			for _, games := range []int{1, 8, 64, 256} {
+				b.Run(fmt.Sprintf("games=%d", games), func(b *testing.B) {
+					d := m.NewBatchDecoder(o)
+					steps := make([]Step, games)
 					for i := range steps {
-						steps[i].Sequence.Truncate(0)
-					}
-					for range decodeShape.Context {
-						mustSteps(b, d, steps)
-						for i := range steps {
-							steps[i].Tokens[0] = int32(sampling.Sample(steps[i].Logits, nil, rng))
+						steps[i] = Step{
+							Sequence: d.NewSequence(), Tokens: []int32{int32(i)},
+							Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))},
 						}
 					}
-				}
-				game() // the caches grow
-				b.ReportAllocs()
-				for b.Loop() {
-					game()
-				}
-				rate := float64(games*decodeShape.Context*b.N) / b.Elapsed().Seconds()
-				if games == 1 {
-					single = rate
-				}
-				b.ReportMetric(rate, "tok/s")
-				if single > 0 {
-					b.ReportMetric(rate/single, "vs-1")
-				}
-				b.ReportMetric(0, "ns/op")
-			})
-		}
-	})
+					game := func() {
+						for i := range steps {
+							steps[i].Sequence.Truncate(0)
+						}
+						for range decodeShape.Context {
+							mustSteps(b, d, steps)
+							for i := range steps {
+								steps[i].Tokens[0] = steps[i].Choice.ID
+							}
+						}
+					}
+					game() // the caches grow
+					b.ReportAllocs()
+					for b.Loop() {
+						game()
+					}
+					rate := float64(games*decodeShape.Context*b.N) / b.Elapsed().Seconds()
+					if games == 1 {
+						single = rate
+					}
+					b.ReportMetric(rate, "tok/s")
+					if single > 0 {
+						b.ReportMetric(rate/single, "vs-1")
+					}
+					b.ReportMetric(0, "ns/op")
+				})
+			}
+		})
+	}
 }
 
 // BenchmarkPrefill measures the whole context in one call.
 func BenchmarkPrefill(b *testing.B) {
 	m := mustNew(b, decodeShape, 1)
 	tokens := randomTokens(decodeShape.Context, decodeShape.Vocab, 1)
-	eachBLAS(b, func(b *testing.B, _ float64) {
-		d := m.NewDecoder()
-		for b.Loop() {
-			d.Truncate(0)
-			mustAppend(b, d, tokens...)
-		}
-		b.ReportMetric(float64(len(tokens)*b.N)/b.Elapsed().Seconds(), "tok/s")
-		b.ReportMetric(0, "ns/op")
-	})
+	for _, o := range decodeFormats {
+		b.Run("weights="+o.Weights.String(), func(b *testing.B) {
+			d := m.NewBatchDecoder(o)
+			steps := []Step{{Sequence: d.NewSequence(), Tokens: tokens}}
+			for b.Loop() {
+				steps[0].Sequence.Truncate(0)
+				mustSteps(b, d, steps)
+			}
+			b.ReportMetric(float64(len(tokens)*b.N)/b.Elapsed().Seconds(), "tok/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

@@ -3,8 +3,8 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
-	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
 	kernels "transcend/model/blas"
@@ -19,55 +19,107 @@ var ErrContextFull = errors.New("the model's context is full")
 // sequences would outgrow BatchOptions.CacheBytes.
 var ErrCacheFull = errors.New("the decoder's cache is full")
 
-// BatchOptions bounds a BatchDecoder. The zero value bounds nothing.
+// Format is how a decoder keeps numbers in memory, which is what it waits for.
+type Format uint8
+
+// The formats.
+const (
+	F32  Format = iota
+	BF16        // rounded to the upper half of a float32
+	Int8        // weights only: 127 steps to both sides of zero, of a width for each output
+)
+
+// String returns "f32", "bf16" or "int8".
+func (f Format) String() string {
+	if f > Int8 {
+		return fmt.Sprintf("Format(%d)", uint8(f))
+	}
+	return [...]string{"f32", "bf16", "int8"}[f]
+}
+
+// ParseFormat returns the format of that name.
+func ParseFormat(name string) (Format, error) {
+	for f := range Int8 + 1 {
+		if name == f.String() {
+			return f, nil
+		}
+	}
+	return F32, fmt.Errorf("model: unknown format %q (known: f32, bf16, int8)", name)
+}
+
+// BatchOptions bounds a BatchDecoder and says what it keeps. The zero value bounds
+// nothing and rounds nothing.
 type BatchOptions struct {
+	// Weights is the format of the matrices. Embeddings, norms and biases are float32
+	// in any case.
+	Weights Format
+	// Cache is the format of keys and values, F32 or BF16.
+	Cache Format
 	// CacheBytes bounds the memory of all sequences' keys and values; 0 does not.
 	CacheBytes int64
-	// Threads bounds the goroutines of one Append, matrix products excepted;
-	// 0 is GOMAXPROCS.
+	// Threads bounds the goroutines of one Append; 0 is GOMAXPROCS.
 	Threads int
 }
 
 // BatchDecoder feeds many sequences to a model, each token by token or several
 // at once, and keeps the keys and values of their pasts (KV caches). One pass
 // over the weights serves all sequences of an Append, whatever their pasts:
-// every linear layer is one product of all new tokens.
+// every linear layer is one product of all new tokens. The matrices are the model's
+// when the decoder was made: they are copied in the order in which they are read.
 //
 // A BatchDecoder and its sequences are for one goroutine at a time; any number
 // of them may share a Model.
 //
 // # Numbers
 //
-// The logits of a sequence are those of a pass over the whole of it up to
-// rounding. They depend on the last bits with how its tokens were divided among
-// calls. What else is in the call has no influence on them with the float32
-// kernels of model/blas, which take an element's sum in the same order for any
-// number of rows. It has an influence on the last bits with gonum's own
-// products, where one row is a product of another kind; and with bf16 products
-// it decides the precision, because those of fewer than 32 rows are in float32.
+// With float32 weights and caches the logits of a sequence are those of a pass over the
+// whole of it up to rounding. They depend on the last bits with how its tokens were
+// divided among calls. What else is in the call, and the number of threads, have no
+// influence on them. For the other formats see blas.Packed: with matrices in bf16 or int8
+// on AMX, what is multiplied by them is rounded to bf16, too.
 type BatchDecoder struct {
 	m       *Model
-	pool    *pool
-	serial  *pool // for what is too little to share
+	weights Format
+	cache   Format
+	blocks  []packedBlock
+	head    *kernels.Packed // (C, V)
+	threads int
 	limit   int64
-	bytes   int64  // of all sequences
-	calls   uint64 // of Append, to find a sequence that is in one twice
+	bytes   int64     // of all sequences
+	calls   uint64    // of Append, to find a sequence that is in one twice
+	logits  []float32 // (sequences, V)
+	pool    *pool
+	lanes   []*lane // of each thread
+	groups  groupOp
+}
+
+// lane is the memory for one group of sequences on their way through the network, and
+// who works on it.
+type lane struct {
+	d       *BatchDecoder
+	crew    *crew
 	entries []entry
-	// Of the n new tokens of one group of sequences.
+	// Of the n new tokens of the group.
 	tokens, positions []int32   // (n)
 	x, y              []float32 // (n, C) residual stream and the product to be added to it
 	normed, att       []float32 // (n, C)
 	qkv               []float32 // (n, 3C)
 	hidden            []float32 // (n, 4C)
 	mean, rstd        []float32 // (n)
-	logits            []float32 // (sequences, V), of all groups
+	candidates        candidates
 
 	ops struct {
 		norm      normOp
-		bias      biasOp
 		gelu      geluOp
+		prepare   prepareOp
+		product   packedOp
 		attention cachedAttentionOp
 	}
+}
+
+// packedBlock are the matrices of a block.
+type packedBlock struct {
+	qkv, proj, fc, mlp *kernels.Packed
 }
 
 // Sequence is one sequence of a BatchDecoder. Token i has position i.
@@ -79,9 +131,11 @@ type Sequence struct {
 	d        *BatchDecoder
 	n        int // tokens in the cache
 	capacity int // tokens there is room for
-	// kv has for each layer and head the keys, then the values, in the layouts of
-	// internal/attention: what one head reads lies together.
+	// For each layer and head the keys, then the values, in the layouts of
+	// internal/attention: what one head reads lies together. One of the two is nil, by
+	// the decoder's format.
 	kv   []float32
+	kv16 []uint16
 	call uint64 // the last Append that it was in
 }
 
@@ -89,9 +143,21 @@ type Sequence struct {
 type Step struct {
 	Sequence *Sequence
 	Tokens   []int32 // at least one
+	// Choice, if not nil, is drawn from the logits before Append returns.
+	Choice *Choice
 	// Logits is set by Append: of what follows the last token, one for each id.
 	// The slice is the decoder's, valid until its next Append.
 	Logits []float32
+}
+
+// Choice is a token to be drawn in an Append: Sampling.Sample of the step's logits with
+// these arguments. Steps must not share a Rand.
+type Choice struct {
+	Sampling Sampling
+	Allow    []bool     // nil permits all
+	Rand     *rand.Rand // may be nil at temperature 0
+	// ID is set by Append; -1 when Allow permits none.
+	ID int32
 }
 
 // entry is a step at work.
@@ -101,16 +167,63 @@ type entry struct {
 	rows  int
 }
 
-// NewBatchDecoder returns a decoder without sequences.
+// NewBatchDecoder returns a decoder without sequences. It panics when an option is none
+// of those there are.
 func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
-	d := &BatchDecoder{m: m, pool: newPool(), serial: newPool(), limit: o.CacheBytes}
-	d.serial.setThreads(1)
+	if o.Weights > Int8 || o.Cache > BF16 {
+		panic(fmt.Sprintf("model: no decoder with weights in %v and a cache in %v", o.Weights, o.Cache))
+	}
+	d := &BatchDecoder{m: m, weights: o.Weights, cache: o.Cache, pool: newPool(), limit: o.CacheBytes}
 	d.pool.setThreads(o.Threads)
+	d.threads = d.pool.threads
+	storage := [...]kernels.Storage{kernels.StoreF32, kernels.StoreBF16, kernels.StoreInt8}[o.Weights]
+	w := m.cfg.Width
+	pack := func(data []float32, rows, cols int) *kernels.Packed {
+		return kernels.Pack(mat(data, rows, cols, cols), false, storage)
+	}
+	for i := range m.p.layers {
+		l := &m.p.layers[i]
+		d.blocks = append(d.blocks, packedBlock{
+			qkv: pack(l.qkvW, w, 3*w), proj: pack(l.projW, w, w),
+			fc: pack(l.fcW, w, 4*w), mlp: pack(l.mlpW, 4*w, w),
+		})
+	}
+	d.head = kernels.Pack(mat(m.p.wte, m.cfg.Vocab, w, w), true, storage)
+	for i := range d.threads {
+		l := &lane{d: d, crew: newCrew(1)}
+		if i == 0 {
+			l.crew = newCrew(d.threads)
+		}
+		l.ops.product.scratch = make([]kernels.PackedScratch, l.crew.threads)
+		for range l.crew.threads {
+			l.ops.attention.workspaces = append(l.ops.attention.workspaces, attention.NewWorkspace())
+		}
+		d.lanes = append(d.lanes, l)
+	}
 	return d
+}
+
+// Precision says how the decoder computes: the formats of weights and cache, and of what
+// the weights are multiplied by.
+func (d *BatchDecoder) Precision() string {
+	products := F32
+	if d.head.RoundsRows() {
+		products = BF16
+	}
+	return fmt.Sprintf("weights %v, products %v, cache %v", d.weights, products, d.cache)
 }
 
 // CacheBytes is the memory of all sequences' keys and values.
 func (d *BatchDecoder) CacheBytes() int64 { return d.bytes }
+
+// WeightBytes is the memory of the matrices.
+func (d *BatchDecoder) WeightBytes() int64 {
+	n := d.head.Bytes()
+	for _, b := range d.blocks {
+		n += b.qkv.Bytes() + b.proj.Bytes() + b.fc.Bytes() + b.mlp.Bytes()
+	}
+	return n
+}
 
 // NewSequence returns an empty sequence, which holds no memory yet.
 func (d *BatchDecoder) NewSequence() *Sequence { return &Sequence{d: d} }
@@ -131,7 +244,7 @@ func (s *Sequence) Truncate(n int) {
 // again.
 func (s *Sequence) Reset() {
 	s.d.bytes -= s.d.cacheBytes(s.capacity)
-	s.n, s.capacity, s.kv = 0, 0, nil
+	s.n, s.capacity, s.kv, s.kv16 = 0, 0, nil, nil
 }
 
 // Fork returns a new sequence with the same tokens. The keys and values are
@@ -170,7 +283,14 @@ func (s *Sequence) reserve(n int) {
 		return
 	}
 	old := *s
-	s.kv, s.capacity = make([]float32, s.d.cacheSize(capacity)), capacity
+	s.capacity = capacity
+	k, v := s.d.headRoom(capacity)
+	size := s.d.m.cfg.Layers * s.d.m.cfg.Heads * (k + v)
+	if s.d.cache == BF16 {
+		s.kv16 = make([]uint16, size)
+	} else {
+		s.kv = make([]float32, size)
+	}
 	s.d.bytes += s.d.cacheBytes(capacity) - s.d.cacheBytes(old.capacity)
 	s.copyFrom(&old)
 }
@@ -180,32 +300,50 @@ func (s *Sequence) copyFrom(from *Sequence) {
 	if from.n == 0 {
 		return
 	}
-	c := s.d.m.cfg
-	h := c.headSize()
-	for i := range c.Layers * c.Heads {
-		keys, values := s.cache(i)
-		oldKeys, oldValues := from.cache(i)
-		copy(keys, oldKeys[:attention.KeyRoom(from.n, h)])
-		copy(values, oldValues[:attention.ValueRoom(from.n, h)])
+	k, v := s.d.headRoom(from.n)
+	for i := range s.d.m.cfg.Layers * s.d.m.cfg.Heads {
+		if s.d.cache == BF16 {
+			copyHead(s, from, s.kv16, from.kv16, i, k, v)
+		} else {
+			copyHead(s, from, s.kv, from.kv, i, k, v)
+		}
 	}
 }
 
-// cache returns the keys and the values of head i, counted through all layers.
-func (s *Sequence) cache(i int) (keys, values []float32) {
-	h := s.d.m.cfg.headSize()
-	k, v := attention.KeyRoom(s.capacity, h), attention.ValueRoom(s.capacity, h)
-	at := s.kv[i*(k+v):]
+// copyHead copies the first k numbers of the keys and v of the values of head i.
+func copyHead[T any](s, from *Sequence, dst, src []T, i, k, v int) {
+	keys, values := headOf(s, dst, i)
+	oldKeys, oldValues := headOf(from, src, i)
+	copy(keys, oldKeys[:k])
+	copy(values, oldValues[:v])
+}
+
+// headOf returns the keys and values of head i, counted through all layers, in kv, which
+// is one of the sequence's.
+func headOf[T any](s *Sequence, kv []T, i int) (keys, values []T) {
+	k, v := s.d.headRoom(s.capacity)
+	at := kv[i*(k+v):]
 	return at[:k], at[k : k+v]
 }
 
-// cacheSize is how many numbers a sequence of that capacity holds.
-func (d *BatchDecoder) cacheSize(capacity int) int {
-	c := d.m.cfg
-	h := c.headSize()
-	return c.Layers * c.Heads * (attention.KeyRoom(capacity, h) + attention.ValueRoom(capacity, h))
+// headRoom is how many numbers the keys and values of n tokens take in one head.
+func (d *BatchDecoder) headRoom(n int) (keys, values int) {
+	h := d.m.cfg.headSize()
+	if d.cache == BF16 {
+		return attention.KeyRoomBF16(n, h), attention.ValueRoomBF16(n, h)
+	}
+	return attention.KeyRoom(n, h), attention.ValueRoom(n, h)
 }
 
-func (d *BatchDecoder) cacheBytes(capacity int) int64 { return 4 * int64(d.cacheSize(capacity)) }
+// cacheBytes is the memory of a sequence of that capacity.
+func (d *BatchDecoder) cacheBytes(capacity int) int64 {
+	k, v := d.headRoom(capacity)
+	number := 4
+	if d.cache == BF16 {
+		number = 2
+	}
+	return int64(number) * int64(d.m.cfg.Layers*d.m.cfg.Heads*(k+v))
+}
 
 // admit reports whether the cache may grow by so many bytes, which n more tokens
 // need.
@@ -217,186 +355,266 @@ func (d *BatchDecoder) admit(bytes int64, n int) error {
 }
 
 // Append adds tokens to sequences, as many to each as its step says, and sets
-// the logits of every step. With an error (ErrContextFull, ErrCacheFull, an id
-// outside the vocabulary, no tokens, a sequence that is in two steps or another
-// decoder's) all sequences are as they were.
+// the logits of every step, and the ids of choices. With an error (ErrContextFull,
+// ErrCacheFull, an id outside the vocabulary, no tokens, impossible sampling, a sequence
+// that is in two steps or another decoder's) all sequences are as they were.
 func (d *BatchDecoder) Append(steps []Step) error {
-	if err := d.check(steps); err != nil {
+	tokens, err := d.check(steps)
+	if err != nil {
 		return err
 	}
 	v := d.m.cfg.Vocab
 	d.logits = grow(d.logits, len(steps)*v)
-	for from := 0; from < len(steps); {
-		to, rows := from+1, len(steps[from].Tokens)
-		for to < len(steps) && rows+len(steps[to].Tokens) <= groupRows {
-			rows += len(steps[to].Tokens)
-			to++
-		}
-		d.forward(steps[from:to], rows, d.logits[from*v:to*v])
-		from = to
+	for i := range steps { // memory and its count are not for several goroutines
+		steps[i].Sequence.reserve(steps[i].Sequence.n + len(steps[i].Tokens))
 	}
-	for i := range steps {
-		s := &steps[i]
-		s.Sequence.n += len(s.Tokens)
-		s.Logits = d.logits[i*v : (i+1)*v : (i+1)*v]
+	g := &d.groups
+	g.cut(d, steps, tokens)
+	if n := len(g.ends); n == 1 {
+		d.lanes[0].crew.begin(tokens * d.m.cfg.NumParams())
+		g.run(0, 0)
+		d.lanes[0].crew.end()
+	} else {
+		d.pool.run(n, g)
 	}
+	g.steps = nil
 	return nil
 }
 
-// groupRows bounds the new tokens that go through the network at a time, and so
-// the memory for their activations, unless one step has more.
-const groupRows = 1024
+// groupOp takes groups of sequences through the network; a chunk is a group. Each is
+// one thread's from the first matrix to the choice of tokens: between its products
+// nobody waits.
+type groupOp struct {
+	d     *BatchDecoder
+	steps []Step
+	ends  []int // of each group's steps
+}
 
-// check finds what is wrong with steps.
-func (d *BatchDecoder) check(steps []Step) error {
+// groupRows is what a group should have at most, so that its activations stay in the
+// second-level cache; one step may have more. Groups of fewer than groupShare rows
+// multiply them hardly faster, so that few are not divided among threads.
+const (
+	groupRows  = 64
+	groupShare = 16
+)
+
+// cut makes groups, at least one for each thread where there is enough for them.
+func (g *groupOp) cut(d *BatchDecoder, steps []Step, tokens int) {
+	most := min(groupRows, max(groupShare, chunkCount(tokens, d.threads)))
+	g.d, g.steps, g.ends = d, steps, g.ends[:0]
+	rows := 0
+	for i := range steps {
+		n := len(steps[i].Tokens)
+		if i > 0 && rows+n > most {
+			g.ends, rows = append(g.ends, i), 0
+		}
+		rows += n
+	}
+	g.ends = append(g.ends, len(steps))
+}
+
+func (g *groupOp) run(chunk, worker int) {
+	from, to, v := 0, g.ends[chunk], g.d.m.cfg.Vocab
+	if chunk > 0 {
+		from = g.ends[chunk-1]
+	}
+	if from == to {
+		return
+	}
+	steps, logits := g.steps[from:to], g.d.logits[from*v:to*v]
+	l := g.d.lanes[worker]
+	l.forward(steps, logits)
+	for i := range steps {
+		s := &steps[i]
+		s.Sequence.n += len(s.Tokens)
+		s.Logits = logits[i*v : (i+1)*v : (i+1)*v]
+		if c := s.Choice; c != nil {
+			c.ID = int32(c.Sampling.sample(&l.candidates, s.Logits, c.Allow, c.Rand))
+		}
+	}
+}
+
+// check finds what is wrong with steps and counts their tokens.
+func (d *BatchDecoder) check(steps []Step) (tokens int, err error) {
 	c := d.m.cfg
 	d.calls++
-	bytes, tokens := int64(0), 0
+	bytes := int64(0)
 	for i := range steps {
 		s := steps[i].Sequence
 		n := len(steps[i].Tokens)
 		switch {
 		case s == nil || s.d != d:
-			return fmt.Errorf("model: step %d of an Append is for no sequence of this decoder", i)
+			return 0, fmt.Errorf("model: step %d of an Append is for no sequence of this decoder", i)
 		case s.call == d.calls:
-			return fmt.Errorf("model: step %d of an Append is for a sequence that an earlier step is for", i)
+			return 0, fmt.Errorf("model: step %d of an Append is for a sequence that an earlier step is for", i)
 		case n == 0:
-			return fmt.Errorf("model: Append of no tokens (step %d)", i)
+			return 0, fmt.Errorf("model: Append of no tokens (step %d)", i)
 		case n > c.Context-s.n:
-			return fmt.Errorf("model: %w: %d tokens after %d, context %d", ErrContextFull, n, s.n, c.Context)
+			return 0, fmt.Errorf("model: %w: %d tokens after %d, context %d", ErrContextFull, n, s.n, c.Context)
 		}
 		for _, id := range steps[i].Tokens {
 			if id < 0 || int(id) >= c.Vocab {
-				return fmt.Errorf("model: %w: token id %d outside the vocabulary of %d", ErrBatch, id, c.Vocab)
+				return 0, fmt.Errorf("model: %w: token id %d outside the vocabulary of %d", ErrBatch, id, c.Vocab)
+			}
+		}
+		if ch := steps[i].Choice; ch != nil {
+			if err := ch.Sampling.Validate(); err != nil {
+				return 0, err
+			}
+			if ch.Rand == nil && ch.Sampling.Temperature != 0 {
+				return 0, fmt.Errorf("model: %w: temperature %v without a source of random numbers (step %d)", ErrSampling, ch.Sampling.Temperature, i)
 			}
 		}
 		s.call = d.calls
 		bytes += s.growth(s.n + n)
 		tokens += n
 	}
-	return d.admit(bytes, tokens)
+	return tokens, d.admit(bytes, tokens)
 }
 
-// forward runs the network over the n new tokens of a group of steps and sets
-// logits (steps, V).
-func (d *BatchDecoder) forward(steps []Step, n int, logits []float32) {
-	p, w := d.m.p, d.m.cfg.Width
-	d.tokens, d.positions = grow(d.tokens, n), grow(d.positions, n)
-	d.x, d.y, d.normed, d.att = grow(d.x, n*w), grow(d.y, n*w), grow(d.normed, n*w), grow(d.att, n*w)
-	d.qkv, d.hidden = grow(d.qkv, n*3*w), grow(d.hidden, n*4*w)
-	d.mean, d.rstd = grow(d.mean, n), grow(d.rstd, n)
+// forward runs the network over the new tokens of a group of steps, whose sequences have
+// room for them, and sets logits (steps, V).
+func (l *lane) forward(steps []Step, logits []float32) {
+	p, w, n := l.d.m.p, l.d.m.cfg.Width, 0
+	for i := range steps {
+		n += len(steps[i].Tokens)
+	}
+	l.tokens, l.positions = grow(l.tokens, n), grow(l.positions, n)
+	l.x, l.y, l.normed, l.att = grow(l.x, n*w), grow(l.y, n*w), grow(l.normed, n*w), grow(l.att, n*w)
+	l.qkv, l.hidden = grow(l.qkv, n*3*w), grow(l.hidden, n*4*w)
+	l.mean, l.rstd = grow(l.mean, n), grow(l.rstd, n)
 
-	d.entries = d.entries[:0]
+	l.entries = l.entries[:0]
 	row := 0
 	for i := range steps {
 		s, tokens := steps[i].Sequence, steps[i].Tokens
-		s.reserve(s.n + len(tokens))
-		d.entries = append(d.entries, entry{s, row, len(tokens)})
+		l.entries = append(l.entries, entry{s, row, len(tokens)})
 		for j, id := range tokens {
-			d.tokens[row], d.positions[row] = id, int32(s.n+j)
+			l.tokens[row], l.positions[row] = id, int32(s.n+j)
 			row++
 		}
 	}
-	d.ops.norm = normOp{
-		dst: d.normed, x: d.x, w: p.layers[0].ln1W, b: p.layers[0].ln1B, mean: d.mean, rstd: d.rstd,
-		tokens: d.tokens, positions: d.positions, wte: p.wte, wpe: p.wpe,
+	l.ops.norm = normOp{
+		dst: l.normed, x: l.x, w: p.layers[0].ln1W, b: p.layers[0].ln1B, mean: l.mean, rstd: l.rstd,
+		tokens: l.tokens, positions: l.positions, wte: p.wte, wpe: p.wpe,
 	}
-	d.rows(n, w, &d.ops.norm)
+	l.rows(n, w, &l.ops.norm)
 	for i := range p.layers {
 		nextW, nextB := p.lnfW, p.lnfB
 		if i+1 < len(p.layers) {
 			nextW, nextB = p.layers[i+1].ln1W, p.layers[i+1].ln1B
 		}
-		n = d.block(i, n, nextW, nextB)
+		n = l.block(i, n, nextW, nextB)
 	}
-	v := d.m.cfg.Vocab
-	project(mat(logits, n, v, v), mat(d.normed, n, w, w), mat(p.wte, v, w, w))
+	l.product(logits, l.normed, n, l.d.head, l.d.m.cfg.Vocab, w)
 	for i := range steps { // forget the callers' sequences
-		d.entries[i].s = nil
+		l.entries[i].s = nil
 	}
 }
 
 // block runs one block over the n new tokens, normed being its first LayerNorm,
 // and leaves the LayerNorm of the next. It returns the number of rows that go
 // on: in the last block only the last token of each sequence is wanted.
-func (d *BatchDecoder) block(i, n int, nextW, nextB []float32) int {
-	w, l := d.m.cfg.Width, &d.m.p.layers[i]
-	product(mat(d.qkv, n, 3*w, 3*w), mat(d.normed, n, w, w), mat(l.qkvW, w, 3*w, 3*w))
-	if l.qkvB != nil {
+func (l *lane) block(i, n int, nextW, nextB []float32) int {
+	w, b, packed := l.d.m.cfg.Width, &l.d.m.p.layers[i], &l.d.blocks[i]
+	l.product(l.qkv, l.normed, n, packed.qkv, 3*w, w)
+	if b.qkvB != nil {
 		for r := range n {
-			add(d.qkv[r*3*w:(r+1)*3*w], l.qkvB)
+			add(l.qkv[r*3*w:(r+1)*3*w], b.qkvB)
 		}
 	}
-	last := i == len(d.m.p.layers)-1
-	d.attend(i, n, last)
+	last := i == len(l.d.m.p.layers)-1
+	l.attend(i, n, last)
 	if last {
-		n = len(d.entries)
-		for e := range d.entries {
-			from := (d.entries[e].first + d.entries[e].rows - 1) * w
-			copy(d.x[e*w:(e+1)*w], d.x[from:from+w]) // from ≥ e·w
+		n = len(l.entries)
+		for e := range l.entries {
+			from := (l.entries[e].first + l.entries[e].rows - 1) * w
+			copy(l.x[e*w:(e+1)*w], l.x[from:from+w]) // from ≥ e·w
 		}
 	}
-	product(mat(d.y, n, w, w), mat(d.att, n, w, w), mat(l.projW, w, w, w))
-	d.addNorm(n, l.projB, l.ln2W, l.ln2B)
-	product(mat(d.hidden, n, 4*w, 4*w), mat(d.normed, n, w, w), mat(l.fcW, w, 4*w, 4*w))
-	hidden := d.hidden[:n*4*w]
-	d.ops.gelu = geluOp{dst: hidden, src: hidden, bias: l.fcB, width: 4 * w, tanh: d.m.cfg.Activation == GELUTanh}
-	d.rows(n, 4*w, &d.ops.gelu)
-	product(mat(d.y, n, w, w), mat(d.hidden, n, 4*w, 4*w), mat(l.mlpW, 4*w, w, w))
-	d.addNorm(n, l.mlpB, nextW, nextB)
+	l.product(l.y, l.att, n, packed.proj, w, w)
+	l.addNorm(n, b.projB, b.ln2W, b.ln2B)
+	l.product(l.hidden, l.normed, n, packed.fc, 4*w, w)
+	hidden := l.hidden[:n*4*w]
+	l.ops.gelu = geluOp{dst: hidden, src: hidden, bias: b.fcB, width: 4 * w, tanh: l.d.m.cfg.Activation == GELUTanh}
+	l.rows(n, 4*w, &l.ops.gelu)
+	l.product(l.y, l.hidden, n, packed.mlp, w, 4*w)
+	l.addNorm(n, b.mlpB, nextW, nextB)
 	return n
+}
+
+// product sets dst (rows, n) to src (rows, k) times b.
+func (l *lane) product(dst, src []float32, rows int, b *kernels.Packed, n, k int) {
+	op := &l.ops.product
+	op.b, op.c, op.pieces = b, mat(dst, rows, n, n), 1
+	if l.crew.workers() > 1 {
+		op.pieces = min(b.Panels(), 4*l.crew.workers())
+	}
+	l.ops.prepare = prepareOp{op}
+	l.crew.run(b.Begin(&op.a, mat(src, rows, k, k)), &l.ops.prepare)
+	l.crew.run(op.pieces, op)
+}
+
+// prepareOp prepares the rows of a product; a chunk is a piece.
+type prepareOp struct{ *packedOp }
+
+func (op *prepareOp) run(chunk, _ int) { op.b.Prepare(&op.a, chunk) }
+
+// packedOp is a product with a packed matrix; a chunk is some of its panels.
+type packedOp struct {
+	a       kernels.RowFactor
+	b       *kernels.Packed
+	c       blas32.General
+	pieces  int
+	scratch []kernels.PackedScratch // of each worker
+}
+
+func (op *packedOp) run(chunk, worker int) {
+	panels := op.b.Panels()
+	op.b.Multiply(&op.a, op.c, chunk*panels/op.pieces, (chunk+1)*panels/op.pieces, &op.scratch[worker])
 }
 
 // addNorm adds y and a bias (nil for zeros) to the residual stream of n rows and
 // sets normed to its LayerNorm.
-func (d *BatchDecoder) addNorm(n int, bias, weight, normBias []float32) {
-	d.ops.norm = normOp{dst: d.normed, x: d.y, from: d.x, bias: bias, w: weight, b: normBias, mean: d.mean[:n], rstd: d.rstd[:n]}
-	d.rows(n, d.m.cfg.Width, &d.ops.norm)
-	d.x, d.y = d.y, d.x
+func (l *lane) addNorm(n int, bias, weight, normBias []float32) {
+	l.ops.norm = normOp{dst: l.normed, x: l.y, from: l.x, bias: bias, w: weight, b: normBias, mean: l.mean[:n], rstd: l.rstd[:n]}
+	l.rows(n, l.d.m.cfg.Width, &l.ops.norm)
+	l.x, l.y = l.y, l.x
 }
 
 // rows runs a task over n rows of so many numbers in chunks of tokenChunk.
-func (d *BatchDecoder) rows(n, width int, t task) {
-	pool := d.pool
-	if n*width < sharedNumbers {
-		pool = d.serial
-	}
-	pool.run(chunkCount(n, tokenChunk), t)
-}
-
-// sharedNumbers of element-wise work, some ten microseconds, are worth waking
-// another thread.
-const sharedNumbers = 1 << 16
+func (l *lane) rows(n, width int, t task) { l.crew.run(chunkCount(n, tokenChunk), t) }
 
 // attend computes attention of the n new tokens over the caches into att. last
 // asks for the last token of each sequence only: its row is then the sequence's
 // index.
-func (d *BatchDecoder) attend(layer, n int, last bool) {
-	op := &d.ops.attention
-	op.d, op.layer, op.last = d, layer, last
+func (l *lane) attend(layer, n int, last bool) {
+	op := &l.ops.attention
+	op.l, op.layer, op.last = l, layer, last
 	longest := 0
-	for _, e := range d.entries {
+	for _, e := range l.entries {
 		longest = max(longest, e.s.capacity)
 	}
-	for len(op.workspaces) < d.pool.threads {
-		op.workspaces = append(op.workspaces, attention.NewWorkspace())
-	}
 	for _, w := range op.workspaces {
-		w.Reserve(longest, d.m.cfg.headSize(), false)
+		if l.d.cache == BF16 {
+			w.ReserveBF16(longest, l.d.m.cfg.headSize())
+		} else {
+			w.Reserve(longest, l.d.m.cfg.headSize(), false)
+		}
 	}
 	// A head of a single token is little work, so such sequences go whole.
-	heads := d.m.cfg.Heads
+	heads := l.d.m.cfg.Heads
 	op.heads = 1
-	if n == len(d.entries) {
+	if n == len(l.entries) {
 		op.heads = heads
 	}
-	d.pool.run(len(d.entries)*heads/op.heads, op)
+	l.crew.run(len(l.entries)*heads/op.heads, op)
 }
 
 // cachedAttentionOp is attention of new tokens over the caches of their
 // sequences; a chunk is some heads of one sequence.
 type cachedAttentionOp struct {
-	d          *BatchDecoder
+	l          *lane
 	layer      int
 	last       bool
 	heads      int                    // in a chunk
@@ -406,67 +624,44 @@ type cachedAttentionOp struct {
 func (op *cachedAttentionOp) run(chunk, worker int) {
 	first := chunk * op.heads
 	for head := first; head < first+op.heads; head++ {
-		op.one(head/op.d.m.cfg.Heads, head%op.d.m.cfg.Heads, op.workspaces[worker])
+		op.one(head/op.l.d.m.cfg.Heads, head%op.l.d.m.cfg.Heads, op.workspaces[worker])
 	}
 }
 
 // one does one head of sequence i: it stores the new keys and values, then
 // attends.
 func (op *cachedAttentionOp) one(i, head int, workspace *attention.Workspace) {
-	e, d := op.d.entries[i], op.d
+	l, d := op.l, op.l.d
+	e := l.entries[i]
 	w, h := d.m.cfg.Width, d.m.cfg.headSize()
-	keys, values := e.s.cache(op.layer*d.m.cfg.Heads + head)
 	part := func(first, rows, which int) blas32.General {
-		return mat(d.qkv[(e.first+first)*3*w+which*w+head*h:], rows, h, 3*w)
+		return mat(l.qkv[(e.first+first)*3*w+which*w+head*h:], rows, h, 3*w)
 	}
-	workspace.Append(keys, values, e.s.n, part(0, e.rows, 1), part(0, e.rows, 2))
 	out, first := e.first, 0
 	if op.last {
 		out, first = i, e.rows-1
 	}
-	seen, dst, q := e.s.n+e.rows, d.att[out*w+head*h:], part(first, e.rows-first, 0)
-	if q.Rows > 1 {
-		workspace.ForwardCached(mat(dst, q.Rows, h, w), q, keys, values, seen)
-		return
-	}
-	workspace.Query(dst[:h], q.Data[:h], keys, values, seen)
-}
-
-// product sets c to a·b. A single row is a matrix-vector product, which gonum's
-// own does without allocating.
-func product(c, a, b blas32.General) {
-	if a.Rows == 1 {
-		blas32.Gemv(blas.Trans, 1, b, vector(rowOf(a, 0)), 0, vector(rowOf(c, 0)))
-		return
-	}
-	mul(c, a, b, 0)
-}
-
-// project sets the rows of logits to those of normed times wteᵀ.
-func project(logits, normed, wte blas32.General) {
-	piece := logitRows(normed.Rows, normed.Cols)
-	for i := 0; i < normed.Rows; i += piece {
-		n := min(piece, normed.Rows-i)
-		if n == 1 {
-			blas32.Gemv(blas.NoTrans, 1, wte, vector(rowOf(normed, i)), 0, vector(rowOf(logits, i)))
-			continue
+	k, v, q := part(0, e.rows, 1), part(0, e.rows, 2), part(first, e.rows-first, 0)
+	seen, dst := e.s.n+e.rows, l.att[out*w+head*h:]
+	at := op.layer*d.m.cfg.Heads + head
+	if d.cache == BF16 {
+		keys, values := headOf(e.s, e.s.kv16, at)
+		workspace.AppendBF16(keys, values, e.s.n, k, v)
+		if q.Rows == 1 {
+			workspace.QueryBF16(dst[:h], q.Data[:h], keys, values, seen)
+			return
 		}
-		mulBT(mat(logits.Data[i*logits.Stride:], n, logits.Cols, logits.Stride), mat(normed.Data[i*normed.Stride:], n, normed.Cols, normed.Stride), wte, 1, 0)
+		workspace.ForwardCachedBF16(mat(dst, q.Rows, h, w), q, keys, values, seen)
+		return
 	}
-}
-
-// logitRows is the number of rows of logits to multiply at a time. In float32
-// model/blas takes dot products where a transposed factor meets few rows, and
-// another order of sums where it meets many; with so few at a time it is always
-// the former, which is as fast. bf16 products want many.
-func logitRows(rows, width int) int {
-	if impl, ok := blas32.Implementation().(kernels.Implementation); ok && impl.Precision() == kernels.F32 {
-		return max(1, min(32, width/8))
+	keys, values := headOf(e.s, e.s.kv, at)
+	workspace.Append(keys, values, e.s.n, k, v)
+	if q.Rows == 1 {
+		workspace.Query(dst[:h], q.Data[:h], keys, values, seen)
+		return
 	}
-	return rows
+	workspace.ForwardCached(mat(dst, q.Rows, h, w), q, keys, values, seen)
 }
-
-func vector(x []float32) blas32.Vector { return blas32.Vector{N: len(x), Inc: 1, Data: x} }
 
 // Decoder is a BatchDecoder of one sequence.
 type Decoder struct {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-
-	kernels "transcend/model/blas"
 )
 
 var decoderConfigs = []Config{
@@ -171,125 +169,182 @@ func TestManyDecodersAtOnce(t *testing.T) {
 	}
 }
 
-// eachProducts runs a test on gonum's products and on those of model/blas.
-func eachProducts(t *testing.T, test func(t *testing.T)) {
-	t.Run("gonum", test)
-	ours, err := kernels.New(kernels.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Run("ours", func(t *testing.T) {
-		useBLAS(t, ours)
-		test(t)
-	})
+// batchOptions are the formats and numbers of threads to test, and the bound on
+// differences of logits, of standard deviation 1, from those in float32.
+var batchOptions = []struct {
+	BatchOptions
+	bound float64
+}{
+	{BatchOptions{Threads: 1}, 2e-5},
+	{BatchOptions{Threads: 3}, 2e-5},
+	{BatchOptions{Cache: BF16, Threads: 2}, 0.03},
+	{BatchOptions{Weights: BF16, Cache: BF16, Threads: 2}, 0.06},
+	{BatchOptions{Weights: Int8, Threads: 2}, 0.12},
+}
+
+func (o BatchOptions) String() string {
+	return fmt.Sprintf("weights=%v cache=%v threads=%d", o.Weights, o.Cache, o.Threads)
 }
 
 // TestBatchMatchesTheFullPass lets sequences grow, fork, go back and start again
 // at random, some in each call and by different numbers of tokens, and compares
 // every logit with a pass over the whole of each sequence.
 func TestBatchMatchesTheFullPass(t *testing.T) {
-	eachProducts(t, func(t *testing.T) {
-		for _, cfg := range decoderConfigs {
-			m := mustNew(t, cfg, 1)
-			randomize(m, 1)
-			rng := rand.New(rand.NewPCG(5, uint64(cfg.Width)))
-			d := m.NewBatchDecoder(BatchOptions{})
-			var sequences [12]*Sequence
-			var texts [len(sequences)][]int32
-			for i := range sequences {
-				sequences[i] = d.NewSequence()
-			}
-			for call := range 40 {
-				var steps []Step
-				var which []int
-				for _, i := range rng.Perm(len(sequences))[:1+rng.IntN(len(sequences))] {
-					n := 1
-					if rng.IntN(3) == 0 {
-						n += rng.IntN(90)
-					}
-					if len(texts[i])+n > cfg.Context {
-						sequences[i].Reset()
-						texts[i] = nil
-					}
-					tokens := randomTokens(n, cfg.Vocab, rng.Uint64())
-					texts[i] = append(texts[i], tokens...)
-					steps, which = append(steps, Step{Sequence: sequences[i], Tokens: tokens}), append(which, i)
+	for _, o := range batchOptions {
+		t.Run(o.String(), func(t *testing.T) {
+			for _, cfg := range decoderConfigs {
+				m := mustNew(t, cfg, 1)
+				randomize(m, 1)
+				rng := rand.New(rand.NewPCG(5, uint64(cfg.Width)))
+				d := m.NewBatchDecoder(o.BatchOptions)
+				var sequences [12]*Sequence
+				var texts [len(sequences)][]int32
+				for i := range sequences {
+					sequences[i] = d.NewSequence()
 				}
-				mustSteps(t, d, steps)
-				for k, i := range which {
-					if sequences[i].Len() != len(texts[i]) {
-						t.Fatalf("%d tokens, want %d", sequences[i].Len(), len(texts[i]))
+				for call := range 40 {
+					var steps []Step
+					var which []int
+					for _, i := range rng.Perm(len(sequences))[:1+rng.IntN(len(sequences))] {
+						n := 1
+						if rng.IntN(3) == 0 {
+							n += rng.IntN(90)
+						}
+						if len(texts[i])+n > cfg.Context {
+							sequences[i].Reset()
+							texts[i] = nil
+						}
+						tokens := randomTokens(n, cfg.Vocab, rng.Uint64())
+						texts[i] = append(texts[i], tokens...)
+						steps, which = append(steps, Step{Sequence: sequences[i], Tokens: tokens}), append(which, i)
 					}
-					want := fullLogits(t, m, texts[i])
-					compare(t, fmt.Sprintf("width %d, call %d, sequence %d after %d", cfg.Width, call, i, len(texts[i])), steps[k].Logits, want[len(texts[i])-1], 2e-5)
-				}
-				if t.Failed() {
-					return
-				}
-				i, j := rng.IntN(len(sequences)), rng.IntN(len(sequences))
-				if i != j {
-					fork, err := sequences[i].Fork()
-					if err != nil {
-						t.Fatal(err)
+					mustSteps(t, d, steps)
+					for k, i := range which {
+						if sequences[i].Len() != len(texts[i]) {
+							t.Fatalf("%d tokens, want %d", sequences[i].Len(), len(texts[i]))
+						}
+						want := fullLogits(t, m, texts[i])
+						compare(t, fmt.Sprintf("width %d, call %d, sequence %d after %d", cfg.Width, call, i, len(texts[i])), steps[k].Logits, want[len(texts[i])-1], o.bound)
 					}
-					sequences[j].Reset()
-					sequences[j], texts[j] = fork, slices.Clone(texts[i])
+					if t.Failed() {
+						return
+					}
+					i, j := rng.IntN(len(sequences)), rng.IntN(len(sequences))
+					if i != j {
+						fork, err := sequences[i].Fork()
+						if err != nil {
+							t.Fatal(err)
+						}
+						sequences[j].Reset()
+						sequences[j], texts[j] = fork, slices.Clone(texts[i])
+					}
+					i = rng.IntN(len(sequences))
+					n := rng.IntN(len(texts[i]) + 1)
+					sequences[i].Truncate(n)
+					texts[i] = texts[i][:n]
 				}
-				i = rng.IntN(len(sequences))
-				n := rng.IntN(len(texts[i]) + 1)
-				sequences[i].Truncate(n)
-				texts[i] = texts[i][:n]
+				want := int64(0)
+				for _, s := range sequences {
+					want += 4*int64(len(s.kv)) + 2*int64(len(s.kv16))
+				}
+				if d.CacheBytes() != want {
+					t.Errorf("CacheBytes is %d, the sequences hold %d", d.CacheBytes(), want)
+				}
 			}
-			want := int64(0)
-			for _, s := range sequences {
-				want += 4 * int64(len(s.kv))
-			}
-			if d.CacheBytes() != want {
-				t.Errorf("CacheBytes is %d, the sequences hold %d", d.CacheBytes(), want)
-			}
-		}
-	})
+		})
+	}
 }
 
-// TestBatchDoesNotMatter: with the float32 kernels of model/blas a sequence's
-// logits are the same bits alone and among many, in one group of rows or several.
+// TestBatchDoesNotMatter: a sequence's logits are the same bits alone and among many,
+// in one group of rows or several, by one thread or three, in every format. So is what
+// is chosen.
 func TestBatchDoesNotMatter(t *testing.T) {
-	ours, err := kernels.New(kernels.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ours.Level() == kernels.Gonum {
-		t.Skip("gonum's own products: a single row is rounded otherwise")
-	}
-	useBLAS(t, ours)
 	for _, cfg := range []Config{
 		{Layers: 2, Heads: 4, Width: 48, Context: 100, Vocab: 31, Activation: GELU},
 		{Layers: 2, Heads: 4, Width: 128, Context: 100, Vocab: 300, Bias: true, Activation: GELU},
-		{Layers: 2, Heads: 8, Width: 256, Context: 100, Vocab: 2048, Activation: GELU},
-		{Layers: 1, Heads: 8, Width: 512, Context: 100, Vocab: 2048, Activation: GELU},
+		{Layers: 1, Heads: 8, Width: 256, Context: 100, Vocab: 600, Activation: GELU},
 	} {
 		m := mustNew(t, cfg, 1)
 		randomize(m, 1)
-		for _, games := range []int{2, 9, 40, 300} {
-			d := m.NewBatchDecoder(BatchOptions{})
-			steps := make([]Step, games)
-			prompts := make([][]int32, games)
-			for i := range steps {
-				prompts[i] = randomTokens(1+i%40, cfg.Vocab, uint64(i))
-				steps[i] = Step{Sequence: d.NewSequence(), Tokens: prompts[i]}
+		for _, format := range decodeFormats {
+			one := format
+			one.Threads = 1
+			choice := func(i int) *Choice {
+				return &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}
 			}
-			mustSteps(t, d, steps)
-			for i := range steps {
-				steps[i].Tokens = []int32{int32(i % cfg.Vocab)}
-			}
-			mustSteps(t, d, steps)
-			for i := 0; i < games; i += 1 + games/7 {
-				alone := m.NewDecoder()
-				mustAppend(t, alone, prompts[i]...)
-				if got := mustAppend(t, alone, int32(i%cfg.Vocab)); !slices.Equal(got, steps[i].Logits) {
-					t.Errorf("width %d: sequence %d of %d has other logits than alone", cfg.Width, i, games)
+			single := m.NewBatchDecoder(one)
+			for _, games := range []int{1, 2, 9, 70} {
+				many := format
+				many.Threads = 1 + 2*(games%2)
+				d := m.NewBatchDecoder(many)
+				steps := make([]Step, games)
+				prompts := make([][]int32, games)
+				for i := range steps {
+					prompts[i] = randomTokens(1+i%20, cfg.Vocab, uint64(i))
+					steps[i] = Step{Sequence: d.NewSequence(), Tokens: prompts[i], Choice: choice(i)}
+				}
+				mustSteps(t, d, steps)
+				for i := range steps {
+					steps[i].Tokens = []int32{steps[i].Choice.ID}
+				}
+				mustSteps(t, d, steps)
+				for i := 0; i < games; i += 1 + games/7 {
+					s := []Step{{Sequence: single.NewSequence(), Tokens: prompts[i], Choice: choice(i)}}
+					mustSteps(t, single, s)
+					s[0].Tokens = []int32{s[0].Choice.ID}
+					if s[0].Choice.ID != steps[i].Tokens[0] {
+						t.Errorf("width %d, %v: sequence %d of %d goes on with %d, alone with %d", cfg.Width, many, i, games, steps[i].Tokens[0], s[0].Choice.ID)
+					}
+					mustSteps(t, single, s)
+					if !slices.Equal(s[0].Logits, steps[i].Logits) {
+						t.Errorf("width %d, %v: sequence %d of %d has other logits than alone", cfg.Width, many, i, games)
+					}
 				}
 			}
+		}
+	}
+}
+
+// TestChoice: what an Append draws is what Sample draws from its logits, with the same
+// mask and the same random numbers.
+func TestChoice(t *testing.T) {
+	cfg := decoderConfigs[0]
+	m := mustNew(t, cfg, 1)
+	randomize(m, 1)
+	d := m.NewBatchDecoder(BatchOptions{Threads: 2})
+	allow := make([]bool, cfg.Vocab)
+	allow[3], allow[7], allow[8] = true, true, true
+	var steps []Step
+	var twins []*rand.Rand
+	for i := range 40 {
+		c := &Choice{Sampling: Sampling{Temperature: float64(i%3) / 2}, Rand: rand.New(rand.NewPCG(1, uint64(i)))}
+		switch i % 4 {
+		case 1:
+			c.Allow = allow
+		case 2:
+			c.Allow = make([]bool, cfg.Vocab) // none
+		}
+		steps = append(steps, Step{Sequence: d.NewSequence(), Tokens: randomTokens(1+i%5, cfg.Vocab, uint64(i)), Choice: c})
+		twins = append(twins, rand.New(rand.NewPCG(1, uint64(i))))
+	}
+	steps[4].Choice = nil
+	for range 3 {
+		mustSteps(t, d, steps)
+		for i, s := range steps {
+			if c := s.Choice; c != nil {
+				if want := c.Sampling.Sample(s.Logits, c.Allow, twins[i]); int(c.ID) != want {
+					t.Fatalf("step %d chose %d, want %d", i, c.ID, want)
+				}
+			}
+		}
+	}
+	for name, c := range map[string]Choice{
+		"negative temperature": {Sampling: Sampling{Temperature: -1}},
+		"no random numbers":    {Sampling: Sampling{Temperature: 1}},
+	} {
+		s := d.NewSequence()
+		if err := d.Append([]Step{{Sequence: s, Tokens: []int32{1}, Choice: &c}}); !errors.Is(err, ErrSampling) || s.Len() != 0 {
+			t.Errorf("%s: %v, %d tokens", name, err, s.Len())
 		}
 	}
 }
@@ -363,26 +418,29 @@ func TestBatchCacheIsBounded(t *testing.T) {
 }
 
 func TestBatchAllocatesNothing(t *testing.T) {
-	ours, err := kernels.New(kernels.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ours.Level() == kernels.Gonum {
-		t.Skip("gonum's own products allocate")
-	}
-	useBLAS(t, ours)
-	m := mustNew(t, decoderConfigs[0], 1)
-	d := m.NewBatchDecoder(BatchOptions{})
-	steps := make([]Step, 50)
-	for i := range steps {
-		steps[i] = Step{Sequence: d.NewSequence(), Tokens: randomTokens(70+i%3, 31, uint64(i))}
-	}
-	mustSteps(t, d, steps)
-	for i := range steps {
-		steps[i].Tokens = steps[i].Tokens[:1]
-	}
-	if n := testing.AllocsPerRun(30, func() { mustSteps(t, d, steps) }); n != 0 {
-		t.Errorf("a step allocates %v times", n)
+	cfg := Config{Layers: 2, Heads: 4, Width: 128, Context: 300, Vocab: 300, Activation: GELU}
+	m := mustNew(t, cfg, 1)
+	for _, o := range batchOptions {
+		for _, games := range []int{1, 10, 70} { // by columns, alone, and in groups
+			d := m.NewBatchDecoder(o.BatchOptions)
+			steps := make([]Step, games)
+			for i := range steps {
+				steps[i] = Step{
+					Sequence: d.NewSequence(), Tokens: randomTokens(2+i%3, cfg.Vocab, uint64(i)),
+					Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: testRand()},
+				}
+			}
+			mustSteps(t, d, steps)
+			for i := range steps {
+				steps[i].Tokens = steps[i].Tokens[:1]
+			}
+			mustSteps(t, d, steps)
+			// Starting a goroutine now and then takes one that the runtime has not
+			// kept, so less than one a call is none.
+			if n := testing.AllocsPerRun(30, func() { mustSteps(t, d, steps) }); n >= 1 {
+				t.Errorf("%v, %d sequences: a step allocates %v times", o.BatchOptions, games, n)
+			}
+		}
 	}
 }
 

@@ -166,6 +166,11 @@ func (c *candidates) total() float64 {
 func (s Sampling) Sample(logits []float32, allow []bool, rng *rand.Rand) int {
 	c := pooled.Get().(*candidates)
 	defer pooled.Put(c)
+	return s.sample(c, logits, allow, rng)
+}
+
+// sample is Sample in the memory of c.
+func (s Sampling) sample(c *candidates, logits []float32, allow []bool, rng *rand.Rand) int {
 	if s.Temperature == 0 {
 		best := c.collect(logits, allow)
 		if best < 0 {

@@ -212,6 +212,9 @@ func (p *Packed) Bytes() int64 {
 	return int64(4*len(p.floats) + 2*len(p.words) + len(p.bytes) + 4*len(p.steps))
 }
 
+// RoundsRows reports whether products round A to bf16.
+func (p *Packed) RoundsRows() bool { return p.tiles != nil }
+
 // RowFactor is a factor A, m×k, being multiplied by Packeds. Its zero value is ready,
 // and its buffers grow to the largest A seen.
 type RowFactor struct {

@@ -1,0 +1,152 @@
+package model
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// crew runs the tasks of one pass over the network, which follow each other at
+// distances of microseconds: too close to wake a goroutine for each, as pool does.
+// Its helpers are there from begin to end and look for work all the time between.
+//
+// As with pool, the result of a task has the same bits for any number of threads.
+//
+// Where other programs want the same cores, a helper is put aside in the middle of its
+// work and everybody waits for it. A crew that notices goes on without helpers for a
+// while.
+type crew struct {
+	threads int // at least 1
+
+	helped bool // helpers are there
+	alone  int  // passes to be done without helpers
+	task   task
+	chunks int64
+	phase  atomic.Int64  // goes up by one when a task begins, to an odd number, and when it ends
+	rest   atomic.Bool   // between end and begin
+	next   atomic.Int64  // next chunk to take
+	inside atomic.Int32  // helpers that may be looking at the task
+	there  []atomic.Bool // of each helper: it has not gone home
+	work   []func()      // of each helper
+}
+
+const (
+	// sharedWork is the multiply-adds of a pass, some fifty microseconds, from which on
+	// helpers are called.
+	sharedWork = 1 << 20
+	// lateHelper is how long a helper may keep the others waiting. A piece of work
+	// takes some ten microseconds.
+	lateHelper = 300 * time.Microsecond
+	// alonePasses are made without helpers after one was late.
+	alonePasses = 200
+	// spins are looks at a variable before others on this thread get a chance.
+	spins = 256
+)
+
+func newCrew(threads int) *crew {
+	c := &crew{threads: threads, there: make([]atomic.Bool, threads-1)}
+	c.rest.Store(true)
+	for i := range threads - 1 {
+		c.work = append(c.work, func() { c.helper(i) })
+	}
+	return c
+}
+
+// begin calls the helpers for a pass of so many multiply-adds, if it is worth it.
+// Without them run does everything itself.
+func (c *crew) begin(work int) {
+	if work < sharedWork || c.threads == 1 {
+		return
+	}
+	if c.alone > 0 {
+		c.alone--
+		return
+	}
+	c.helped = true
+	c.rest.Store(false)
+	for i := range c.there {
+		// One that is just going home is not replaced: then there are fewer.
+		if c.there[i].CompareAndSwap(false, true) {
+			go c.work[i]()
+		}
+	}
+}
+
+// end sends the helpers home. It does not wait for them.
+func (c *crew) end() {
+	c.rest.Store(true)
+	c.helped = false
+}
+
+// workers is how many share a task now.
+func (c *crew) workers() int {
+	if c.helped {
+		return c.threads
+	}
+	return 1
+}
+
+// run does all chunks of t and returns when they are done.
+func (c *crew) run(chunks int, t task) {
+	if !c.helped || chunks < 2 {
+		for i := range chunks {
+			t.run(i, 0)
+		}
+		return
+	}
+	c.task, c.chunks = t, int64(chunks)
+	c.next.Store(0)
+	c.phase.Add(1)
+	c.drain(0)
+	// A helper that comes from now on sees that the phase is over; one that came
+	// before is counted.
+	c.phase.Add(1)
+	c.await()
+	c.task = nil
+}
+
+// await returns when no helper is inside.
+func (c *crew) await() {
+	var since time.Time
+	for i := 1; c.inside.Load() != 0; i++ {
+		if i%spins != 0 {
+			continue
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		runtime.Gosched()
+	}
+	if !since.IsZero() && time.Since(since) > lateHelper {
+		c.alone = alonePasses
+	}
+}
+
+func (c *crew) helper(i int) {
+	done := int64(0)
+	for n := 1; !c.rest.Load(); n++ {
+		phase := c.phase.Load()
+		switch {
+		case phase&1 == 1 && phase != done:
+			c.inside.Add(1)
+			if c.phase.Load() == phase {
+				c.drain(1 + i)
+			}
+			c.inside.Add(-1)
+			done = phase
+		case n%spins == 0:
+			runtime.Gosched()
+		}
+	}
+	c.there[i].Store(false)
+}
+
+func (c *crew) drain(worker int) {
+	for {
+		i := c.next.Add(1) - 1
+		if i >= c.chunks {
+			return
+		}
+		c.task.run(int(i), worker)
+	}
+}
