@@ -187,7 +187,7 @@ func (c Comparison) String() string {
 		s = fmt.Sprintf("Elo: %.2f [%.2f, %.2f]", c.Elo, c.Interval.Low, c.Interval.High)
 	}
 	s += fmt.Sprintf(", LOS: %.2f %%, DrawRatio: %.2f %%", 100*c.LOS, 100*c.DrawRatio)
-	if c.Pairs > 0 && !math.IsNaN(c.PairRatio) {
+	if c.Pairs > 0 && !math.IsNaN(c.PairRatio) && !math.IsInf(c.PairRatio, 0) {
 		s += fmt.Sprintf(", PairsRatio: %.2f", c.PairRatio)
 	}
 	return s

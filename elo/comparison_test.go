@@ -87,7 +87,7 @@ func TestComparisonEdges(t *testing.T) {
 	}{
 		{func() (Comparison, error) { return Record{Wins: 20}.Compare(0) }, "Elo: > 316.6, LOS: 100.00 %, DrawRatio: 0.00 %"},
 		{func() (Comparison, error) { return Record{Losses: 20}.Compare(0) }, "Elo: < -316.6, LOS: 0.00 %, DrawRatio: 0.00 %"},
-		{func() (Comparison, error) { return Pairs{4: 10}.Compare(0) }, "Elo: > 182.7, LOS: 100.00 %, DrawRatio: 0.00 %, PairsRatio: +Inf"},
+		{func() (Comparison, error) { return Pairs{4: 10}.Compare(0) }, "Elo: > 182.7, LOS: 100.00 %, DrawRatio: 0.00 %"},
 		{func() (Comparison, error) { return Pairs{0: 10}.Compare(0) }, "Elo: < -182.7, LOS: 0.00 %, DrawRatio: 0.00 %, PairsRatio: 0.00"},
 		{func() (Comparison, error) { return Pairs{2: 10}.Compare(0) }, "Elo: 0.00 [-79.81, 79.81], LOS: 50.00 %, DrawRatio: 100.00 %"},
 		{func() (Comparison, error) { return Pairs{3: 1}.Compare(0) }, ""},

@@ -19,6 +19,7 @@ const helpText = `Play a model against engines, rate it, keep the leaderboard.
 
 usage: arena --engine stockfish --temp 0.001 [flags]
        arena leaderboard [--db FILE] [--json]
+       arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
        arena serve | report [--db FILE]   (in a browser, as one file)
 
 Each temperature plays --games games against each level of the engine, half with

@@ -104,8 +104,11 @@ type Options struct {
 }
 
 // MaxPlayers bounds the players in one core: their covariance of 10,000^2
-// numbers takes 800 MB.
+// numbers takes 800 MB, and some minutes.
 const MaxPlayers = 10000
+
+// ErrTooMany is returned for more players than MaxPlayers in one core.
+var ErrTooMany = errors.New("more than the number whose covariance is kept")
 
 // DisconnectedError says that no chain of games connects some players.
 type DisconnectedError struct {
@@ -289,7 +292,7 @@ func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt
 	inside := among(edges, number)
 	p.Core = len(ids)
 	if p.Core > MaxPlayers {
-		return nil, fmt.Errorf("joint: %d connected players are more than the %d whose covariance is kept: leave out those with few games", p.Core, MaxPlayers)
+		return nil, fmt.Errorf("joint: %d connected players: %w, %d: leave out those with few games", p.Core, ErrTooMany, MaxPlayers)
 	}
 	c := newCore(players, ids, opt)
 	c.setEdges(inside)
