@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -21,6 +23,7 @@ usage: arena --engine stockfish --temp 0.001 [flags]
        arena leaderboard [--db FILE] [--json]
        arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
        arena serve | report [--db FILE]   (in a browser, as one file)
+       arena uci --model DIR                    (a model as a UCI engine)
 
 Each temperature plays --games games against each level of the engine, half with
 each color, from the starting position. Every finished game is stored at once: an
@@ -128,7 +131,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	}
 	if fs.NArg() > 0 {
 		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
-		if near := cli.Nearest(fs.Arg(0), []string{"leaderboard"}); near != "" {
+		if near := cli.Nearest(fs.Arg(0), slices.Sorted(maps.Keys(subcommands))); near != "" {
 			return nil, cli.WithHint(err, "did you mean arena "+near+"?")
 		}
 		return nil, err

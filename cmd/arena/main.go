@@ -19,6 +19,7 @@ var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, 
 	"leaderboard": withoutInput(showLeaderboard),
 	"report":      withoutInput(writeReport),
 	"serve":       withoutInput(serve),
+	"uci":         serveUCI,
 }
 
 func withoutInput(f func(context.Context, io.Writer, io.Writer, []string) error) func(context.Context, io.Reader, io.Writer, io.Writer, []string) error {
