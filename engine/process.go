@@ -55,23 +55,40 @@ type process struct {
 	tail []byte // of standard error
 }
 
+// ProcessLimits bound what an engine's process may use. The zero value bounds
+// nothing.
+type ProcessLimits struct {
+	// Memory is the size of the address space in bytes (RLIMIT_AS, Unix): an
+	// allocation beyond it fails in the engine. It counts mapped files and reserved
+	// space, too, so it has to be generous.
+	Memory int64
+	// CPUTime is the processor time in whole seconds over the process's life, all
+	// threads together (RLIMIT_CPU, Unix); then the system kills it.
+	CPUTime time.Duration
+	// CPUs are the processors it may run on, its threads included (Linux).
+	CPUs []int
+}
+
 // startProcess runs cmd. read gets standard output, on a goroutine of its own,
 // and returns at its end.
-func startProcess(cmd *exec.Cmd, read func(*os.File)) (*process, error) {
+func startProcess(cmd *exec.Cmd, limits ProcessLimits, read func(*os.File)) (*process, error) {
 	p := &process{path: cmd.Path, exited: make(chan struct{}), done: make(chan struct{})}
+	if err := limits.apply(cmd); err != nil {
+		return nil, &StartError{Path: p.path, Err: err}
+	}
 	started := make(chan error)
-	go p.run(cmd, read, started)
+	go p.run(cmd, limits.CPUs, read, started)
 	if err := <-started; err != nil {
-		return nil, &StartError{Path: cmd.Path, Err: err}
+		return nil, &StartError{Path: p.path, Err: err}
 	}
 	return p, nil
 }
 
 // run owns the process from the fork to the last closed pipe.
-func (p *process) run(cmd *exec.Cmd, read func(*os.File), started chan<- error) {
+func (p *process) run(cmd *exec.Cmd, cpus []int, read func(*os.File), started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := p.start(cmd); err != nil {
+	if err := onCPUs(cpus, func() error { return p.start(cmd) }); err != nil {
 		started <- err
 		return
 	}

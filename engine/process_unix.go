@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 )
@@ -45,6 +46,28 @@ func newGroup() (*group, error) {
 		return nil, fmt.Errorf("starting the guard of the engine's process group: %w", err)
 	}
 	return g, nil
+}
+
+// limitScript sets the limits that are its first two arguments, in KiB and in
+// seconds, and becomes the program that follows.
+const limitScript = `ulimit -v "$1" && ulimit -t "$2" && shift 2 && exec "$@"`
+
+// apply makes cmd start within the limits. A shell sets them before it becomes
+// the engine, so that nothing of the engine runs without them.
+func (l ProcessLimits) apply(cmd *exec.Cmd) error {
+	if l.Memory <= 0 && l.CPUTime <= 0 {
+		return nil
+	}
+	memory, seconds := "unlimited", "unlimited"
+	if l.Memory > 0 {
+		memory = strconv.FormatInt(max(1, l.Memory>>10), 10)
+	}
+	if l.CPUTime > 0 {
+		seconds = strconv.FormatInt(int64(max(1, l.CPUTime.Seconds())), 10)
+	}
+	args := append([]string{guardShell, "-c", limitScript, guardShell, memory, seconds, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path, cmd.Args = guardShell, args
+	return nil
 }
 
 // start runs cmd inside the group.

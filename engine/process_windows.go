@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"sync"
@@ -73,4 +74,12 @@ func (g *group) end() {
 	defer g.mu.Unlock()
 	g.ended = true
 	windows.CloseHandle(g.job)
+}
+
+// apply reports limits that this system does not have.
+func (l ProcessLimits) apply(*exec.Cmd) error {
+	if l.Memory > 0 || l.CPUTime > 0 {
+		return errors.New("limits of memory and processor time are not supported on this system")
+	}
+	return nil
 }

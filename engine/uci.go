@@ -27,8 +27,11 @@ type Config struct {
 	// Options are set after the start, Threads first, the others in this order.
 	// They are checked against what the engine announces.
 	Options []Option
+	// Init is lines that are sent as they are after "uciok", before the options.
+	Init []string
 	// Name is what Player.Name returns, "" for the name the engine gives itself.
 	Name     string
+	Limits   ProcessLimits
 	Timeouts Timeouts
 	// Trace, when not nil, gets every line that is sent and received, without its
 	// line break. Calls do not overlap. The line is valid until Trace returns.
@@ -184,7 +187,7 @@ func StartUCI(ctx context.Context, cfg Config) (*UCI, error) {
 	cmd := exec.Command(path, cfg.Args...)
 	cmd.Dir = cfg.Dir
 	cmd.Env = append(os.Environ(), cfg.Env...)
-	if c.proc, err = startProcess(cmd, c.read); err != nil {
+	if c.proc, err = startProcess(cmd, cfg.Limits, c.read); err != nil {
 		return nil, err
 	}
 	if err := c.start(ctx); err != nil {
@@ -212,12 +215,20 @@ func (c *UCI) start(ctx context.Context) error {
 		return err
 	}
 	c.options = options
+	for _, line := range c.cfg.Init {
+		if strings.ContainsAny(line, "\r\n\x00") {
+			return fmt.Errorf("engine: %s: an initial command cannot hold a line break: %q", c.name, clip(line, 60))
+		}
+	}
 	if _, set := setting(options, "Seed"); !set {
 		if o := findOption(c.announced, "Seed"); o != nil && (o.Type == Spin || o.Type == String) {
 			c.seed = o
 		}
 	}
 	c.buf = c.buf[:0]
+	for _, line := range c.cfg.Init {
+		c.buf = append(append(c.buf, line...), '\n')
+	}
 	for _, o := range options {
 		value := o.Value
 		if value == "" && findOption(c.announced, o.Name).Type == String {
@@ -256,7 +267,7 @@ func (c *UCI) Exited() <-chan struct{} { return c.proc.done }
 
 // Spec implements Player: kind, name (the engine's own), version (the part of it
 // from the first word with a digit on), author, program, sha256 (of the program),
-// args, and every option that was set.
+// args, init, and every option that was set.
 func (c *UCI) Spec() map[string]string {
 	c.hashOnce.Do(func() {
 		var err error
@@ -274,6 +285,9 @@ func (c *UCI) Spec() map[string]string {
 	}
 	if len(c.cfg.Args) > 0 {
 		spec["args"] = strings.Join(c.cfg.Args, " ")
+	}
+	if len(c.cfg.Init) > 0 {
+		spec["init"] = strings.Join(c.cfg.Init, "; ")
 	}
 	for _, o := range c.options {
 		spec["option."+o.Name] = o.Value
