@@ -20,7 +20,9 @@ import (
 const helpText = `Play a model against engines, rate it, keep the leaderboard.
 
 usage: arena --engine stockfish --temp 0.001 [flags]
+       arena match --engine 'cmd=...' --engine 'cmd=...'    engine against engine
        arena leaderboard [--db FILE] [--json]
+       arena pgn [--db FILE]    the games as PGN
        arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
        arena serve | report [--db FILE]   (in a browser, as one file)
        arena uci --model DIR                    (a model as a UCI engine)

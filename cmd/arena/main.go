@@ -17,6 +17,8 @@ func main() { cli.Main(execute) }
 var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error{
 	"elo":         rateResults,
 	"leaderboard": withoutInput(showLeaderboard),
+	"match":       withoutInput(playMatch),
+	"pgn":         withoutInput(writeGames),
 	"report":      withoutInput(writeReport),
 	"serve":       withoutInput(serve),
 	"uci":         serveUCI,

@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -84,4 +87,56 @@ func evalComment(e leaderboard.Eval) string {
 		return fmt.Sprintf("-M%d/%d %s", -e.Mate, e.Depth, took)
 	}
 	return fmt.Sprintf("%+.2f/%d %s", float64(e.Centipawns)/100, e.Depth, took)
+}
+
+// pgnFile is the file of --pgn-out: replaced at the start by the games that the
+// database has already, then each game is appended the moment it ends. What is
+// lost of it can be written again from the database (arena pgn).
+type pgnFile struct {
+	path      string
+	file      *os.File
+	published bool // until then it has a temporary name
+	w         *pgn.Writer
+}
+
+func newPGNFile(path string) (*pgnFile, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, fmt.Errorf("--pgn-out: %w", err)
+	}
+	if err := f.Chmod(0o644); err != nil && runtime.GOOS != "windows" {
+		f.Close()
+		return nil, fmt.Errorf("--pgn-out: %w", err)
+	}
+	return &pgnFile{path: path, file: f, w: pgn.NewWriter(f)}, nil
+}
+
+// publish gives the file its name; games written before appear all at once.
+func (p *pgnFile) publish() error {
+	if p.published {
+		return nil
+	}
+	if err := os.Rename(p.file.Name(), p.path); err != nil {
+		return fmt.Errorf("--pgn-out: %w", err)
+	}
+	p.published = true
+	return nil
+}
+
+func (p *pgnFile) write(g leaderboard.Game, white, black string) error {
+	out, err := toPGN(g, white, black)
+	if err == nil {
+		err = p.w.Write(out)
+	}
+	if err != nil {
+		return fmt.Errorf("--pgn-out: %w", err)
+	}
+	return nil
+}
+
+func (p *pgnFile) close() {
+	p.file.Close()
+	if !p.published {
+		os.Remove(p.file.Name())
+	}
 }

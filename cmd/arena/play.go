@@ -460,26 +460,3 @@ func (v *view) plain(p *pairing) {
 	v.shown = time.Now()
 	v.status.Printf("%s", v.line(p))
 }
-
-// writePGN writes the games of the matches.
-func writePGN(ctx context.Context, store *leaderboard.Store, path string, matches []int64) error {
-	players := map[int64]leaderboard.Player{}
-	all, err := store.Players(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range all {
-		players[p.ID] = p
-	}
-	return atomicPGN(path, func(write func(leaderboard.Game, string, string) error) error {
-		for g, err := range store.Games(ctx, matches...) {
-			if err != nil {
-				return err
-			}
-			if err := write(g, players[g.White].Name, players[g.Black].Name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}

@@ -105,20 +105,25 @@ func moveText(moves []bitboard.Move) string {
 func evalsOf(g *match.Game) []leaderboard.Eval {
 	var evals []leaderboard.Eval
 	for i := g.BookPlies; i < len(g.Moves); i++ {
-		r := &g.Replies[i]
-		e := leaderboard.Eval{Ply: i, Millis: r.Elapsed.Milliseconds(), NoScore: r.Score == nil}
-		if clock := g.Clocks[i]; clock >= 0 {
-			e.ClockMillis = clock.Milliseconds()
-		}
-		if s := r.Score; s != nil {
-			e.Centipawns, e.Mate, e.IsMate, e.Depth, e.SelDepth, e.Nodes = s.Centipawns, s.Mate, s.IsMate, s.Depth, s.SelDepth, s.Nodes
-			if s.Bound != engine.Exact {
-				e.Bound = s.Bound.String()
-			}
-		}
-		evals = append(evals, e)
+		evals = append(evals, evalOf(g, i))
 	}
 	return evals
+}
+
+// evalOf is that of one ply.
+func evalOf(g *match.Game, ply int) leaderboard.Eval {
+	r := &g.Replies[ply]
+	e := leaderboard.Eval{Ply: ply, Millis: r.Elapsed.Milliseconds(), NoScore: r.Score == nil}
+	if clock := g.Clocks[ply]; clock >= 0 {
+		e.ClockMillis = clock.Milliseconds()
+	}
+	if s := r.Score; s != nil {
+		e.Centipawns, e.Mate, e.IsMate, e.Depth, e.SelDepth, e.Nodes = s.Centipawns, s.Mate, s.IsMate, s.Depth, s.SelDepth, s.Nodes
+		if s.Bound != engine.Exact {
+			e.Bound = s.Bound.String()
+		}
+	}
+	return e
 }
 
 // voidOf is a void game as the leaderboard keeps it.
