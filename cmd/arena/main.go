@@ -22,6 +22,7 @@ var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, 
 	"report":      withoutInput(writeReport),
 	"serve":       withoutInput(serve),
 	"uci":         serveUCI,
+	"watch":       withoutInput(watch),
 }
 
 func withoutInput(f func(context.Context, io.Writer, io.Writer, []string) error) func(context.Context, io.Reader, io.Writer, io.Writer, []string) error {

@@ -178,7 +178,8 @@ func describe(p *bitboard.Position, last bitboard.Move) string {
 		}
 		out.WriteString(name + ":")
 		for _, kind := range []bitboard.PieceType{bitboard.King, bitboard.Queen, bitboard.Rook, bitboard.Bishop, bitboard.Knight, bitboard.Pawn} {
-			for s := range bitboard.Square(64) {
+			for i := range 64 { // from a8, as FEN and the script go
+				s := bitboard.NewSquare(i%8, 7-i/8)
 				if p.PieceAt(s) == bitboard.NewPiece(c, kind) {
 					letter := kind.String()
 					if kind == bitboard.Pawn {
