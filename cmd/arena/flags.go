@@ -24,8 +24,8 @@ usage: arena --engine stockfish --temp 0.001 [flags]
        arena leaderboard [--db FILE] [--json]
        arena pgn [--db FILE]    the games as PGN
        arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
-       arena serve | report [--db FILE]   (in a browser, as one file)
        arena uci --model DIR                    (a model as a UCI engine)
+       arena serve | report | watch [--db FILE]  (in a browser, as one file, in the terminal)
 
 Each temperature plays --games games against each level of the engine, half with
 each color, from the starting position. Every finished game is stored at once: an
