@@ -356,9 +356,11 @@ func TestBrowser(t *testing.T) {
 			b.until(`!document.querySelector("[data-load]") && ![...document.querySelectorAll(".muted")].some((e) => e.textContent.startsWith("Asking"))`)
 			where := fmt.Sprintf("%s at %d", page, width)
 			var wide int
-			b.eval("document.scrollingElement.scrollWidth - innerWidth", &wide)
+			b.eval(fmt.Sprintf("document.scrollingElement.scrollWidth - %d", width), &wide) // innerWidth grows with the page
 			if wide > 0 {
-				t.Errorf("%s: %d pixels wider than the screen", where, wide)
+				var culprits []string
+				b.eval(fmt.Sprintf(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > %d && !e.closest("svg")).map((e) => e.outerHTML.slice(0, 80))`, width), &culprits)
+				t.Errorf("%s: %d pixels wider than the screen: %q", where, wide, culprits)
 			}
 			var list []string
 			b.eval(poorContrast, &list)
@@ -491,7 +493,7 @@ func TestReportInBrowser(t *testing.T) {
 			t.Error("style or script do not run")
 		}
 		var wide int
-		b.eval("document.scrollingElement.scrollWidth - innerWidth", &wide)
+		b.eval(fmt.Sprintf("document.scrollingElement.scrollWidth - %d", width), &wide) // innerWidth grows with the page
 		if wide > 0 {
 			t.Errorf("%d pixels wider than a screen of %d", wide, width)
 		}

@@ -25,33 +25,28 @@ func drawEvals(evals []leaderboard.Eval, plies int, firstBlack bool) template.HT
 	}
 	x := func(ply int) float64 { return float64(ply+1) / float64(plies) * evalWidth }
 	y := func(e leaderboard.Eval) float64 { return evalHeight * (1 - whiteShare(e, firstBlack)) }
+	// The first evaluation stands for what was before it, the last for what came
+	// after.
 	var line strings.Builder
 	last := leaderboard.Eval{Ply: -1}
 	for _, e := range evals {
-		if e.Ply < 0 || e.Ply >= plies || e.Ply <= last.Ply {
+		if e.Ply < 0 || e.Ply >= plies || e.Ply <= last.Ply || e.NoScore {
 			continue
 		}
 		if line.Len() == 0 {
-			fmt.Fprintf(&line, "M%.1f %.1f", x(e.Ply), y(e))
-		} else {
-			fmt.Fprintf(&line, "L%.1f %.1f", x(e.Ply), y(e))
+			fmt.Fprintf(&line, "M0 %.1f", y(e))
 		}
+		fmt.Fprintf(&line, "L%.1f %.1f", x(e.Ply), y(e))
 		last = e
 	}
 	if line.Len() == 0 {
 		return ""
 	}
-	first := evals[0]
-	for _, e := range evals {
-		if e.Ply >= 0 && e.Ply < plies {
-			first = e
-			break
-		}
-	}
+	fmt.Fprintf(&line, "H%d", evalWidth)
 	var out strings.Builder
 	fmt.Fprintf(&out, `<svg class="evals" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="The engines' evaluations over the game, from White's view: at the end %s" data-plies="%d">`,
 		evalWidth, evalHeight, template.HTMLEscapeString(evalText(last, firstBlack)), plies)
-	fmt.Fprintf(&out, `<path class="area" d="%sL%.1f %dL%.1f %dz"/>`, line.String(), x(last.Ply), evalHeight, x(first.Ply), evalHeight)
+	fmt.Fprintf(&out, `<path class="area" d="%sV%dH0z"/>`, line.String(), evalHeight)
 	fmt.Fprintf(&out, `<line class="zero" x1="0" x2="%d" y1="%d" y2="%d"/><path class="line" d="%s"/>`, evalWidth, evalHeight/2, evalHeight/2, line.String())
 	fmt.Fprintf(&out, `<line class="now" x1="-9" x2="-9" y1="0" y2="%d"/></svg>`, evalHeight)
 	return template.HTML(out.String())

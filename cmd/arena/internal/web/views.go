@@ -453,7 +453,9 @@ func (v *gameView) layOut(board *bitboard.Game, evals []leaderboard.Eval, ply in
 	v.First = start.FullmoveNumber()
 	evalAt := map[int]string{}
 	for _, e := range evals {
-		evalAt[e.Ply] = evalText(e, v.BlackFirst)
+		if !e.NoScore {
+			evalAt[e.Ply] = evalText(e, v.BlackFirst)
+		}
 	}
 	var uci []string
 	for i, m := range board.Moves() {
