@@ -156,8 +156,11 @@ type freeDecoder struct {
 
 func (d *freeDecoder) Len() int       { return d.n }
 func (d *freeDecoder) Truncate(n int) { d.n = n }
-func (d *freeDecoder) Append(tokens ...int32) ([]float32, error) {
+func (d *freeDecoder) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
 	d.n += len(tokens)
+	if choice != nil {
+		choice.Draw(d.logits)
+	}
 	return d.logits, nil
 }
 

@@ -46,7 +46,7 @@ func (p *ModelPlayer) chances(ctx context.Context, g *bitboard.Game, temperature
 		return nil, fmt.Errorf("%w: %s", ErrGameOver, pos.FEN())
 	}
 	if !p.shown(g.Moves()) {
-		if err := p.show(g.Moves()); err != nil {
+		if err := p.show(g.Moves(), nil); err != nil {
 			return nil, err
 		}
 	}
@@ -110,7 +110,7 @@ func (w *chanceWalk) below(candidates []candidate, logits []float32, probability
 			return err
 		}
 		p.sampled = append(p.sampled[:n], id)
-		following, err := p.follow()
+		following, err := p.follow(nil)
 		if err != nil {
 			return err
 		}

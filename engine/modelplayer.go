@@ -33,6 +33,8 @@ type ModelConfig struct {
 	Tokenizer data.Tokenizer // *data.MoveTokenizer or *data.CharTokenizer
 	Sampling  model.Sampling
 	Policy    IllegalPolicy
+	// Batch decodes for several players of Model together; nil: float32, for this one.
+	Batch *Batch
 	// Details are added to Spec: which checkpoint this is, what it was trained on.
 	Details map[string]string
 }
@@ -84,6 +86,8 @@ type ModelPlayer struct {
 	cached []int32   // what dec holds
 	logits []float32 // of what follows the prompt
 	rng    *rand.Rand
+	choice model.Choice // drawn with the last logits,
+	drawn  bool         // and not used yet
 
 	prompt, sampled []int32
 	mask            []bool
@@ -95,11 +99,13 @@ type ModelPlayer struct {
 	hash     string
 }
 
-// decoder is the part of *model.Decoder that a player uses.
+// decoder is what a player needs of a model.
 type decoder interface {
 	Len() int
 	Truncate(n int)
-	Append(tokens ...int32) ([]float32, error)
+	// Append adds tokens, returns the logits of what follows, and makes the choice, if
+	// it is not nil. The slice is the decoder's, valid until its next Append.
+	Append(choice *model.Choice, tokens ...int32) ([]float32, error)
 }
 
 // candidate is a legal move and how the model would write it.
@@ -116,8 +122,13 @@ func NewModelPlayer(cfg ModelConfig) (*ModelPlayer, error) {
 	if cfg.Model == nil || cfg.Tokenizer == nil {
 		return nil, fmt.Errorf("engine: %s: a model player needs a model and a tokenizer", cfg.Name)
 	}
+	if cfg.Batch == nil {
+		cfg.Batch = NewBatch(cfg.Model, model.BatchOptions{})
+	} else if cfg.Batch.m != cfg.Model {
+		return nil, fmt.Errorf("engine: %s: the batch decodes another model", cfg.Name)
+	}
 	c := cfg.Model.Config()
-	return newModelPlayer(cfg, cfg.Model.NewDecoder(), c.Vocab, c.Context)
+	return newModelPlayer(cfg, cfg.Batch.newDecoder(), c.Vocab, c.Context)
 }
 
 func newModelPlayer(cfg ModelConfig, dec decoder, vocab, context int) (*ModelPlayer, error) {
@@ -167,7 +178,8 @@ func newModelPlayer(cfg ModelConfig, dec decoder, vocab, context int) (*ModelPla
 func (p *ModelPlayer) Name() string { return p.cfg.Name }
 
 // Spec implements Player: kind, tokenizer, temperature, top-k, top-p, policy, the
-// model's shape, a hash of its weights, and the configuration's Details.
+// model's shape, a hash of its weights, the precision where it is not float32
+// throughout, and the configuration's Details.
 func (p *ModelPlayer) Spec() map[string]string {
 	float := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	spec := map[string]string{
@@ -185,6 +197,9 @@ func (p *ModelPlayer) Spec() map[string]string {
 		spec["shape"] = fmt.Sprintf("%d/%d/%d", c.Layers, c.Heads, c.Width)
 		p.hashOnce.Do(func() { p.hash = HashWeights(m) })
 		spec["weights"] = p.hash
+		if o := p.cfg.Batch.dec.Options(); o.Weights != model.F32 || o.Cache != model.F32 {
+			spec["precision"] = p.cfg.Batch.Precision()
+		}
 	}
 	maps.Copy(spec, p.cfg.Details)
 	return spec
@@ -219,6 +234,7 @@ func (p *ModelPlayer) NewGame(ctx context.Context, seed uint64) error {
 	}
 	p.rng = gameRand(seed, sampleStream)
 	p.truncate(0)
+	p.drawn = false
 	return ctx.Err()
 }
 
@@ -254,7 +270,14 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 	case !pos.HasLegalMove():
 		return r, fmt.Errorf("%w: %s", ErrGameOver, pos.FEN())
 	}
-	if err := p.show(g.Moves()); err != nil {
+	choice := p.choose(p.cfg.Policy.sampling(p.cfg.Sampling, 0), nil)
+	if p.cfg.Policy.Kind == Mask {
+		p.writeLegal(pos)
+		p.sampled = p.sampled[:0]
+		p.maskNext(p.candidates)
+		choice.Mask = p.mask
+	}
+	if err := p.show(g.Moves(), choice); err != nil {
 		return r, err
 	}
 	var texts []string
@@ -310,7 +333,8 @@ func isResult(text string) bool { return text == "1-0" || text == "0-1" || text 
 // show brings the decoder to the end of the prompt for the move after moves. What
 // it has in common with what the decoder holds, usually all but two moves, is not
 // computed again.
-func (p *ModelPlayer) show(moves []bitboard.Move) error {
+// choice may be nil.
+func (p *ModelPlayer) show(moves []bitboard.Move, choice *model.Choice) error {
 	p.prompt = p.cfg.Tokenizer.AppendPrompt(p.prompt[:0], moves)
 	if len(p.prompt) > p.context {
 		return fmt.Errorf("%w: %d tokens, %d fit", ErrContextFull, len(p.prompt), p.context)
@@ -320,7 +344,7 @@ func (p *ModelPlayer) show(moves []bitboard.Move) error {
 		n++
 	}
 	p.truncate(n)
-	logits, err := p.append(p.prompt[n:]...)
+	logits, err := p.append(choice, p.prompt[n:]...)
 	if err != nil {
 		return err
 	}
@@ -328,13 +352,34 @@ func (p *ModelPlayer) show(moves []bitboard.Move) error {
 	return nil
 }
 
+// choose sets up what is to be drawn with the next logits; mask may be nil.
+func (p *ModelPlayer) choose(sampling model.Sampling, mask []bool) *model.Choice {
+	p.choice = model.Choice{Sampling: sampling, Allow: p.free, Mask: mask, Rand: p.rng}
+	return &p.choice
+}
+
+// pick returns what was drawn with the logits or, when that was used, draws again, freely
+// and, if mask is not nil, then with it.
+func (p *ModelPlayer) pick(sampling model.Sampling, logits []float32, mask []bool) (drawn, id int32) {
+	if p.drawn {
+		p.drawn = false
+		return p.choice.Drawn, p.choice.ID
+	}
+	drawn = int32(sampling.Sample(logits, p.free, p.rng))
+	if mask == nil || drawn >= 0 && mask[drawn] {
+		return drawn, drawn
+	}
+	return drawn, int32(sampling.Sample(logits, mask, p.rng))
+}
+
 func (p *ModelPlayer) truncate(n int) {
 	p.dec.Truncate(n)
 	p.cached = p.cached[:n]
 }
 
-func (p *ModelPlayer) append(tokens ...int32) ([]float32, error) {
-	logits, err := p.dec.Append(tokens...)
+func (p *ModelPlayer) append(choice *model.Choice, tokens ...int32) ([]float32, error) {
+	p.drawn = false
+	logits, err := p.dec.Append(choice, tokens...)
 	if err != nil {
 		if errors.Is(err, model.ErrContextFull) {
 			err = fmt.Errorf("%w: %w", ErrContextFull, err)
@@ -342,6 +387,7 @@ func (p *ModelPlayer) append(tokens ...int32) ([]float32, error) {
 		return nil, err
 	}
 	p.cached = append(p.cached, tokens...)
+	p.drawn = choice != nil
 	return logits, nil
 }
 
@@ -354,27 +400,27 @@ func (p *ModelPlayer) draw(sampling model.Sampling) (string, error) {
 	logits := p.logits
 	p.sampled = p.sampled[:0]
 	for {
-		id := sampling.Sample(logits, p.free, p.rng)
+		_, id := p.pick(sampling, logits, nil)
 		if id < 0 {
 			return "", errNoToken
 		}
-		p.sampled = append(p.sampled, int32(id))
+		p.sampled = append(p.sampled, id)
 		text, complete := p.cfg.Tokenizer.ReadMove(p.sampled)
 		if complete || len(p.sampled) >= p.cfg.Tokenizer.MaxMoveTokens() {
 			return text, nil
 		}
 		var err error
-		if logits, err = p.follow(); err != nil {
+		if logits, err = p.follow(p.choose(sampling, nil)); err != nil {
 			return "", err
 		}
 	}
 }
 
 // follow feeds the last sampled token to the decoder, which may still hold those
-// of an earlier draw.
-func (p *ModelPlayer) follow() ([]float32, error) {
+// of an earlier draw. choice may be nil.
+func (p *ModelPlayer) follow(choice *model.Choice) ([]float32, error) {
 	p.truncate(len(p.prompt) + len(p.sampled) - 1)
-	return p.append(p.sampled[len(p.sampled)-1])
+	return p.append(choice, p.sampled[len(p.sampled)-1])
 }
 
 // drawLegal draws a legal move token by token. Under Mask, fits tells whether
@@ -387,39 +433,31 @@ func (p *ModelPlayer) drawLegal(pos *bitboard.Position, sampling model.Sampling)
 	fits = p.cfg.Policy.Kind == Mask
 	left := p.candidates
 	for {
+		whole := p.maskNext(left)
 		n := len(p.sampled)
-		whole := bitboard.NoMove
-		clear(p.mask)
-		for _, c := range left {
-			if len(c.tokens) == n {
-				whole = c.move
-				continue
-			}
-			p.mask[c.tokens[n]] = true
-		}
-		if whole != bitboard.NoMove {
-			if len(left) == 1 {
-				return whole, fits, nil
-			}
-			// "O-O" may be all, or go on to "O-O-O".
-			for i := range len(moveEnds) {
-				p.mask[p.tokenOf[moveEnds[i]]] = true
-			}
-		} else if len(left) == 1 && !fits {
+		switch {
+		case len(left) == 1 && whole != bitboard.NoMove:
+			return whole, fits, nil
+		case len(left) == 1 && !fits:
 			// The rest is forced, and what the model thinks of it has been answered.
 			return left[0].move, fits, nil
 		}
-		id := sampling.Sample(logits, p.free, p.rng)
-		if id < 0 || !p.mask[id] {
-			fits = false
-			if id = sampling.Sample(logits, p.mask, p.rng); id < 0 {
-				return bitboard.NoMove, false, errNoToken
+		if n > 0 {
+			if logits, err = p.follow(p.choose(sampling, p.mask)); err != nil {
+				return bitboard.NoMove, false, err
 			}
 		}
-		p.sampled = append(p.sampled, int32(id))
+		drawn, id := p.pick(sampling, logits, p.mask)
+		if id < 0 {
+			return bitboard.NoMove, false, errNoToken
+		}
+		if drawn != id {
+			fits = false
+		}
+		p.sampled = append(p.sampled, id)
 		kept := left[:0]
 		for _, c := range left {
-			if len(c.tokens) > n && c.tokens[n] == int32(id) {
+			if len(c.tokens) > n && c.tokens[n] == id {
 				kept = append(kept, c)
 			}
 		}
@@ -427,13 +465,28 @@ func (p *ModelPlayer) drawLegal(pos *bitboard.Position, sampling model.Sampling)
 			return whole, fits, nil
 		}
 		left = kept
-		if len(left) == 1 && len(left[0].tokens) == n+1 {
-			return left[0].move, fits, nil
-		}
-		if logits, err = p.follow(); err != nil {
-			return bitboard.NoMove, false, err
+	}
+}
+
+// maskNext sets the mask to what may follow the tokens sampled, which all of left begin
+// with, and returns the move that they are already, if they are one.
+func (p *ModelPlayer) maskNext(left []candidate) (whole bitboard.Move) {
+	whole = bitboard.NoMove
+	clear(p.mask)
+	for _, c := range left {
+		if n := len(p.sampled); len(c.tokens) > n {
+			p.mask[c.tokens[n]] = true
+		} else {
+			whole = c.move
 		}
 	}
+	if whole != bitboard.NoMove && len(left) > 1 {
+		// "O-O" may be all, or go on to "O-O-O".
+		for i := range len(moveEnds) {
+			p.mask[p.tokenOf[moveEnds[i]]] = true
+		}
+	}
+	return whole
 }
 
 // moveEnds are the characters that may follow a move in SAN without check marks.

@@ -43,7 +43,7 @@ func (d *scripted) text() string {
 	return b.String()
 }
 
-func (d *scripted) Append(tokens ...int32) ([]float32, error) {
+func (d *scripted) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
 	if len(tokens) == 0 {
 		panic("append of nothing")
 	}
@@ -59,6 +59,9 @@ func (d *scripted) Append(tokens ...int32) ([]float32, error) {
 		if x, ok := want[d.tok.Text(int32(id))]; ok {
 			logits[id] = float32(x)
 		}
+	}
+	if choice != nil {
+		choice.Draw(logits)
 	}
 	return logits, nil
 }
@@ -276,11 +279,14 @@ type nanDecoder struct{ n, vocab int }
 
 func (d *nanDecoder) Len() int       { return d.n }
 func (d *nanDecoder) Truncate(n int) { d.n = n }
-func (d *nanDecoder) Append(tokens ...int32) ([]float32, error) {
+func (d *nanDecoder) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
 	d.n += len(tokens)
 	logits := make([]float32, d.vocab)
 	for i := range logits {
 		logits[i] = float32(math.NaN())
+	}
+	if choice != nil {
+		choice.Draw(logits)
 	}
 	return logits, nil
 }

@@ -156,8 +156,27 @@ type Choice struct {
 	Sampling Sampling
 	Allow    []bool     // nil permits all
 	Rand     *rand.Rand // may be nil at temperature 0
-	// ID is set by Append; -1 when Allow permits none.
-	ID int32
+	// Mask, if not nil, has what is drawn drawn again, among what it permits, when it
+	// does not permit it.
+	Mask []bool
+	// Drawn and ID are set by Append: what was drawn first and what in the end; -1 where
+	// nothing is permitted.
+	Drawn, ID int32
+}
+
+// Draw makes the choice from logits, as an Append does.
+func (c *Choice) Draw(logits []float32) {
+	memory := pooled.Get().(*candidates)
+	defer pooled.Put(memory)
+	c.draw(memory, logits)
+}
+
+func (c *Choice) draw(memory *candidates, logits []float32) {
+	c.Drawn = int32(c.Sampling.sample(memory, logits, c.Allow, c.Rand))
+	c.ID = c.Drawn
+	if c.Mask != nil && (c.ID < 0 || !c.Mask[c.ID]) {
+		c.ID = int32(c.Sampling.sample(memory, logits, c.Mask, c.Rand))
+	}
 }
 
 // entry is a step at work.
@@ -201,6 +220,11 @@ func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
 		d.lanes = append(d.lanes, l)
 	}
 	return d
+}
+
+// Options returns what the decoder was made with.
+func (d *BatchDecoder) Options() BatchOptions {
+	return BatchOptions{Weights: d.weights, Cache: d.cache, CacheBytes: d.limit, Threads: d.threads}
 }
 
 // Precision says how the decoder computes: the formats of weights and cache, and of what
@@ -429,7 +453,7 @@ func (g *groupOp) run(chunk, worker int) {
 		s.Sequence.n += len(s.Tokens)
 		s.Logits = logits[i*v : (i+1)*v : (i+1)*v]
 		if c := s.Choice; c != nil {
-			c.ID = int32(c.Sampling.sample(&l.candidates, s.Logits, c.Allow, c.Rand))
+			c.draw(&l.candidates, s.Logits)
 		}
 	}
 }
@@ -458,6 +482,9 @@ func (d *BatchDecoder) check(steps []Step) (tokens int, err error) {
 			}
 		}
 		if ch := steps[i].Choice; ch != nil {
+			if ch.Mask != nil && len(ch.Mask) < c.Vocab {
+				return 0, fmt.Errorf("model: %w: a mask of %d ids for %d (step %d)", ErrSampling, len(ch.Mask), c.Vocab, i)
+			}
 			if err := ch.Sampling.Validate(); err != nil {
 				return 0, err
 			}

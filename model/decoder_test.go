@@ -323,6 +323,8 @@ func TestChoice(t *testing.T) {
 			c.Allow = allow
 		case 2:
 			c.Allow = make([]bool, cfg.Vocab) // none
+		case 3:
+			c.Mask = allow
 		}
 		steps = append(steps, Step{Sequence: d.NewSequence(), Tokens: randomTokens(1+i%5, cfg.Vocab, uint64(i)), Choice: c})
 		twins = append(twins, rand.New(rand.NewPCG(1, uint64(i))))
@@ -332,8 +334,13 @@ func TestChoice(t *testing.T) {
 		mustSteps(t, d, steps)
 		for i, s := range steps {
 			if c := s.Choice; c != nil {
-				if want := c.Sampling.Sample(s.Logits, c.Allow, twins[i]); int(c.ID) != want {
-					t.Fatalf("step %d chose %d, want %d", i, c.ID, want)
+				drawn := c.Sampling.Sample(s.Logits, c.Allow, twins[i])
+				want := drawn
+				if c.Mask != nil && !c.Mask[drawn] {
+					want = c.Sampling.Sample(s.Logits, c.Mask, twins[i])
+				}
+				if int(c.Drawn) != drawn || int(c.ID) != want {
+					t.Fatalf("step %d drew %d, then %d, want %d, %d", i, c.Drawn, c.ID, drawn, want)
 				}
 			}
 		}
@@ -341,6 +348,7 @@ func TestChoice(t *testing.T) {
 	for name, c := range map[string]Choice{
 		"negative temperature": {Sampling: Sampling{Temperature: -1}},
 		"no random numbers":    {Sampling: Sampling{Temperature: 1}},
+		"short mask":           {Mask: allow[:3]},
 	} {
 		s := d.NewSequence()
 		if err := d.Append([]Step{{Sequence: s, Tokens: []int32{1}, Choice: &c}}); !errors.Is(err, ErrSampling) || s.Len() != 0 {

@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"runtime"
+	"sync"
+
+	"transcend/model"
+)
+
+// Batch decodes for many players of one model, whose games may go on at the same time:
+// what they ask for while the model is at work is its next pass, one for all of them.
+// A game is the same whatever other games run beside it (see model.BatchDecoder).
+//
+// It has no goroutine of its own: of those who wait, one does the work for all. There
+// is nothing to close. Its methods may be called from any goroutine.
+type Batch struct {
+	m   *model.Model
+	dec *model.BatchDecoder // of whoever leads
+
+	mu      sync.Mutex
+	leading bool
+	pending []*batched
+	taken   []*batched // the batch at work, and the memory of the next pending
+	steps   []model.Step
+
+	passes, requests int // so far
+}
+
+// NewBatch returns a decoder of m for any number of players.
+func NewBatch(m *model.Model, o model.BatchOptions) *Batch {
+	return &Batch{m: m, dec: m.NewBatchDecoder(o)}
+}
+
+// Precision says how the model computes; see model.BatchDecoder.
+func (b *Batch) Precision() string { return b.dec.Precision() }
+
+// batched is the decoder of one player: a sequence of a Batch, and what is asked for it.
+type batched struct {
+	b      *Batch
+	s      *model.Sequence
+	tokens []int32
+	choice *model.Choice
+	logits []float32
+	err    error
+	turn   chan bool // true: lead; false: the answer is there
+}
+
+func (b *Batch) newDecoder() *batched {
+	return &batched{b: b, s: b.dec.NewSequence(), turn: make(chan bool, 1)}
+}
+
+func (r *batched) Len() int       { return r.s.Len() }
+func (r *batched) Truncate(n int) { r.s.Truncate(n) }
+
+// Append is model.Decoder's with a choice. It returns when a pass has answered it.
+func (r *batched) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
+	r.tokens, r.choice = append(r.tokens[:0], tokens...), choice
+	b := r.b
+	b.mu.Lock()
+	b.pending = append(b.pending, r)
+	lead := !b.leading
+	b.leading = true
+	b.mu.Unlock()
+	if lead || <-r.turn {
+		b.lead(r)
+	}
+	r.choice = nil
+	return r.logits, r.err
+}
+
+// lead makes a pass for all that is pending, which includes own, and hands the lead on.
+func (b *Batch) lead(own *batched) {
+	batch := b.gather()
+	b.decode(batch)
+	b.mu.Lock()
+	var next *batched
+	if len(b.pending) > 0 {
+		next = b.pending[0]
+	}
+	b.leading = next != nil
+	// From here on another may lead, and use the memory of this batch once it has
+	// gathered, which it cannot before the lock is open.
+	for _, r := range batch {
+		if r != own {
+			r.turn <- false
+		}
+	}
+	clear(batch)
+	b.mu.Unlock()
+	if next != nil {
+		next.turn <- true
+	}
+}
+
+// gather waits for those who are about to ask, as long as there are more at every look,
+// and takes what is pending.
+func (b *Batch) gather() []*batched {
+	for n := 0; ; {
+		b.mu.Lock()
+		if len(b.pending) == n {
+			break
+		}
+		n = len(b.pending)
+		b.mu.Unlock()
+		runtime.Gosched()
+	}
+	defer b.mu.Unlock()
+	b.taken, b.pending = b.pending, b.taken[:0]
+	return b.taken
+}
+
+// decode answers a batch.
+func (b *Batch) decode(batch []*batched) {
+	b.passes, b.requests = b.passes+1, b.requests+len(batch)
+	b.steps = b.steps[:0]
+	for _, r := range batch {
+		b.steps = append(b.steps, model.Step{Sequence: r.s, Tokens: r.tokens, Choice: r.choice})
+	}
+	err := b.dec.Append(b.steps)
+	if err != nil && len(batch) > 1 {
+		// One of them asks for what cannot be; the others must not notice.
+		for i := range batch {
+			b.decode(batch[i : i+1])
+		}
+		return
+	}
+	for i, r := range batch {
+		r.err = err
+		r.logits = append(r.logits[:0], b.steps[i].Logits...)
+	}
+	clear(b.steps)
+}
