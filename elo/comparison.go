@@ -59,8 +59,9 @@ type Comparison struct {
 	// It is infinite when sigma is 0 and Score is not 1/2.
 	NormalizedElo float64
 	// NormalizedError is fastchess's: z/sqrt(n) in the same unit, as though sigma
-	// were known. NormalizedInterval has sigma's error in it (delta method:
-	// the variance of m/s is (1 - g skew + g^2 (kurtosis-1)/4)/n, g = m/s).
+	// were known. NormalizedInterval has sigma's error in it (delta method: the
+	// variance of m/s is (1 - g skew + g^2 (kurtosis-1)/4)/n, g = m/s) and Student's
+	// quantile. Far from even the first covers as little as 29% instead of 95%.
 	NormalizedError    float64
 	NormalizedInterval Interval
 	// LOS is the likelihood of superiority, the probability under a flat prior
@@ -127,7 +128,7 @@ func (p Pairs) Compare(confidence float64) (Comparison, error) {
 	case p[0]:
 		c.Side, c.Interval = Below, Interval{math.Inf(-1), -bound}
 	default:
-		t := distuv.StudentsT{Sigma: 1, Nu: math.Max(1, float64(n-1))}.Quantile((1 + confidence) / 2)
+		t := student(confidence, float64(n-1))
 		low, high := multinomial.ScoreInterval(counts, t*t)
 		c.Side, c.Interval = TwoSided, Interval{Difference(low), Difference(high)}
 	}
@@ -166,9 +167,14 @@ func compare(counts []float64, confidence, gamesEach float64) Comparison {
 	g := (mean - 0.5) / math.Sqrt(variance)
 	c.NormalizedElo = unit * g
 	c.LOS = normalCDF((mean - 0.5) / se)
-	half := unit * z * math.Sqrt(max(0, 1-g*skewness+g*g*(kurtosis-1)/4)/n)
+	half := unit * student(confidence, n-1) * math.Sqrt(max(0, 1-g*skewness+g*g*(kurtosis-1)/4)/n)
 	c.NormalizedInterval = Interval{c.NormalizedElo - half, c.NormalizedElo + half}
 	return c
+}
+
+// student is the two-sided quantile of Student's distribution.
+func student(confidence, degrees float64) float64 {
+	return distuv.StudentsT{Sigma: 1, Nu: max(1, degrees)}.Quantile((1 + confidence) / 2)
 }
 
 // String is the line that engine authors paste, after fastchess:

@@ -3,9 +3,12 @@ package elo
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"transcend/elo/internal/multinomial"
 )
 
 // TestComparisonAgainstPeers compares with figures that fishtest printed ("Elo:
@@ -110,30 +113,128 @@ func TestComparisonEdges(t *testing.T) {
 	}
 }
 
-// playPairs draws n pairs with a bias of the opening that favors one color:
-// within a pair it helps one game and hurts the other.
-func playPairs(rng *rand.Rand, n int, diff, bias, share float64) Pairs {
-	var p Pairs
-	game := func(d float64) Outcome {
-		r := play(rng, 1, Expected(d, 0), share)
-		return Outcome(int(2 * r.Points()))
+// trials is the number of simulations for each row of coverage; the tables in
+// docs/results/statistics.md come from larger ones.
+var trials = flag.Int("trials", 0, "simulations for each measurement of coverage; 0: enough for a test")
+
+func trialsOr(n int) int {
+	if *trials > 0 {
+		return *trials
 	}
-	for range n {
-		b := bias * rng.NormFloat64()
-		p.Add(game(diff+b), game(diff-b))
+	if testing.Short() {
+		return n / 3
+	}
+	return n
+}
+
+// pairDistribution is the distribution of a pair's result at a difference in
+// strength, when openings favor a color by a normal amount with standard
+// deviation bias, and the draw rate is a share of the largest possible.
+func pairDistribution(diff, bias, share float64) (p [5]float64) {
+	weights := 0.0
+	for i := -200; i <= 200; i++ {
+		x := float64(i) / 25
+		w := math.Exp(-x * x / 2)
+		weights += w
+		var game [2][3]float64
+		for g, d := range []float64{diff + bias*x, diff - bias*x} {
+			m := Expected(d, 0)
+			draw := share * 2 * min(m, 1-m)
+			game[g] = [3]float64{1 - m - draw/2, draw, m - draw/2}
+		}
+		for a, pa := range game[0] {
+			for b, pb := range game[1] {
+				p[a+b] += w * pa * pb
+			}
+		}
+	}
+	for i := range p {
+		p[i] /= weights
 	}
 	return p
 }
 
-// pairScore is the expected score of playPairs by a long quadrature over the
-// bias, so that the truth is known.
-func pairScore(diff, bias float64) float64 {
-	sum, weights := 0.0, 0.0
-	for i := -400; i <= 400; i++ {
-		x := float64(i) / 50
-		w := math.Exp(-x * x / 2)
-		sum += w * (Expected(diff+bias*x, 0) + Expected(diff-bias*x, 0)) / 2
-		weights += w
+func drawPairs(rng *rand.Rand, p [5]float64, n int) (pairs Pairs) {
+	for range n {
+		u, i := rng.Float64(), 0
+		for u >= p[i] && i < 4 {
+			u -= p[i]
+			i++
+		}
+		pairs[i]++
 	}
-	return sum / weights
+	return pairs
+}
+
+// TestCoveragePairs: the likelihood interval of a difference from pairs, the
+// interval of normalized Elo, and for comparison fastchess's ±.
+func TestCoveragePairs(t *testing.T) {
+	n := trialsOr(1500)
+	for _, test := range []struct {
+		pairs             int
+		diff, bias, share float64
+		low               float64 // accepted coverage of the likelihood interval
+	}{
+		{10, 0, 100, 0.5, 0.93}, {10, 150, 100, 0.3, 0.93}, {10, 400, 0, 0.2, 0.93},
+		{30, 0, 200, 0.6, 0.94}, {30, 200, 100, 0.3, 0.94}, {30, 500, 100, 0.1, 0.93},
+		{100, 0, 300, 0.7, 0.94}, {100, 100, 100, 0.5, 0.94}, {100, 500, 0, 0.3, 0.94},
+		{1000, 5, 200, 0.8, 0.94},
+	} {
+		rng := rand.New(rand.NewPCG(31, 32))
+		p := pairDistribution(test.diff, test.bias, test.share)
+		mean, variance, _, _ := multinomial.Moments(p[:])
+		truth, normalized := Difference(mean), (mean-0.5)/math.Sqrt(2*variance)*2*pointsPerNat
+		hit, hitNormalized, wald, waldNormalized, width := 0, 0, 0, 0, 0.0
+		for range n {
+			c, err := drawPairs(rng, p, test.pairs).Compare(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Interval.Contains(truth) {
+				hit++
+			}
+			if c.NormalizedInterval.Contains(normalized) {
+				hitNormalized++
+			}
+			// Half the width about the middle, as it is printed.
+			if math.Abs(truth-c.Elo) <= c.Error {
+				wald++
+			}
+			if math.Abs(normalized-c.NormalizedElo) <= c.NormalizedError {
+				waldNormalized++
+			}
+			width += (min(c.Interval.High, 2000) - max(c.Interval.Low, -2000)) / float64(n)
+		}
+		share := func(c int) float64 { return float64(c) / float64(n) }
+		t.Logf("| %d | %.0f | %.3f | %.3f | %.3f | %.3f |", test.pairs, truth, share(hit), share(wald), share(hitNormalized), share(waldNormalized))
+		slack := 3 * math.Sqrt(0.05*0.95/float64(n))
+		high := 0.97
+		if test.pairs < 100 {
+			high = 1 // steps, and results that are nearly all the same
+		}
+		if share(hit) < test.low-slack || share(hit) > high+slack {
+			t.Errorf("%+v: coverage %.3f", test, share(hit))
+		}
+		if low := 0.935; test.pairs >= 30 && test.diff < 500 && share(hitNormalized) < low-slack {
+			t.Errorf("%+v: coverage of nElo %.3f", test, share(hitNormalized))
+		}
+	}
+}
+
+// TestLikelihoodIntervalByHand: with pairs of only two kinds the likelihood is
+// binomial between them unless mass elsewhere does better, which it does not here.
+func TestLikelihoodIntervalByHand(t *testing.T) {
+	p := Pairs{0: 30, 4: 70}
+	low, high := multinomial.ScoreInterval([]float64{30, 0, 0, 0, 70}, 3.841458820694124)
+	for _, s := range []float64{low, high} {
+		ratio := 2 * (30*math.Log(0.3/(1-s)) + 70*math.Log(0.7/s))
+		if math.Abs(ratio-3.841458820694124) > 1e-6 {
+			t.Errorf("%v: end %v has ratio %v", p, s, ratio)
+		}
+	}
+	// All pairs 1-1: the mean s is reached with the least mass 2|s-1/2| at an end.
+	low, _ = multinomial.ScoreInterval([]float64{0, 0, 10, 0, 0}, 3.841458820694124)
+	if want := 0.5 - (1-math.Exp(-3.841458820694124/20))/2; math.Abs(low-want) > 1e-9 {
+		t.Errorf("all drawn: %v, want %v", low, want)
+	}
 }

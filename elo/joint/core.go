@@ -535,14 +535,29 @@ func (c *core) covariance() (*mat.SymDense, error) {
 	return inverse, nil
 }
 
-// drawRate between equals, nu/(nu+2), with the interval of log nu mapped.
-func (c *core) drawRate(z float64) Value {
-	if !c.draws {
-		return Value{}
-	}
+// drawRate between equals, nu/(nu+2), with the interval of log nu mapped. Without a
+// draw it is 0 and the interval ends where no draw at all has probability alpha.
+func (c *core) drawRate(z, alpha float64) Value {
 	rate := func(logNu float64) float64 {
 		nu := math.Exp(logNu)
 		return nu / (nu + 2)
+	}
+	if !c.draws {
+		lo, hi := -50.0, 50.0
+		for range 60 {
+			mid := (lo + hi) / 2
+			noDraw := 0.0
+			for _, e := range c.edges {
+				_, _, d, _ := moments(c.at.r[e.white]-c.at.r[e.black]+c.at.h, math.Exp(mid))
+				noDraw += (e.win + e.loss) * math.Log1p(-d)
+			}
+			if noDraw > math.Log(alpha) {
+				lo = mid
+			} else {
+				hi = mid
+			}
+		}
+		return Value{Interval: elo.Interval{High: rate(lo)}}
 	}
 	_, nuInfo := c.derivatives(c.at, make([]float64, c.size()), nil)
 	se := 1 / math.Sqrt(nuInfo)

@@ -170,7 +170,9 @@ type Pool struct {
 	// is 0 by choice or because the games cannot tell it (see Warnings).
 	Advantage       Value `json:"advantage"`
 	AdvantageFitted bool  `json:"advantage_fitted"`
-	// DrawRate is the share of draws between equals (without advantage).
+	// DrawRate is the share of draws between equals (without advantage); 0 for the
+	// model Points, which does not estimate it. Without any draw its interval is a
+	// one-sided bound.
 	DrawRate      Value         `json:"draw_rate"`
 	LogLikelihood float64       `json:"log_likelihood"`
 	Iterations    int           `json:"iterations"`
@@ -327,7 +329,9 @@ func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt
 	if c.fitH {
 		p.Advantage = normal(c.at.h, math.Sqrt(p.cov.At(c.hIndex(), c.hIndex())))
 	}
-	p.DrawRate = c.drawRate(f.z)
+	if opt.Model == Davidson {
+		p.DrawRate = c.drawRate(f.z, 1-opt.Confidence)
+	}
 	for i, m := range ids {
 		r := &f.Ratings[m]
 		r.Rating = c.at.r[i]

@@ -1,10 +1,12 @@
 package joint
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"runtime"
 	"testing"
@@ -300,6 +302,62 @@ func TestErrors(t *testing.T) {
 		if fit, err := f(); err == nil {
 			t.Errorf("%s: %+v", name, fit)
 		}
+	}
+}
+
+// TestAgainstPython compares both models with an independent implementation
+// (testdata/tournament.py): Davidson's with its errors, and Ordo's condition that
+// everybody's expected points are those obtained.
+func TestAgainstPython(t *testing.T) {
+	data, err := os.ReadFile("testdata/tournament.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Games           [][5]int
+		Ratings, Errors []float64
+		Advantage       float64
+		AdvantageError  float64 `json:"advantage_error"`
+		DrawRate        float64 `json:"draw_rate"`
+		Difference06    float64 `json:"difference_error_0_6"`
+		LogLikelihood   float64 `json:"log_likelihood"`
+		Ordo            []float64
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	var games []Game
+	for _, g := range want.Games {
+		for o, n := range []int{g[4], g[3], g[2]} {
+			for range n {
+				games = append(games, Game{g[0], g[1], elo.Outcome(o), 0})
+			}
+		}
+	}
+	near := func(name string, got, want, tolerance float64) {
+		t.Helper()
+		if math.Abs(got-want) > tolerance {
+			t.Errorf("%s: %v, Python %v", name, got, want)
+		}
+	}
+	f := mustRate(t, named(len(want.Ratings)), games, Options{})
+	for i, r := range f.Ratings {
+		near(r.Name, r.Rating, want.Ratings[i], 1e-3)
+		near(r.Name+" error", r.StandardError, want.Errors[i], 1e-3)
+	}
+	p := f.Pools[0]
+	near("advantage", p.Advantage.Value, want.Advantage, 1e-3)
+	near("advantage error", p.Advantage.StandardError, want.AdvantageError, 1e-3)
+	near("draw rate", p.DrawRate.Value, want.DrawRate, 1e-6)
+	near("likelihood", p.LogLikelihood, want.LogLikelihood, 1e-5)
+	d, err := f.Difference(0, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near("difference", d.StandardError, want.Difference06, 1e-3)
+	f = mustRate(t, named(len(want.Ordo)), games, Options{Model: Points, NoAdvantage: true})
+	for i, r := range f.Ratings {
+		near(r.Name+" by points", r.Rating, want.Ordo[i], 1e-3)
 	}
 }
 

@@ -1,0 +1,155 @@
+package joint
+
+import (
+	"flag"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"transcend/elo"
+)
+
+// trials is the number of simulations for each row of coverage; the tables in
+// docs/results/statistics.md come from larger ones.
+var trials = flag.Int("trials", 0, "simulations for each measurement of coverage; 0: enough for a test")
+
+func trialsOr(n int) int {
+	if *trials > 0 {
+		return *trials
+	}
+	if testing.Short() {
+		return n / 3
+	}
+	return n
+}
+
+// TestCoverage: every interval of a fit against known truth, in tournaments from the
+// model itself, with anchors that are off by their stated errors, and with openings
+// whose bias the model does not know.
+func TestCoverage(t *testing.T) {
+	type world struct {
+		name      string
+		truth     []float64
+		rounds    int // pairs of games for every pairing
+		advantage float64
+		nu        float64
+		bias      float64 // sd in points of the openings
+		anchors   float64 // standard error of players 0 and 1 as anchors; 0: none
+		fixed     bool    // player 0 is an exact anchor
+		resample  int
+		low, high float64 // accepted coverage of the bootstrap's interval
+	}
+	for _, w := range []world{
+		{"6 players, 10 pairs each", []float64{-150, -50, 0, 20, 80, 100}, 10, 30, 1, 0, 0, false, 0, 0, 0},
+		{"4 players, 2 pairs each, few draws", []float64{-200, 0, 50, 150}, 2, 30, 0.2, 0, 0, false, 0, 0, 0},
+		{"2 players, 30 pairs", []float64{-60, 60}, 30, 40, 1, 0, 0, false, 200, 0.91, 0.97},
+		{"4 players, 10 pairs, many draws", []float64{-50, 0, 20, 30}, 10, 20, 6, 0, 0, false, 200, 0.91, 0.97},
+		{"4 players, 10 pairs, biased openings", []float64{-50, 0, 20, 30}, 10, 0, 0.5, 300, 0, false, 200, 0.91, 0.97},
+		{"one exact anchor", []float64{1500, 1400, 1450, 1600}, 10, 30, 1, 0, 0, true, 0, 0, 0},
+		{"two anchors off by 40", []float64{1500, 1600, 1400, 1550}, 10, 30, 1, 0, 40, false, 0, 0, 0},
+	} {
+		n := trialsOr(300)
+		if w.resample > 0 {
+			n = trialsOr(200)
+		}
+		rng := rand.New(rand.NewPCG(51, 52))
+		last := len(w.truth) - 1
+		var normal, profile, bootstrap, difference, profileDifference, bootstrapDifference, advantage, draws, rated int
+		for trial := range n {
+			players := named(len(w.truth))
+			truth := append([]float64(nil), w.truth...)
+			if w.anchors > 0 {
+				for i := range 2 {
+					players[i].Anchor = &elo.Anchor{Rating: truth[i] + w.anchors*rng.NormFloat64(), StandardError: w.anchors}
+				}
+			} else if w.fixed {
+				players[0].Anchor = &elo.Anchor{Rating: truth[0]}
+			}
+			var games []Game
+			for i := range truth {
+				for j := range i {
+					for range w.rounds {
+						b, pair := w.advantage+w.bias*rng.NormFloat64(), len(games)+1
+						games = append(games, Game{i, j, outcome(rng, truth[i]-truth[j]+b, w.nu), pair},
+							Game{j, i, outcome(rng, truth[j]-truth[i]+b, w.nu), pair})
+					}
+				}
+			}
+			f := mustRate(t, players, games, Options{Bootstrap: w.resample, Seed: uint64(trial)})
+			p, x := f.Pools[0], f.Ratings[last]
+			if p.Core < len(truth) {
+				continue // somebody won or lost everything
+			}
+			rated++
+			at := truth[last]
+			if !p.Anchored {
+				for _, r := range truth {
+					at -= r / float64(len(truth))
+				}
+			}
+			count := func(c *int, iv elo.Interval, value float64) {
+				if iv.Contains(value) {
+					*c++
+				}
+			}
+			count(&profile, x.Interval, at)
+			count(&normal, elo.Interval{Low: x.Rating - f.z*x.StandardError, High: x.Rating + f.z*x.StandardError}, at)
+			d, err := f.Difference(last, 1)
+			if len(truth) == 2 {
+				d, err = f.Difference(1, 0)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			between := truth[last] - truth[1]
+			if len(truth) == 2 {
+				between = truth[1] - truth[0]
+			}
+			count(&difference, d.Interval, between)
+			j := 1
+			if len(truth) == 2 {
+				j = 0
+			}
+			iv, err := f.ProfileDifference(last, j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count(&profileDifference, iv, between)
+			if p.AdvantageFitted {
+				count(&advantage, p.Advantage.Interval, w.advantage)
+			}
+			count(&draws, p.DrawRate.Interval, w.nu/(w.nu+2))
+			if w.resample > 0 {
+				count(&bootstrap, *x.Bootstrap, at)
+				count(&bootstrapDifference, *d.Bootstrap, between)
+			}
+		}
+		share := func(c int) float64 { return float64(c) / float64(rated) }
+		t.Logf("| %s | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f |", w.name, share(normal), share(profile), share(bootstrap),
+			share(difference), share(profileDifference), share(bootstrapDifference), share(advantage), share(draws))
+		slack := 3 * math.Sqrt(0.95*0.05/float64(rated))
+		check := func(name string, c int, low, high float64) {
+			if share(c) < low-slack || share(c) > high+slack {
+				t.Errorf("%s: %s covers %.3f of %d, want %v to %v", w.name, name, share(c), rated, low, high)
+			}
+		}
+		if rated < n*9/10 {
+			t.Errorf("%s: only %d of %d tournaments could be rated", w.name, rated, n)
+		}
+		if w.resample > 0 {
+			check("bootstrap", bootstrap, w.low, w.high)
+			check("bootstrap of the difference", bootstrapDifference, w.low, w.high)
+		}
+		if w.bias > 0 {
+			// What the bootstrap is for: games of a pair are not independent, which the
+			// likelihood does not know. With colors reversed they vary less.
+			continue
+		}
+		check("profile", profile, 0.94, 0.965)
+		check("normal", normal, 0.93, 0.975)
+		check("difference", difference, 0.93, 0.975)
+		check("profile of the difference", profileDifference, 0.94, 0.965)
+		check("advantage", advantage, 0.93, 0.97)
+		check("draw rate", draws, 0.92, 0.98)
+	}
+}
