@@ -21,6 +21,7 @@ var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, 
 	"pgn":         withoutInput(writeGames),
 	"report":      withoutInput(writeReport),
 	"serve":       withoutInput(serve),
+	"calibrate":   withoutInput(calibrate),
 	"uci":         serveUCI,
 	"watch":       withoutInput(watch),
 }
