@@ -78,7 +78,7 @@ type calibration struct {
 
 	book     *match.Openings
 	log      *os.File
-	results  map[slotOf]result
+	results  map[slotOf]calibrationGame
 	progress io.Writer
 }
 
@@ -93,8 +93,8 @@ type calibrated struct {
 // slotOf is a game of two players, by their numbers.
 type slotOf struct{ first, second, slot int }
 
-// result is a line of FILE.games.
-type result struct {
+// calibrationGame is a line of FILE.games.
+type calibrationGame struct {
 	First  int     `json:"first"`
 	Second int     `json:"second"`
 	Slot   int     `json:"slot"`
@@ -374,7 +374,7 @@ func (c *calibration) settings() string {
 
 // openLog reads the games that were played and opens their file for more.
 func (c *calibration) openLog() (err error) {
-	c.results = map[slotOf]result{}
+	c.results = map[slotOf]calibrationGame{}
 	path := c.logPath()
 	if c.log, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return fmt.Errorf("the games of the calibration: %w", err)
@@ -417,7 +417,7 @@ func (c *calibration) openLog() (err error) {
 		return err
 	}
 	for n := 2; lines.Scan(); n++ {
-		var r result
+		var r calibrationGame
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil || r.First < 0 || r.Second <= r.First || r.Second >= len(c.players) || r.Slot < 0 ||
 			r.Score != 0 && r.Score != 0.5 && r.Score != 1 {
 			return fmt.Errorf("%s: line %d is no game", path, n)
@@ -471,7 +471,7 @@ func (c *calibration) play(ctx context.Context) error {
 			status.Printf("warning: game %d of %s and %s is void: %v", t.Slot+1, c.players[t.First].name, c.players[t.Second].name, err)
 		},
 		Record: func(t match.Task, g *match.Game) error {
-			res := result{First: t.First, Second: t.Second, Slot: t.Slot, Score: g.Score(0), End: g.Termination, Plies: len(g.Moves), Millis: g.Elapsed.Milliseconds()}
+			res := calibrationGame{First: t.First, Second: t.Second, Slot: t.Slot, Score: g.Score(0), End: g.Termination, Plies: len(g.Moves), Millis: g.Elapsed.Milliseconds()}
 			b, err := json.Marshal(res)
 			if err != nil {
 				return err
@@ -569,7 +569,7 @@ func (c *calibration) show(stdout io.Writer, s *elo.LocalScale, fit *joint.Fit) 
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := strength(s.Players[a]), strength(s.Players[b])
+		x, y := place(s.Players[a]), place(s.Players[b])
 		switch {
 		case x > y:
 			return -1
@@ -607,8 +607,8 @@ func (c *calibration) show(stdout io.Writer, s *elo.LocalScale, fit *joint.Fit) 
 	return err
 }
 
-// strength orders players, with and without a rating.
-func strength(p elo.LocalPlayer) float64 {
+// place orders players, with and without a rating.
+func place(p elo.LocalPlayer) float64 {
 	switch p.Side {
 	case elo.Above:
 		return p.Interval.Low
