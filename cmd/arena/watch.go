@@ -111,6 +111,7 @@ type watcher struct {
 	board    *leaderboard.Board
 	players  map[int64]leaderboard.Player
 	matches  map[int64]leaderboard.Match
+	names    map[entrantKey]string
 	total    int
 	latest   []leaderboard.Game // the latest first
 	added    []leaderboard.Game // since the look before, the oldest first
@@ -157,6 +158,16 @@ func (w *watcher) look(ctx context.Context, rate bool) error {
 	for _, m := range matches {
 		w.matches[m.ID] = m
 	}
+	tournaments, err := w.store.Tournaments(ctx)
+	if err != nil {
+		return err
+	}
+	w.names = map[entrantKey]string{}
+	for _, t := range tournaments {
+		for _, e := range t.Entrants {
+			w.names[entrantKey{e.PlayerID, e.Limit}] = e.Name
+		}
+	}
 	if rate {
 		if w.board, err = w.store.Leaderboard(ctx, leaderboard.BoardOptions{Anchors: w.anchors, Orders: -1}); err != nil {
 			return err
@@ -166,14 +177,33 @@ func (w *watcher) look(ctx context.Context, rate bool) error {
 	return nil
 }
 
-// name is a player's name without what could move the cursor: it comes from a
-// file.
-func (w *watcher) name(id int64) string {
-	p, ok := w.players[id]
-	if !ok {
-		return fmt.Sprintf("player %d", id)
+// entrantKey is a player at a limit: in a tournament one player may be several
+// entrants.
+type entrantKey struct {
+	player int64
+	limit  string
+}
+
+// name is what a player is called at a limit, without what could move the
+// cursor: it comes from a file.
+func (w *watcher) name(id int64, limit string) string {
+	if name := w.names[entrantKey{id, limit}]; name != "" {
+		return plainText(name)
 	}
-	return plainText(p.Name)
+	if p, ok := w.players[id]; ok {
+		return plainText(p.Name)
+	}
+	return fmt.Sprintf("player %d", id)
+}
+
+// sides are the names of White and Black in a match.
+func (w *watcher) sides(matchID int64, playerWhite bool) (white, black string) {
+	m := w.matches[matchID]
+	player, opponent := w.name(m.PlayerID, m.PlayerLimit), w.name(m.OpponentID, m.OpponentLimit)
+	if playerWhite {
+		return player, opponent
+	}
+	return opponent, player
 }
 
 func plainText(s string) string {
@@ -199,8 +229,9 @@ func (w *watcher) lines(ctx context.Context, out io.Writer, asJSON bool) error {
 	for _, g := range w.added {
 		line := w.gameLine(g)
 		if asJSON {
+			white, black := w.sides(g.MatchID, g.PlayerWhite)
 			b, err := json.Marshal(map[string]any{
-				"match": g.MatchID, "slot": g.Slot, "white": w.players[g.White].Name, "black": w.players[g.Black].Name, "result": g.Result,
+				"match": g.MatchID, "slot": g.Slot, "white": white, "black": black, "result": g.Result,
 				"termination": g.Termination, "loss_cause": g.LossCause, "opponent_cause": g.OpponentCause, "plies": len(g.Moves), "moves": g.MoveText, "illegal_attempts": g.Illegal,
 			})
 			if err != nil {
@@ -216,7 +247,8 @@ func (w *watcher) lines(ctx context.Context, out io.Writer, asJSON bool) error {
 }
 
 func (w *watcher) gameLine(g leaderboard.Game) string {
-	return fmt.Sprintf("%d.%d  %s - %s  %s  %s, %d moves", g.MatchID, g.Slot, w.name(g.White), w.name(g.Black), plainText(g.Result), plainText(g.Termination), (len(g.Moves)+1)/2)
+	white, black := w.sides(g.MatchID, g.PlayerWhite)
+	return fmt.Sprintf("%d.%d  %s - %s  %s  %s, %d moves", g.MatchID, g.Slot, white, black, plainText(g.Result), plainText(g.Termination), (len(g.Moves)+1)/2)
 }
 
 // draw replaces what is on the terminal, line by line so that nothing flickers.
@@ -311,7 +343,7 @@ func (w *watcher) table(width int) []string {
 		}
 		rest := fmt.Sprintf("  %20s  %5d  +%d =%d -%d  %s", rating, r.Record.Games(), r.Record.Wins, r.Record.Draws, r.Record.Losses, cli.Percent(r.Record.Points(), float64(r.Record.Games())))
 		space := max(10, min(44, width-runewidth.StringWidth(rest)))
-		lines = append(lines, fit(pad(plainText(r.Player.Name), space)+rest, width))
+		lines = append(lines, fit(pad(w.name(r.Player.ID, r.Conditions.PlayerLimit), space)+rest, width))
 	}
 	return lines
 }
@@ -382,13 +414,7 @@ func (w *watcher) boardLines(g leaderboard.Live, color bool) (lines [boardHeight
 			text += fmt.Sprintf("  %+.2f", float64(cp)/100)
 		}
 	}
-	white, black := fmt.Sprintf("match %d", g.MatchID), fmt.Sprintf("slot %d", g.Slot)
-	if m, ok := w.matches[g.MatchID]; ok {
-		white, black = w.name(m.PlayerID), w.name(m.OpponentID)
-		if !g.PlayerWhite {
-			white, black = black, white
-		}
-	}
+	white, black := w.sides(g.MatchID, g.PlayerWhite)
 	lines[0] = pad(black, boardWidth)
 	for row := range 8 {
 		lines[row+1] = rank(game.Position(), 7-row, last, color)

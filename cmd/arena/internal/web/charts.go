@@ -127,7 +127,7 @@ func drawTemperatures(series []Series) template.HTML {
 			if !slices.Contains(temps, p.Temperature) {
 				temps = append(temps, p.Temperature)
 			}
-			include(p.Rating.Rating, p.Rating.Sampling.Low, p.Rating.Sampling.High)
+			include(p.Rating.Rating, p.Rating.Sampling.Low, p.Rating.Sampling.High, p.Rating.Total.Low, p.Rating.Total.High)
 		}
 		if s.Cap > 0 {
 			caps[s.Cap] = true

@@ -111,12 +111,9 @@ func (s *Site) live(ctx context.Context, snap *snapshot) ([]liveView, error) {
 				continue // a match newer than the snapshot of this moment
 			}
 		}
-		white, black := m.PlayerID, m.OpponentID
-		if !g.PlayerWhite {
-			white, black = black, white
-		}
+		white, black := snap.sides(m, g.PlayerWhite)
 		board, _ := replay(g.StartFEN, g.Moves) // what can be played is shown
-		v := liveView{gameView: gameView{gameRow: gameRow{Match: g.MatchID, Slot: g.Slot, White: viewPlayer(snap.player(white)), Black: viewPlayer(snap.player(black)), PlayerWhite: g.PlayerWhite}}}
+		v := liveView{gameView: gameView{gameRow: gameRow{Match: g.MatchID, Slot: g.Slot, White: white, Black: black, PlayerWhite: g.PlayerWhite}}}
 		v.layOut(board, g.Evals, -1)
 		if g.WhiteClock >= 0 && g.BlackClock >= 0 {
 			v.Clocks = [2]string{clockText(g.WhiteClock), clockText(g.BlackClock)}

@@ -174,7 +174,7 @@ func (s *Site) viewTables(snap *snapshot) []tableView {
 			tables[i].Confidence = fmt.Sprintf("%.4g%%", 100*r.Rating.Confidence)
 		}
 		rows[i] = append(rows[i], r)
-		tables[i].Rows = append(tables[i].Rows, viewRow(r, len(tables[i].Rows)+1))
+		tables[i].Rows = append(tables[i].Rows, snap.viewRow(r, len(tables[i].Rows)+1))
 	}
 	for i := range tables {
 		series := s.series(rows[i])
@@ -198,9 +198,9 @@ func (s *Site) viewTables(snap *snapshot) []tableView {
 	return tables
 }
 
-func viewRow(r leaderboard.Row, place int) rowView {
+func (s *snapshot) viewRow(r leaderboard.Row, place int) rowView {
 	v := rowView{
-		Place: place, Player: viewPlayer(r.Player), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
+		Place: place, Player: s.name(r.Player.ID, r.Conditions.PlayerLimit), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
 		Rating: "–", Score: percent(r.Score, r.Record.Games()), Legal: "–",
 	}
 	if r.LegalRate != nil {
@@ -227,7 +227,7 @@ func viewRow(r leaderboard.Row, place int) rowView {
 		if o.Anchor != nil {
 			rating = fmt.Sprintf("%.0f", o.Anchor.Rating)
 		}
-		v.Opponents = append(v.Opponents, opponentView{viewPlayer(o.Opponent), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
+		v.Opponents = append(v.Opponents, opponentView{s.name(o.Opponent.ID, o.Limit), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
 	}
 	if r.Unrated != "" {
 		v.Notes = append(v.Notes, "No rating: "+long(r.Unrated))
@@ -335,8 +335,13 @@ func (g gameRow) ID() string { return fmt.Sprintf("%d-%d", g.Match, g.Slot) }
 
 func (s *snapshot) row(g leaderboard.Game) gameRow {
 	r := gameRow{
-		Match: g.MatchID, Slot: g.Slot, White: viewPlayer(s.player(g.White)), Black: viewPlayer(s.player(g.Black)), PlayerWhite: g.PlayerWhite,
+		Match: g.MatchID, Slot: g.Slot, PlayerWhite: g.PlayerWhite,
 		Result: resultText(g.Result), Ending: shown(g.Termination), Moves: (len(g.Moves) + 1) / 2, Illegal: g.Illegal,
+	}
+	if m, ok := s.matches[g.MatchID]; ok {
+		r.White, r.Black = s.sides(m, g.PlayerWhite)
+	} else {
+		r.White, r.Black = viewPlayer(s.player(g.White)), viewPlayer(s.player(g.Black))
 	}
 	if !g.StartedAt.IsZero() {
 		r.Date = g.StartedAt.UTC().Format("2006-01-02 15:04")
@@ -629,9 +634,9 @@ type crossCell struct {
 func (s *snapshot) viewCross() []crossView {
 	type group struct {
 		conditions []string
-		records    map[[2]int64]elo.Record
-		subjects   []int64
-		opponents  []int64
+		records    map[[2]seat]elo.Record
+		subjects   []seat
+		opponents  []seat
 	}
 	var groups []*group
 	index := map[string]*group{}
@@ -641,58 +646,58 @@ func (s *snapshot) viewCross() []crossView {
 			continue
 		}
 		m := s.matches[id]
-		conditions := conditionsText(leaderboard.Conditions{Protocol: m.Protocol, Openings: m.Openings, PlayerLimit: m.PlayerLimit, MaxPlies: m.MaxPlies, Adjudication: m.Adjudication, Options: m.Options})
-		if m.OpponentLimit != "" {
-			conditions = append(conditions, "opponent at "+shown(m.OpponentLimit))
-		}
+		// Limits are part of who plays, not of the conditions.
+		conditions := conditionsText(leaderboard.Conditions{Protocol: m.Protocol, Openings: m.Openings, MaxPlies: m.MaxPlies, Adjudication: m.Adjudication, Options: m.Options})
 		key := fmt.Sprintf("%q", conditions)
 		g := index[key]
 		if g == nil {
-			g = &group{conditions: conditions, records: map[[2]int64]elo.Record{}}
+			g = &group{conditions: conditions, records: map[[2]seat]elo.Record{}}
 			index[key], groups = g, append(groups, g)
 		}
-		g.records[[2]int64{m.PlayerID, m.OpponentID}] = g.records[[2]int64{m.PlayerID, m.OpponentID}].Plus(t.Record)
-		g.records[[2]int64{m.OpponentID, m.PlayerID}] = g.records[[2]int64{m.OpponentID, m.PlayerID}].Plus(t.Record.Inverse())
-		if !slices.Contains(g.subjects, m.PlayerID) {
-			g.subjects = append(g.subjects, m.PlayerID)
+		player, opponent := seat{m.PlayerID, m.PlayerLimit}, seat{m.OpponentID, m.OpponentLimit}
+		g.records[[2]seat{player, opponent}] = g.records[[2]seat{player, opponent}].Plus(t.Record)
+		if player != opponent {
+			g.records[[2]seat{opponent, player}] = g.records[[2]seat{opponent, player}].Plus(t.Record.Inverse())
 		}
-		if !slices.Contains(g.opponents, m.OpponentID) {
-			g.opponents = append(g.opponents, m.OpponentID)
+		if !slices.Contains(g.subjects, player) {
+			g.subjects = append(g.subjects, player)
+		}
+		if !slices.Contains(g.opponents, opponent) {
+			g.opponents = append(g.opponents, opponent)
 		}
 	}
 	var views []crossView
 	for _, g := range groups {
+		columns, equals := g.opponents, false
 		// Where somebody is on both sides it is a tournament of equals.
-		if slices.ContainsFunc(g.subjects, func(id int64) bool { return slices.Contains(g.opponents, id) }) {
-			for _, id := range g.opponents {
-				if !slices.Contains(g.subjects, id) {
-					g.subjects = append(g.subjects, id)
+		if slices.ContainsFunc(g.subjects, func(p seat) bool { return slices.Contains(g.opponents, p) }) {
+			equals = true
+			for _, p := range g.opponents {
+				if !slices.Contains(g.subjects, p) {
+					g.subjects = append(g.subjects, p)
 				}
 			}
-			g.opponents = g.subjects
+			columns = g.subjects
 		}
-		v := crossView{Conditions: g.conditions}
-		points := map[int64]elo.Record{}
-		for _, id := range g.subjects {
-			for _, other := range g.opponents {
-				points[id] = points[id].Plus(g.records[[2]int64{id, other}])
+		points := map[seat]elo.Record{}
+		for _, p := range g.subjects {
+			for _, other := range columns {
+				points[p] = points[p].Plus(g.records[[2]seat{p, other}])
 			}
 		}
-		byScore := func(a, b int64) int { return cmp.Compare(points[b].Score(), points[a].Score()) }
-		subjects := slices.Clone(g.subjects)
-		slices.SortStableFunc(subjects, byScore)
-		columns := g.opponents
-		if len(g.opponents) == len(g.subjects) && slices.Equal(g.opponents, g.subjects) {
-			columns = subjects
+		slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(points[b].Score(), points[a].Score()) })
+		if equals {
+			columns = g.subjects
 		}
-		for _, id := range columns {
-			v.Columns = append(v.Columns, viewPlayer(s.player(id)))
+		v := crossView{Conditions: g.conditions}
+		for _, p := range columns {
+			v.Columns = append(v.Columns, s.nameAt(p))
 		}
-		for _, id := range subjects {
-			row := crossRow{Player: viewPlayer(s.player(id)), Points: pointsText(points[id].Points()), Games: points[id].Games()}
+		for _, p := range g.subjects {
+			row := crossRow{Player: s.nameAt(p), Points: pointsText(points[p].Points()), Games: points[p].Games()}
 			for _, other := range columns {
-				r := g.records[[2]int64{id, other}]
-				c := crossCell{Record: r, Self: id == other}
+				r := g.records[[2]seat{p, other}]
+				c := crossCell{Record: r, Self: p == other}
 				if r.Games() > 0 {
 					c.Points = pointsText(r.Points())
 				}
@@ -703,6 +708,16 @@ func (s *snapshot) viewCross() []crossView {
 		views = append(views, v)
 	}
 	return views
+}
+
+// nameAt is a player's name with its limit, where no tournament has a name for
+// the two.
+func (s *snapshot) nameAt(p seat) playerView {
+	v := s.name(p.player, p.limit)
+	if _, ok := s.names[p]; !ok && p.limit != "" {
+		v.Name += " at " + shown(p.limit)
+	}
+	return v
 }
 
 // pointsText is a number of points with halves as people write them.

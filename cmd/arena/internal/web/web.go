@@ -107,6 +107,33 @@ type snapshot struct {
 	matches  map[int64]leaderboard.Match
 	order    []int64 // of the matches
 	tallies  map[int64]leaderboard.Tally
+	// names are those of tournaments, where one player may be several entrants
+	// that differ in their limits.
+	names map[seat]string
+}
+
+// seat is a player at a limit.
+type seat struct {
+	player int64
+	limit  string
+}
+
+// name is the player's view under the name it has at a limit.
+func (s *snapshot) name(id int64, limit string) playerView {
+	v := viewPlayer(s.player(id))
+	if name, ok := s.names[seat{id, limit}]; ok && name != "" {
+		v.Name = shown(name)
+	}
+	return v
+}
+
+// sides are the players of a match, White and Black.
+func (s *snapshot) sides(m leaderboard.Match, playerWhite bool) (white, black playerView) {
+	player, opponent := s.name(m.PlayerID, m.PlayerLimit), s.name(m.OpponentID, m.OpponentLimit)
+	if playerWhite {
+		return player, opponent
+	}
+	return opponent, player
 }
 
 // games is the number of games.
@@ -157,6 +184,16 @@ func (s *Site) current(ctx context.Context) (*snapshot, error) {
 	for _, m := range matches {
 		snap.matches[m.ID] = m
 		snap.order = append(snap.order, m.ID)
+	}
+	tournaments, err := s.opt.Store.Tournaments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap.names = map[seat]string{}
+	for _, t := range tournaments {
+		for _, e := range t.Entrants {
+			snap.names[seat{e.PlayerID, e.Limit}] = e.Name
+		}
 	}
 	now := time.Now()
 	snap.at = now.Add(rest * now.Sub(began)) // not made again before
