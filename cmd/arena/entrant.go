@@ -40,6 +40,7 @@ type entrantConfig struct {
 	TopK    int      `json:"topk,omitempty"`
 	TopP    float64  `json:"topp,omitempty"`
 	Illegal string   `json:"illegal,omitempty"`
+	Weights string   `json:"weights,omitempty"` // f32, bf16, int8 or auto
 
 	TC         string `json:"tc,omitempty"`
 	MoveTime   string `json:"movetime,omitempty"` // a duration: 100ms
@@ -51,7 +52,7 @@ type entrantConfig struct {
 // entrantKeys are the keys of --engine, besides option.NAME.
 var entrantKeys = []string{
 	"cmd", "name", "dir", "args", "init", "restart", "proto", "tc", "st", "movetime", "nodes", "depth", "timemargin",
-	"model", "temp", "topk", "topp", "illegal",
+	"model", "temp", "topk", "topp", "illegal", "weights",
 }
 
 // parseEntrant reads key=value words, quoted as in a shell, on top of base.
@@ -113,6 +114,8 @@ func (e *entrantConfig) set(key, value string) error {
 		e.Model = value
 	case "illegal":
 		e.Illegal = value
+	case "weights":
+		e.Weights = value
 	case "topk":
 		return integer(&e.TopK)
 	case "topp":
@@ -240,6 +243,7 @@ type makers struct {
 	cpus    func(worker int) []int // nil: any
 	traffic *trafficLog            // nil: none
 	models  map[string]loaded
+	batches batches
 }
 
 type loaded struct {
@@ -258,8 +262,8 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 	switch {
 	case e.Model != "" && e.Cmd != "":
 		return nil, cli.Usagef("%s: cmd= and model= exclude each other", e.label())
-	case e.Model == "" && (e.Temp != nil || e.TopK != 0 || e.TopP != 0 || e.Illegal != ""):
-		return nil, cli.Usagef("%s: temp=, topk=, topp= and illegal= are for models", e.label())
+	case e.Model == "" && (e.Temp != nil || e.TopK != 0 || e.TopP != 0 || e.Illegal != "" || e.Weights != ""):
+		return nil, cli.Usagef("%s: temp=, topk=, topp=, illegal= and weights= are for models", e.label())
 	case e.Model != "":
 		out.Control, out.limit = match.Control{}, ""
 		out.New, err = m.model(e)
@@ -353,10 +357,18 @@ func (m *makers) model(e entrantConfig) (match.Factory, error) {
 			return nil, cli.Usagef("%s: %w", e.label(), err)
 		}
 	}
+	decoding, err := batchOptions(e.Weights)
+	if err != nil {
+		return nil, cli.Usagef("%s: %w", e.label(), err)
+	}
+	if m.batches == nil {
+		m.batches = batches{}
+	}
 	name := e.Name
 	if name == "" {
-		name = fmt.Sprintf("%s T=%v", checkpointName(dir), sampling.Temperature)
+		name = suffixed(fmt.Sprintf("%s T=%v", checkpointName(dir), sampling.Temperature), decoding)
 	}
-	config := engine.ModelConfig{Name: name, Model: l.model, Tokenizer: l.tokenizer, Sampling: sampling, Policy: policy}
+	config := engine.ModelConfig{Name: name, Model: l.model, Tokenizer: l.tokenizer, Sampling: sampling, Policy: policy,
+		Batch: m.batches.of(l.model, decoding)}
 	return func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) }, nil
 }

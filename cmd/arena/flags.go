@@ -73,6 +73,8 @@ type settings struct {
 	topP     float64
 	policy   engine.IllegalPolicy
 	illegal  string
+	weights  string
+	decoding model.BatchOptions
 	games    int
 	limit    match.Control
 	maxMoves int
@@ -101,6 +103,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.IntVar(&s.topK, "top-k", 0, "sample among the K most probable tokens only; 0: all")
 	fs.Float64Var(&s.topP, "top-p", 1, "sample among the most probable tokens that hold this probability")
 	fs.StringVar(&s.illegal, "illegal", "forfeit-after-5", "illegal-move policy: forfeit-after-N, resample-N or mask")
+	fs.StringVar(&s.weights, "weights", "f32", weightsHelp)
 	fs.IntVar(&s.games, "games", 100, "games for each temperature and level")
 	fs.DurationVar(&s.limit.MoveTime, "movetime", 0, "the engine's time for a move (default 100ms)")
 	fs.IntVar(&s.limit.Nodes, "nodes", 0, "the engine's nodes for a move, instead of a time")
@@ -147,6 +150,9 @@ func (s *settings) check() error {
 			"arena --engine stockfish --temp 0.001, or arena --engine random")
 	}
 	var err error
+	if s.decoding, err = batchOptions(s.weights); err != nil {
+		return err
+	}
 	if s.policy, err = engine.ParseIllegalPolicy(s.illegal); err != nil {
 		return cli.WithHint(cli.Usagef("--illegal %s: %w", s.illegal, err), "forfeit-after-5, resample-20 or mask")
 	}

@@ -33,7 +33,7 @@ func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	if s.quiet {
 		progress = io.Discard
 	}
-	a := &arena{settings: s, progress: progress, warnings: stderr}
+	a := &arena{settings: s, batches: batches{}, progress: progress, warnings: stderr}
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -64,6 +64,7 @@ type arena struct {
 	model     *model.Model
 	tokenizer data.Tokenizer
 	modelDir  string
+	batches   batches
 	anchorsBy leaderboard.AnchorFunc
 
 	pairings []*pairing
@@ -226,6 +227,7 @@ func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pai
 		Model: a.model, Tokenizer: a.tokenizer,
 		Sampling: model.Sampling{Temperature: temperature, TopK: a.topK, TopP: a.topP},
 		Policy:   a.policy,
+		Batch:    a.batches.of(a.model, a.decoding),
 	}
 	subject := func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) }
 	p, err := subject(ctx)
@@ -237,6 +239,7 @@ func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pai
 	if a.policy.String() != "forfeit-after-5" {
 		name += " " + a.policy.String()
 	}
+	name = suffixed(name, a.decoding)
 	// The name says where the checkpoint lies; the hash of its weights is what
 	// makes it this player, wherever it is moved.
 	spec := p.Spec()

@@ -136,5 +136,6 @@ type uciModel struct {
 func (m uciModel) CheapChances() bool { return m.tokenizer.Name() == "move" }
 
 func (m uciModel) NewPlayer(s model.Sampling, p engine.IllegalPolicy) (uciserver.Player, error) {
-	return engine.NewModelPlayer(engine.ModelConfig{Name: m.name, Model: m.model, Tokenizer: m.tokenizer, Sampling: s, Policy: p})
+	return engine.NewModelPlayer(engine.ModelConfig{Name: m.name, Model: m.model, Tokenizer: m.tokenizer, Sampling: s, Policy: p,
+		Batch: engine.NewBatch(m.model, leaveOne())})
 }

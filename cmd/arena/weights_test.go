@@ -1,0 +1,48 @@
+package main
+
+import (
+	"io"
+	"testing"
+
+	"transcend/internal/cli"
+	"transcend/model"
+)
+
+func TestBatchOptions(t *testing.T) {
+	for name, want := range map[string]model.BatchOptions{
+		"": {}, "f32": {},
+		"bf16": {Weights: model.BF16, Cache: model.BF16},
+		"int8": {Weights: model.Int8, Cache: model.BF16},
+	} {
+		if got, err := batchOptions(name); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", name, got, err)
+		}
+	}
+	for level, want := range map[string]model.Format{"gonum": model.F32, "avx512": model.F32, "amx": model.BF16} {
+		t.Setenv("TRANSCEND_BLAS", level)
+		got, err := batchOptions("auto")
+		if err != nil {
+			t.Logf("no level %s here: %v", level, err)
+		} else if got.Weights != want {
+			t.Errorf("auto at level %s: %v", level, got.Weights)
+		}
+	}
+	if _, err := batchOptions("bf61"); cli.Fail(io.Discard, "arena", err) != 2 {
+		t.Errorf("bf61: %v", err)
+	}
+	if got := suffixed("run@5 T=1", model.BatchOptions{Weights: model.Int8}); got != "run@5 T=1 int8" {
+		t.Errorf("named %q", got)
+	}
+}
+
+func TestModelsShareADecoder(t *testing.T) {
+	m, err := model.New(model.Config{Layers: 1, Heads: 1, Width: 8, Context: 8, Vocab: 9, Activation: model.GELU}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := batches{}
+	bf16 := model.BatchOptions{Weights: model.BF16, Cache: model.BF16}
+	if b.of(m, bf16) != b.of(m, bf16) || b.of(m, bf16) == b.of(m, model.BatchOptions{}) {
+		t.Error("players of one model and precision do not share a decoder, or others do")
+	}
+}
