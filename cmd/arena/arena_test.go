@@ -26,8 +26,14 @@ func (none) Restore([]byte) error    { return nil }
 // writeModel writes a checkpoint with random weights.
 func writeModel(t *testing.T, dir string) string {
 	t.Helper()
+	return writeModelFrom(t, dir, 5)
+}
+
+// writeModelFrom is writeModel with weights drawn from a seed.
+func writeModelFrom(t *testing.T, dir string, seed uint64) string {
+	t.Helper()
 	tok := data.NewMoveTokenizer()
-	m, err := model.New(model.Config{Layers: 1, Heads: 2, Width: 16, Context: 128, Vocab: tok.VocabSize(), Activation: "gelu"}, 5)
+	m, err := model.New(model.Config{Layers: 1, Heads: 2, Width: 16, Context: 128, Vocab: tok.VocabSize(), Activation: "gelu"}, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
