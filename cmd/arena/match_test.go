@@ -322,3 +322,44 @@ func TestPGNComments(t *testing.T) {
 		}
 	}
 }
+
+// storedGames counts the games of a database that a killed program left.
+func storedGames(t *testing.T, path string) int {
+	t.Helper()
+	store, err := leaderboard.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range store.Games(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// checkPGN reads a PGN file of n games.
+func checkPGN(t *testing.T, path string, n int) {
+	t.Helper()
+	r, err := pgn.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	games := 0
+	for r.Scan() {
+		if r.BadGame() != nil {
+			t.Error(r.BadGame())
+		}
+		games++
+	}
+	if games != n || r.Err() != nil {
+		t.Errorf("%s has %d games, want %d (%v)", path, games, n, r.Err())
+	}
+}

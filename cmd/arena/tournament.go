@@ -11,7 +11,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -125,6 +128,9 @@ func newTournament(ctx context.Context, s *matchSettings, stderr io.Writer) (_ *
 	if err := t.register(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.freeDead(ctx); err != nil {
+		return nil, err
+	}
 	if s.sprt != nil {
 		if t.test, err = sprt.NewRun(*s.sprt); err != nil {
 			return nil, err
@@ -137,6 +143,40 @@ func newTournament(ctx context.Context, s *matchSettings, stderr io.Writer) (_ *
 func arenaName() string {
 	host, _ := os.Hostname() // an empty one will do
 	return fmt.Sprintf("%s %d %08x", host, os.Getpid(), rand.Uint32())
+}
+
+// freeDead frees the slots that arenas of this machine claimed and cannot play any
+// more, because they were killed; those of other machines become stale.
+func (t *tournament) freeDead(ctx context.Context) error {
+	games, err := t.store.Live(ctx)
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname() // as in arenaName
+	freed := map[string]bool{t.arena: true}
+	for _, g := range games {
+		rest, ours := strings.CutPrefix(g.Arena, host+" ")
+		number, _, _ := strings.Cut(rest, " ")
+		pid, err := strconv.Atoi(number)
+		if !ours || err != nil || freed[g.Arena] || isAlive(pid) {
+			continue
+		}
+		freed[g.Arena] = true
+		if err := t.store.Release(ctx, g.Arena, 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isAlive says whether there may be a process of that number.
+func isAlive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	defer p.Release()
+	return !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 func (t *tournament) close() {
@@ -384,6 +424,9 @@ func (t *tournament) playPairings(ctx context.Context, pairings []match.Pairing)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(time.Second):
+		}
+		if err := t.freeDead(ctx); err != nil {
+			return err
 		}
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"transcend/internal/atomicfile"
@@ -57,6 +58,9 @@ type Store struct {
 	// live writes what may be lost (the games in play) without waiting for the
 	// disk.
 	live *sql.DB
+	// turn lets writes of this program queue here: at the file's lock SQLite waits
+	// by sleeping.
+	turn sync.Mutex
 }
 
 //go:embed schema1.sql
@@ -433,6 +437,8 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, op string, f func(*sql
 	if db == nil {
 		return &Error{Op: op, Path: s.path, Kind: ErrReadOnly, Hint: "it was opened for reading only"}
 	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return s.wrap(op, err)

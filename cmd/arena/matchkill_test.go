@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestKilledTournament kills "arena match" with SIGKILL at random moments, over
+// and over on the same database, and compares the games in the end with those of
+// a tournament that nobody disturbed. Not one engine process may be left.
+// ARENA_TEST_KILLS=200 plays the 2,000 games at 200 kills that are claimed.
+func TestKilledTournament(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes for several seconds")
+	}
+	kills, games := 12, 20 // a pairing, of which there are six
+	if n, err := strconv.Atoi(os.Getenv("ARENA_TEST_KILLS")); err == nil {
+		kills, games = n, 334
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "arena")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	fake := fakePath(t)
+	start := func(db string) *exec.Cmd {
+		args := append([]string{"match", "--games", fmt.Sprint(games), "--maxmoves", "30", "--seed", "11", "--db", db, "--concurrency", "2", "-q",
+			"--pgn-out", db + ".pgn"}, fakes(fake, "a", "b", "c", "d")...)
+		cmd := exec.Command(bin, args...)
+		cmd.Dir = dir
+		cmd.Stderr = new(bytes.Buffer)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	began := time.Now()
+	undisturbed := start("undisturbed.db")
+	if err := undisturbed.Wait(); err != nil {
+		t.Fatalf("undisturbed: %v\n%s", err, undisturbed.Stderr)
+	}
+	whole := time.Since(began)
+	want := tournamentGames(t, filepath.Join(dir, "undisturbed.db"))
+
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(3, seed))
+	killed := filepath.Join(dir, "killed.db")
+	early := 0
+	var counts []int
+	for len(counts) < kills {
+		cmd := start("killed.db")
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("after %d kills: %v\n%s", len(counts), err, cmd.Stderr)
+			}
+			// All games are played: begin again, to be killed again.
+			compare(t, want, tournamentGames(t, killed), 6*games)
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				os.Remove(killed + suffix)
+			}
+			continue
+		case <-time.After(time.Duration(rng.Int64N(int64(2*whole/time.Duration(kills) + 100*time.Millisecond)))):
+			if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+				continue // it has just ended
+			}
+			<-done
+		}
+		if _, err := os.Stat(killed); err != nil {
+			early++ // before the database was made
+			counts = append(counts, 0)
+			continue
+		}
+		counts = append(counts, storedGames(t, killed))
+	}
+	last := start("killed.db")
+	if err := last.Wait(); err != nil {
+		t.Fatalf("last: %v\n%s", err, last.Stderr)
+	}
+	compare(t, want, tournamentGames(t, killed), 6*games)
+	t.Logf("seed %d: %d kills of %d games, %d before there was a database, the last with %d games stored; undisturbed in %v", seed, kills, 6*games, early, counts[len(counts)-1], whole)
+	if slices.Max(counts) == 0 {
+		t.Error("no game was stored before any kill: the kills came too early to test anything")
+	}
+	if runtime.GOOS == "linux" {
+		waitForNone(t, fake)
+	}
+	// The PGN of the last run is whole, whatever became of those before.
+	checkPGN(t, killed+".pgn", 6*games)
+}
