@@ -72,7 +72,7 @@ func TestKilledTournament(t *testing.T) {
 				os.Remove(killed + suffix)
 			}
 			continue
-		case <-time.After(time.Duration(rng.Int64N(int64(2*whole/time.Duration(kills) + 100*time.Millisecond)))):
+		case <-time.After(time.Duration(rng.Int64N(int64(2*whole/time.Duration(kills) + 250*time.Millisecond)))):
 			if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 				continue // it has just ended
 			}
