@@ -1,56 +1,40 @@
 package stats
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"io"
 	"math"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgpdf"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"transcend/data"
-	"transcend/internal/atomicfile"
+	"transcend/internal/figure"
 )
 
 // The figure fits the text of a page of A4 or letter paper.
 const (
 	figureWidth  = 18 * vg.Centimeter
 	figureHeight = 21 * vg.Centimeter
-	pngDPI       = 220
 )
 
 // Colors that people with any color vision tell apart (Okabe and Ito 2008); the
 // order gives neighbors different lightness too.
 var (
-	colorBlack      = color.RGBA{A: 255}
-	colorGrid       = color.RGBA{221, 221, 221, 255}
-	colorEdge       = color.RGBA{90, 90, 90, 255}
-	colorUnknown    = color.RGBA{170, 170, 170, 255}
-	colorSky        = color.RGBA{86, 180, 233, 255}
-	colorBlue       = color.RGBA{0, 114, 178, 255}
-	colorVermillion = color.RGBA{213, 94, 0, 255}
-	colorGreen      = color.RGBA{0, 158, 115, 255}
+	colorUnknown = color.RGBA{170, 170, 170, 255}
 
 	speedColors = [numSpeeds]color.Color{
 		color.RGBA{204, 121, 167, 255}, // ultrabullet: purple
-		colorBlue,                      // bullet
-		colorSky,                       // blitz
+		figure.Blue,                    // bullet
+		figure.Sky,                     // blitz
 		color.RGBA{240, 228, 66, 255},  // rapid: yellow
-		colorVermillion,                // classical
-		colorGreen,                     // correspondence
+		figure.Vermillion,              // classical
+		figure.Green,                   // correspondence
 		colorUnknown,
 	}
 	colorWhiteWins = color.RGBA{250, 250, 250, 255}
@@ -62,71 +46,10 @@ var (
 // or .pdf. The same description makes the same file, but for the date in a PDF. A
 // file that is there is replaced by the whole new one.
 func (d *Description) Plot(path string) error {
-	var canvas vg.CanvasWriterTo
-	bold := true
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".svg":
-		canvas = &svgCanvas{Canvas: vgsvg.New(figureWidth, figureHeight)}
-	case ".png":
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(figureWidth, figureHeight), vgimg.UseDPI(pngDPI))}
-	case ".pdf":
-		canvas = vgpdf.New(figureWidth, figureHeight)
-		// vgpdf v0.17.0 has no bold fonts ("undefined font"), and of several fonts
-		// in a file it embeds one.
-		bold = false
-	default:
-		return fmt.Errorf("data/stats: %s: the name of a picture must end in .svg, .png or .pdf", path)
-	}
-	d.draw(draw.New(canvas), bold)
-	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
-		return fmt.Errorf("data/stats: drawing %s: %w", path, err)
-	}
-	err := atomicfile.WriteFile(path, 0o644, func(w io.Writer) error {
-		_, err := w.Write(b.Bytes())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("data/stats: writing %s: %w", path, err)
+	if err := figure.Write(path, figureWidth, figureHeight, d.draw); err != nil {
+		return fmt.Errorf("data/stats: %w", err)
 	}
 	return nil
-}
-
-// svgCanvas makes texts as wide as they are in the figure's font, whatever font
-// the viewer has.
-type svgCanvas struct {
-	*vgsvg.Canvas
-	widths []vg.Length // of the texts so far
-}
-
-func (c *svgCanvas) FillString(f font.Face, at vg.Point, s string) {
-	c.widths = append(c.widths, f.Width(s))
-	c.Canvas.FillString(f, at, s)
-}
-
-func (c *svgCanvas) WriteTo(w io.Writer) (int64, error) {
-	var b bytes.Buffer
-	if _, err := c.Canvas.WriteTo(&b); err != nil {
-		return 0, err
-	}
-	// Letter by letter, Arial is as wide as Liberation Sans.
-	svg := strings.ReplaceAll(b.String(), "font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
-	const element = "<text "
-	texts := strings.Split(svg, element)
-	for i, width := range c.widths[:min(len(c.widths), len(texts)-1)] {
-		texts[i+1] = fmt.Sprintf(`textLength="%.2f" lengthAdjust="spacingAndGlyphs" %s`, width.Points(), texts[i+1])
-	}
-	n, err := io.WriteString(w, strings.Join(texts, element))
-	return int64(n), err
-}
-
-// sans is a text style of the figure's font.
-func sans(size vg.Length, bold bool) text.Style {
-	f := font.Font{Typeface: "Liberation", Variant: "Sans"}
-	if bold {
-		f.Weight = 3 // WeightBold of golang.org/x/image/font
-	}
-	return text.Style{Color: colorBlack, Font: font.From(f, size), Handler: plot.DefaultTextHandler}
 }
 
 // panel is one plot with what is above it.
@@ -148,8 +71,6 @@ type legendEntry struct {
 
 // draw draws the figure, its titles in bold letters if the canvas has them.
 func (d *Description) draw(c draw.Canvas, bold bool) {
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, 4, -6, 4, -4)
 
 	head := fmt.Sprintf("%s games, %s plies", humanize.Comma(int64(d.Games)), humanize.Comma(int64(d.Plies.Total)))
@@ -163,7 +84,7 @@ func (d *Description) draw(c draw.Canvas, bold bool) {
 	if d.Dates.First != "" {
 		head += fmt.Sprintf(", %s to %s", d.Dates.First, d.Dates.Last)
 	}
-	style := sans(10, bold)
+	style := figure.Sans(10, bold)
 	style.XAlign, style.YAlign = text.XCenter, text.YTop
 	c.FillText(style, vg.Point{X: c.Center().X, Y: c.Max.Y}, head)
 	c.Max.Y -= 20
@@ -213,7 +134,7 @@ func drawPanels(c draw.Canvas, panels [][]panel, bold bool) {
 		for j, p := range row {
 			at := vg.Point{X: c.Min.X + vg.Length(j)*(width+padX), Y: y}
 			tile := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - height}, Max: vg.Point{X: at.X + width, Y: at.Y}}}
-			style := sans(9, bold)
+			style := figure.Sans(9, bold)
 			style.YAlign = text.YTop
 			c.FillText(style, at, string(rune('a'+i*cols+j))+"   "+p.title)
 			p.layLegend(width, func(e legendEntry, x vg.Length, line int) {
@@ -223,8 +144,8 @@ func drawPanels(c draw.Canvas, panels [][]panel, bold bool) {
 			tile.Min.Y -= head
 			tile.Max.Y -= head
 			if p.plot == nil {
-				style := sans(8, false)
-				style.Color, style.XAlign, style.YAlign = colorEdge, text.XCenter, text.YCenter
+				style := figure.Sans(8, false)
+				style.Color, style.XAlign, style.YAlign = figure.Edge, text.XCenter, text.YCenter
 				c.FillText(style, tile.Center(), p.empty)
 				continue
 			}
@@ -255,7 +176,7 @@ const (
 // layLegend places the legend's entries in lines of this width, from the left,
 // and returns how many lines there are.
 func (p panel) layLegend(width vg.Length, put func(e legendEntry, x vg.Length, line int)) (lines int) {
-	style := sans(legendSize, false)
+	style := figure.Sans(legendSize, false)
 	x := vg.Length(0)
 	for i, e := range p.legend {
 		w := e.mark() + style.Width(e.name)
@@ -287,7 +208,7 @@ func (e legendEntry) draw(c *draw.Canvas, x, y vg.Length) {
 	} else {
 		fillBox(c, e.color, x, y-legendBox/2, x+legendBox, y+legendBox/2)
 	}
-	style := sans(legendSize, false)
+	style := figure.Sans(legendSize, false)
 	style.YAlign = text.YCenter
 	c.FillText(style, vg.Point{X: x + e.mark(), Y: y}, e.name)
 }
@@ -295,64 +216,7 @@ func (e legendEntry) draw(c *draw.Canvas, x, y vg.Length) {
 func fillBox(c *draw.Canvas, fill color.Color, x0, y0, x1, y1 vg.Length) {
 	pts := []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}}
 	c.FillPolygon(fill, pts)
-	c.StrokeLines(draw.LineStyle{Color: colorEdge, Width: 0.3}, append(pts, pts[0]))
-}
-
-// newPlot returns an empty plot in the figure's style. Values on the axes are
-// counts.
-func newPlot(xLabel, yLabel string) *plot.Plot {
-	p := plot.New()
-	p.BackgroundColor = nil // it would cover the legend's lowest edge
-	p.X.Label.Text, p.Y.Label.Text = xLabel, yLabel
-	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		xAlign, rotation := a.Label.TextStyle.XAlign, a.Label.TextStyle.Rotation
-		yAlign := a.Label.TextStyle.YAlign
-		a.Label.TextStyle = sans(8, false)
-		a.Label.TextStyle.XAlign, a.Label.TextStyle.YAlign, a.Label.TextStyle.Rotation = xAlign, yAlign, rotation
-		xAlign, yAlign = a.Tick.Label.XAlign, a.Tick.Label.YAlign
-		a.Tick.Label = sans(7, false)
-		a.Tick.Label.XAlign, a.Tick.Label.YAlign = xAlign, yAlign
-		a.LineStyle.Width, a.Tick.LineStyle.Width = 0.5, 0.5
-		a.Tick.Length = 3
-		a.Padding = 0
-		a.Tick.Marker = ticks{}
-	}
-	return p
-}
-
-// ticks are at round numbers, at most nine of them, all with labels.
-type ticks struct{}
-
-func (ticks) Ticks(lo, hi float64) []plot.Tick {
-	span := hi - lo
-	step := math.Pow(10, math.Floor(math.Log10(span)))
-	for _, f := range []float64{0.1, 0.2, 0.5, 1, 2, 5} {
-		if span/(step*f) <= 8 {
-			step *= f
-			break
-		}
-	}
-	var list []plot.Tick
-	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+step*1e-9; i++ {
-		list = append(list, plot.Tick{Value: i * step, Label: tickLabel(i*step, step, hi)})
-	}
-	return list
-}
-
-// tickLabel writes all numbers of an axis up to hi in the same unit.
-func tickLabel(v, step, hi float64) string {
-	unit := ""
-	switch {
-	case hi >= 1e6 && step >= 1e4:
-		v, unit = v/1e6, "M"
-	case hi >= 1e4 && step >= 100:
-		v, unit = v/1e3, "k"
-	}
-	if v == 0 {
-		return "0"
-	}
-	// Multiples of round steps have few digits but for rounding.
-	return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) + unit
+	c.StrokeLines(draw.LineStyle{Color: figure.Edge, Width: 0.3}, append(pts, pts[0]))
 }
 
 // headroom is what an axis shows above the highest bar.
@@ -382,23 +246,6 @@ func (r rects) Plot(c draw.Canvas, p *plot.Plot) {
 		if b.x0 != b.x1 && b.y0 != b.y1 {
 			fillBox(&c, b.color, x(b.x0), y(b.y0), x(b.x1), y(b.y1))
 		}
-	}
-}
-
-// grid draws lines across the plot at the ticks of one axis.
-type grid struct{ vertical bool }
-
-func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	style := draw.LineStyle{Color: colorGrid, Width: 0.4}
-	if g.vertical {
-		for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
-			c.StrokeLine2(style, x(t.Value), c.Min.Y, x(t.Value), c.Max.Y)
-		}
-		return
-	}
-	for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
-		c.StrokeLine2(style, c.Min.X, y(t.Value), c.Max.X, y(t.Value))
 	}
 }
 
@@ -433,16 +280,16 @@ func (d *Description) ratingPanel() panel {
 	if r.Players.Count == 0 {
 		return out
 	}
-	p := newPlot("rating (as in the source, 100 points a bar)", "share (%)")
+	p := figure.NewPlot("rating (as in the source, 100 points a bar)", "share (%)")
 	var bars rects
 	for _, b := range r.Players.Histogram {
-		bars = append(bars, rect{float64(b.From), 0, float64(b.To + 1), 100 * ratio(b.Count, r.Players.Count), colorSky})
+		bars = append(bars, rect{float64(b.From), 0, float64(b.To + 1), 100 * ratio(b.Count, r.Players.Count), figure.Sky})
 	}
-	p.Add(grid{}, bars)
-	out.legend = []legendEntry{{name: fmt.Sprintf("players, median %d", r.Players.Median), color: colorSky}}
+	p.Add(figure.Grid{}, bars)
+	out.legend = []legendEntry{{name: fmt.Sprintf("players, median %d", r.Players.Median), color: figure.Sky}}
 	if r.Maximum.Count > 0 {
-		p.Add(outline{r.Maximum.Histogram, 100 / float64(r.Maximum.Count), draw.LineStyle{Color: colorVermillion, Width: 1.2}})
-		out.legend = append(out.legend, legendEntry{name: fmt.Sprintf("stronger player of a game, median %d", r.Maximum.Median), color: colorVermillion, line: true})
+		p.Add(outline{r.Maximum.Histogram, 100 / float64(r.Maximum.Count), draw.LineStyle{Color: figure.Vermillion, Width: 1.2}})
+		out.legend = append(out.legend, legendEntry{name: fmt.Sprintf("stronger player of a game, median %d", r.Maximum.Median), color: figure.Vermillion, line: true})
 	}
 	p.Y.Min = 0
 	out.plot = p
@@ -487,7 +334,7 @@ func (d *Description) speedPanel() panel {
 	if len(rated) == 0 {
 		return out
 	}
-	p := newPlot(bandLabel(unknown), "games")
+	p := figure.NewPlot(bandLabel(unknown), "games")
 	var bars rects
 	var total [numSpeeds]int
 	for _, b := range rated {
@@ -504,7 +351,7 @@ func (d *Description) speedPanel() panel {
 			out.legend = append(out.legend, legendEntry{name: string(names[i]), color: speedColors[i]})
 		}
 	}
-	p.Add(grid{}, bars)
+	p.Add(figure.Grid{}, bars)
 	p.Y.Min = 0
 	bandAxis(p, rated)
 	out.plot = p
@@ -537,7 +384,7 @@ func (d *Description) resultPanel() panel {
 		return out
 	}
 	out.legend = []legendEntry{{name: "White wins", color: colorWhiteWins}, {name: "draw", color: colorDraws}, {name: "Black wins", color: colorBlackWins}}
-	p := newPlot(fmt.Sprintf("rating of the stronger player (bands of %d games or more)", leastForShare), "share of finished games (%)")
+	p := figure.NewPlot(fmt.Sprintf("rating of the stronger player (bands of %d games or more)", leastForShare), "share of finished games (%)")
 	p.Add(bars, half{})
 	p.Y.Min, p.Y.Max = 0, 100
 	bandAxis(p, rated)
@@ -550,7 +397,7 @@ type half struct{}
 
 func (half) Plot(c draw.Canvas, p *plot.Plot) {
 	_, y := p.Transforms(&c)
-	c.StrokeLine2(draw.LineStyle{Color: colorVermillion, Width: 0.8, Dashes: []vg.Length{3, 2}}, c.Min.X, y(50), c.Max.X, y(50))
+	c.StrokeLine2(draw.LineStyle{Color: figure.Vermillion, Width: 0.8, Dashes: []vg.Length{3, 2}}, c.Min.X, y(50), c.Max.X, y(50))
 }
 
 func (d *Description) lengthPanel() panel {
@@ -559,18 +406,18 @@ func (d *Description) lengthPanel() panel {
 		return out
 	}
 	l := d.Plies
-	p := newPlot("plies (half-moves, 10 a step)", "share of games with this result (%)")
-	p.Add(grid{})
+	p := figure.NewPlot("plies (half-moves, 10 a step)", "share of games with this result (%)")
+	p.Add(figure.Grid{})
 	for _, line := range []struct {
 		name  string
 		of    Distribution
 		color color.Color
 		dash  []vg.Length
 	}{
-		{"White wins", l.WhiteWins, colorVermillion, nil},
-		{"draw", l.Draws, colorGreen, []vg.Length{1.5, 1.5}},
-		{"Black wins", l.BlackWins, colorBlue, []vg.Length{4, 1.5}},
-		{"unfinished", l.Unfinished, colorEdge, nil},
+		{"White wins", l.WhiteWins, figure.Vermillion, nil},
+		{"draw", l.Draws, figure.Green, []vg.Length{1.5, 1.5}},
+		{"Black wins", l.BlackWins, figure.Blue, []vg.Length{4, 1.5}},
+		{"unfinished", l.Unfinished, figure.Edge, nil},
 	} {
 		if line.of.Count == 0 {
 			continue
@@ -594,19 +441,19 @@ func (d *Description) openingPanel() panel {
 		return out
 	}
 	out.namesAtSide = true
-	p := newPlot("games (at the bar: White's score)", "")
+	p := figure.NewPlot("games (at the bar: White's score)", "")
 	var bars rects
 	var names []plot.Tick
 	var labels marks
 	for i, f := range list {
 		y := float64(len(list) - 1 - i)
-		bars = append(bars, rect{0, y - 0.36, float64(f.Games), y + 0.36, colorSky})
+		bars = append(bars, rect{0, y - 0.36, float64(f.Games), y + 0.36, figure.Sky})
 		names = append(names, plot.Tick{Value: y, Label: f.Name})
 		if f.WhiteScore != nil {
 			labels = append(labels, mark{float64(f.Games), y, fmt.Sprintf("%.0f%%", 100**f.WhiteScore)})
 		}
 	}
-	p.Add(grid{vertical: true}, bars, labels)
+	p.Add(figure.Grid{Vertical: true}, bars, labels)
 	p.X.Min, p.Y.Min, p.Y.Max = 0, -0.6, float64(len(list))-0.4
 	p.X.Max *= 1.12 // room for the label of the longest bar
 	p.Y.Tick.Marker = plot.ConstantTicks(names)
@@ -626,7 +473,7 @@ type mark struct {
 
 func (m marks) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	style := sans(6.5, false)
+	style := figure.Sans(6.5, false)
 	style.YAlign = text.YCenter
 	for _, l := range m {
 		c.FillText(style, vg.Point{X: x(l.x) + 3, Y: y(l.y)}, l.text)
@@ -646,18 +493,18 @@ func (d *Description) datePanel() panel {
 	if d.Dates.Unknown > 0 {
 		label += fmt.Sprintf(" (%s games: unknown)", humanize.Comma(int64(d.Dates.Unknown)))
 	}
-	p := newPlot(label, "games")
+	p := figure.NewPlot(label, "games")
 	var bars rects
 	var names []plot.Tick
 	// As many names as there is room for.
 	every := 1 + (len(list)-1)/8
 	for i, t := range list {
-		bars = append(bars, rect{float64(i) - 0.4, 0, float64(i) + 0.4, float64(t.Games), colorSky})
+		bars = append(bars, rect{float64(i) - 0.4, 0, float64(i) + 0.4, float64(t.Games), figure.Sky})
 		if i%every == 0 {
 			names = append(names, plot.Tick{Value: float64(i), Label: t.Name})
 		}
 	}
-	p.Add(grid{}, bars)
+	p.Add(figure.Grid{}, bars)
 	p.X.Min, p.X.Max, p.Y.Min = -0.6, float64(len(list))-0.4, 0
 	p.X.Tick.Marker = plot.ConstantTicks(names)
 	out.plot = p

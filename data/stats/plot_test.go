@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"transcend/internal/figure"
 )
 
 // Descriptions of all kinds, those with nothing to show among them, make
@@ -143,7 +145,7 @@ func TestTicks(t *testing.T) {
 		{-0.6, 3, "-0.5 0 0.5 1 1.5 2 2.5 3"},
 	} {
 		var got []string
-		for _, tick := range (ticks{}).Ticks(c.lo, c.hi) {
+		for _, tick := range (figure.Ticks{}).Ticks(c.lo, c.hi) {
 			got = append(got, tick.Label)
 		}
 		if s := strings.Join(got, " "); s != c.want {
