@@ -31,6 +31,21 @@ func DefaultAnchors(p Player) (elo.AnchorSet, elo.Anchor, error) {
 	return elo.DefaultAnchor(p.Spec[SpecName], option, value)
 }
 
+// ProtocolPaper is Match.Protocol of games as the Transcendence paper plays them;
+// with changes, it begins a longer text.
+const ProtocolPaper = "paper"
+
+// ProtocolAnchors is how the opponents of matches under a protocol are rated: those
+// of the paper as the script of its Figure 1 does, all others by DefaultAnchors.
+func ProtocolAnchors(protocol string) AnchorFunc {
+	if name, _, _ := strings.Cut(protocol, " "); name == ProtocolPaper {
+		if set, err := elo.AnchorSetNamed(elo.PaperFigure); err == nil {
+			return AnchorsFrom(set)
+		}
+	}
+	return DefaultAnchors
+}
+
 // AnchorsFrom rates every UCI engine by the given set, whatever its version:
 // for a user who names the set.
 func AnchorsFrom(set elo.AnchorSet) AnchorFunc {
@@ -66,13 +81,22 @@ func strength(p Player) (elo.Option, int, error) {
 // BoardOptions choose what a Board is made from.
 type BoardOptions struct {
 	Matches    []int64    // only these; none means all
-	Anchors    AnchorFunc // nil means DefaultAnchors
+	Anchors    AnchorFunc // nil means ProtocolAnchors
 	Confidence float64    // of the intervals; 0 means 0.95
 	// Orders is over how many random orders of the games the spread of
 	// paper-glicko2 is taken (0 = 200, fewer for very many games; negative =
 	// none), drawn from Seed.
 	Orders int
 	Seed   uint64
+	Glicko GlickoOptions
+}
+
+// GlickoOptions mend the paper's Glicko-2, whose defects the zero value has: one
+// rating period a game, one match after the other, and in each of them the games
+// with Black before those with White.
+type GlickoOptions struct {
+	OnePeriod bool // all games in one rating period: their order is nothing
+	Alternate bool // the games of a match in the order of their slots
 }
 
 // Conditions are what the games of a row have in common beside the player.
@@ -102,7 +126,9 @@ type Row struct {
 	Scale            string `json:"scale,omitempty"`
 	AnchorSet        string `json:"anchor_set,omitempty"`
 	AnchorConditions string `json:"anchor_conditions,omitempty"`
-	Unrated          string `json:"unrated,omitempty"`
+	// ScaleError is the standard error of the set's place on its scale.
+	ScaleError float64 `json:"scale_error,omitempty"`
+	Unrated    string  `json:"unrated,omitempty"`
 
 	Record       elo.Record    `json:"record"`
 	Score        float64       `json:"score"`
@@ -122,6 +148,18 @@ type Row struct {
 
 	Opponents []OpponentRow `json:"opponents"`
 	Warnings  []elo.Warning `json:"warnings,omitempty"`
+
+	// Played are the games one by one, for statistics over openings: by match and slot.
+	Played []Played `json:"-"`
+}
+
+// Played is the outcome of a game of a Row.
+type Played struct {
+	Opponent int64  // the player's number
+	Limit    string // the opponent's, as in OpponentRow
+	Seed     uint64 // of the match: with the same one a slot has the same opening
+	Slot     int
+	Outcome  elo.Outcome
 }
 
 // PaperGlicko2 is the paper's number with how far it depends on the order.
@@ -152,10 +190,31 @@ func legalRate(attempts, illegal int) *float64 {
 type rowBuilder struct {
 	Row
 	set      elo.AnchorSet
-	games    []elo.PaperGame // rated ones, in stored order
+	games    []elo.PaperGame // rated ones, in the order of GlickoOptions
+	match    int64           // that the last of them are from
+	late     []elo.PaperGame // of it, to come after its others
 	distinct map[uint64]struct{}
 	opponent map[opponentKey]int // index into Opponents
 	reasons  []string
+}
+
+// addRated adds a game for the paper's Glicko-2; a late one comes after all others
+// of its match.
+func (r *rowBuilder) addRated(match int64, late bool, g elo.PaperGame) {
+	if match != r.match {
+		r.endMatch()
+		r.match = match
+	}
+	if late {
+		r.late = append(r.late, g)
+	} else {
+		r.games = append(r.games, g)
+	}
+}
+
+func (r *rowBuilder) endMatch() {
+	r.games = append(r.games, r.late...)
+	r.late = r.late[:0]
 }
 
 type opponentKey struct {
@@ -165,6 +224,7 @@ type opponentKey struct {
 
 // place is where the games of a match go.
 type place struct {
+	match    Match
 	row      *rowBuilder
 	opponent int
 	anchor   *elo.Anchor
@@ -174,9 +234,6 @@ type place struct {
 // snapshot of the database.
 func (s *Store) Leaderboard(ctx context.Context, opt BoardOptions) (*Board, error) {
 	const op = "rating"
-	if opt.Anchors == nil {
-		opt.Anchors = DefaultAnchors
-	}
 	tx, err := s.reader.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, s.wrap(op, err)
@@ -199,13 +256,17 @@ func (s *Store) Leaderboard(ctx context.Context, opt BoardOptions) (*Board, erro
 	rows := map[string]*rowBuilder{}
 	places := map[int64]place{}
 	for _, m := range matches {
-		p, err := s.placeMatch(m, players, rows, opt.Anchors)
+		anchors := opt.Anchors
+		if anchors == nil {
+			anchors = ProtocolAnchors(m.Protocol)
+		}
+		p, err := s.placeMatch(m, players, rows, anchors)
 		if err != nil {
 			return nil, err
 		}
 		places[m.ID] = p
 	}
-	if err := s.collectGames(ctx, tx, opt.Matches, places); err != nil {
+	if err := s.collectGames(ctx, tx, opt, places); err != nil {
 		return nil, s.wrap(op, err)
 	}
 	if err := s.collectVoids(ctx, tx, opt.Matches, places); err != nil {
@@ -248,6 +309,7 @@ func (s *Store) placeMatch(m Match, players map[int64]Player, rows map[string]*r
 				Scale:            set.Scale,
 				AnchorSet:        setID(set),
 				AnchorConditions: set.Conditions,
+				ScaleError:       set.ScaleError,
 				Losses:           map[LossCause]int{},
 				Voids:            map[Culprit]int{},
 			},
@@ -257,7 +319,7 @@ func (s *Store) placeMatch(m Match, players map[int64]Player, rows map[string]*r
 		}
 		rows[key] = r
 	}
-	p := place{row: r}
+	p := place{match: m, row: r}
 	if rated {
 		p.anchor = &anchor
 	} else if reason := err.Error(); !slices.Contains(r.reasons, reason) {
@@ -281,9 +343,9 @@ func setID(set elo.AnchorSet) string {
 	return set.ID()
 }
 
-func (s *Store) collectGames(ctx context.Context, q queryer, only []int64, places map[int64]place) error {
-	where, args := inMatches("match_id", only)
-	rows, err := q.QueryContext(ctx, "SELECT match_id, score, loss_cause, player_moves, attempts, illegal_attempts, start_fen, moves FROM games "+where+" ORDER BY match_id, slot", args...)
+func (s *Store) collectGames(ctx context.Context, q queryer, opt BoardOptions, places map[int64]place) error {
+	where, args := inMatches("match_id", opt.Matches)
+	rows, err := q.QueryContext(ctx, "SELECT match_id, slot, player_white, score, loss_cause, player_moves, attempts, illegal_attempts, start_fen, moves FROM games "+where+" ORDER BY match_id, slot", args...)
 	if err != nil {
 		return err
 	}
@@ -291,10 +353,11 @@ func (s *Store) collectGames(ctx context.Context, q queryer, only []int64, place
 	seed := maphash.MakeSeed()
 	for rows.Next() {
 		var match int64
-		var score, moves, attempts, illegal int
+		var white bool
+		var slot, score, moves, attempts, illegal int
 		var cause, fen string
 		var line []byte
-		if err := rows.Scan(&match, &score, &cause, &moves, &attempts, &illegal, &fen, &line); err != nil {
+		if err := rows.Scan(&match, &slot, &white, &score, &cause, &moves, &attempts, &illegal, &fen, &line); err != nil {
 			return err
 		}
 		p, ok := places[match]
@@ -303,6 +366,7 @@ func (s *Store) collectGames(ctx context.Context, q queryer, only []int64, place
 		}
 		r, outcome := p.row, elo.Outcome(score)
 		r.Record.Add(outcome)
+		r.Played = append(r.Played, Played{p.match.OpponentID, p.match.OpponentLimit, p.match.Seed, slot, outcome})
 		r.Opponents[p.opponent].Record.Add(outcome)
 		if outcome == elo.Loss {
 			r.Losses[LossCause(cause)]++
@@ -312,8 +376,11 @@ func (s *Store) collectGames(ctx context.Context, q queryer, only []int64, place
 		r.Illegal += illegal
 		r.distinct[maphash.Comparable(seed, [2]string{fen, string(line)})] = struct{}{}
 		if p.anchor != nil {
-			r.games = append(r.games, elo.PaperGame{Opponent: p.anchor.Rating, Outcome: outcome})
+			r.addRated(match, white && !opt.Glicko.Alternate, elo.PaperGame{Opponent: p.anchor.Rating, Outcome: outcome})
 		}
+	}
+	for _, p := range places {
+		p.row.endMatch()
 	}
 	return rows.Err()
 }
@@ -387,6 +454,14 @@ func (r *rowBuilder) finish(opt BoardOptions) error {
 }
 
 func paperGlicko2(games []elo.PaperGame, opt BoardOptions) (*PaperGlicko2, error) {
+	if opt.Glicko.OnePeriod {
+		period := make([]elo.Glicko2Game, len(games))
+		for i, g := range games {
+			period[i] = elo.Glicko2Game{Opponent: g.Opponent, Outcome: g.Outcome}
+		}
+		g, err := elo.Glicko2Config{}.Update(elo.PaperGlicko2Start(), period)
+		return &PaperGlicko2{Glicko2: g}, err
+	}
 	g, err := elo.PaperGlicko2(games)
 	if err != nil {
 		return nil, err

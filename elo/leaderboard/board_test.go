@@ -136,8 +136,9 @@ func TestBoardJSON(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}
-	for i := range b.Rows { // empty maps are left out of JSON
+	for i := range b.Rows { // empty maps and single games are left out of JSON
 		r := &b.Rows[i]
+		r.Played = nil
 		if len(r.Voids) == 0 {
 			r.Voids = nil
 		}
@@ -208,8 +209,9 @@ func TestBoardNumbers(t *testing.T) {
 	if err != nil || math.Abs(want.Rating-r.Rating.Rating) > 1e-6 || math.Abs(want.Sampling.Low-r.Rating.Sampling.Low) > 1e-6 || math.Abs(want.Total.High-r.Rating.Total.High) > 1e-6 || r.Rating.Confidence != 0.9 {
 		t.Errorf("rating %+v, want %+v, %v", r.Rating, want, err)
 	}
-	// paper-glicko2 takes the games in stored order: match by match, slot by slot.
-	var order []elo.PaperGame
+	// paper-glicko2 takes the games in the paper's order: match by match, those with
+	// Black first.
+	var order, alternate []elo.PaperGame
 	for _, match := range []int64{1, 2, 3, 4} {
 		m, err := s.Match(context.Background(), match)
 		if err != nil {
@@ -220,14 +222,22 @@ func TestBoardNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 		rating := map[string]float64{"0": 1320.1, "1": 1467.6}[p.Spec[SpecSkillLevel]]
+		var late []elo.PaperGame
 		for _, g := range collect(t, s, match) {
-			order = append(order, elo.PaperGame{Opponent: rating, Outcome: g.Outcome()})
+			one := elo.PaperGame{Opponent: rating, Outcome: g.Outcome()}
+			if alternate = append(alternate, one); g.PlayerWhite {
+				late = append(late, one)
+			} else {
+				order = append(order, one)
+			}
 		}
+		order = append(order, late...)
 	}
 	glicko, err := elo.PaperGlicko2(order)
 	if err != nil || r.PaperGlicko2.Glicko2 != glicko {
 		t.Errorf("paper-glicko2 %+v, want %+v, %v", r.PaperGlicko2.Glicko2, glicko, err)
 	}
+	testMendedGlicko(t, s, order, alternate)
 	spread, err := elo.PaperGlicko2Spread(order, 200, 1)
 	if err != nil || *r.PaperGlicko2.Orders != spread {
 		t.Errorf("spread %+v, want %+v, %v", r.PaperGlicko2.Orders, spread, err)
@@ -241,7 +251,7 @@ func TestBoardNumbers(t *testing.T) {
 	if unrated.Rating != nil || unrated.PaperGlicko2 != nil || !strings.Contains(unrated.Unrated, "random") || unrated.Record.Games() != 10 {
 		t.Errorf("against the random mover: %+v", unrated)
 	}
-	repeated := find("m1500 T=0.1", "CCRL Blitz", "paper")
+	repeated := find("m1500 T=0.1", "Lichess bots (paper, figure)", "paper")
 	if repeated.Distinct != 1 || !hasWarning(repeated, elo.WarnRepeatedGames) || hasWarning(r, elo.WarnRepeatedGames) {
 		t.Errorf("repeated games: %d distinct, %v", repeated.Distinct, repeated.Warnings)
 	}
@@ -256,6 +266,31 @@ func TestBoardNumbers(t *testing.T) {
 		if a, b := b.Rows[i-1], b.Rows[i]; a.Scale == b.Scale && strengthOf(a) < strengthOf(b) {
 			t.Errorf("%s before the stronger %s", a.Player.Name, b.Player.Name)
 		}
+	}
+}
+
+// testMendedGlicko checks the numbers without the paper's orders.
+func testMendedGlicko(t *testing.T, s *Store, paper, alternate []elo.PaperGame) {
+	t.Helper()
+	glicko := func(opt GlickoOptions) elo.Glicko2 {
+		b, err := s.Leaderboard(context.Background(), BoardOptions{Matches: []int64{1, 2, 3, 4}, Glicko: opt})
+		if err != nil || len(b.Rows) != 1 {
+			t.Fatalf("%d rows, %v", len(b.Rows), err)
+		}
+		return b.Rows[0].PaperGlicko2.Glicko2
+	}
+	want, err := elo.PaperGlicko2(alternate)
+	if got := glicko(GlickoOptions{Alternate: true}); err != nil || got != want {
+		t.Errorf("alternating: %+v, want %+v, %v", got, want, err)
+	}
+	var period []elo.Glicko2Game
+	for _, g := range paper {
+		period = append(period, elo.Glicko2Game{Opponent: g.Opponent, Outcome: g.Outcome})
+	}
+	want, err = elo.Glicko2Config{}.Update(elo.PaperGlicko2Start(), period)
+	got := glicko(GlickoOptions{OnePeriod: true})
+	if err != nil || math.Abs(got.Rating-want.Rating) > 1e-6 || got.RD > 40 {
+		t.Errorf("one period: %+v, want %+v, %v", got, want, err)
 	}
 }
 

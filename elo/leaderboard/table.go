@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -53,24 +55,11 @@ func writeScale(out *strings.Builder, rows []Row) {
 	} else {
 		fmt.Fprintf(out, "%s: anchors %s, measured at %s\n", first.Scale, first.AnchorSet, first.AnchorConditions)
 	}
-	t := table{{
-		"#", "player", "Elo", fmt.Sprintf("%.4g%% interval", 100*confidence), "with anchors", "paper-glicko2", "games", "won", "drawn", "lost", "score",
-		"on board", "illegal", "length", "other", "legal",
-	}}
+	t := Table{append([]string{"#", "player"}, Columns(confidence)...)}
 	var notes notes
 	for i, r := range rows {
 		n := i + 1
-		rating, interval, total := "-", "", ""
-		if r.Rating != nil {
-			rating, interval, total = ratingCells(*r.Rating)
-		}
-		lost := r.Losses
-		t = append(t, []string{
-			fmt.Sprint(n), printable(r.Player.Name), rating, interval, total, glickoCell(r.PaperGlicko2),
-			fmt.Sprint(r.Record.Games()), fmt.Sprint(r.Record.Wins), fmt.Sprint(r.Record.Draws), fmt.Sprint(r.Record.Losses), scoreCell(r.Record),
-			fmt.Sprint(lost[LostBoard]), fmt.Sprint(lost[LostIllegal]), fmt.Sprint(lost[LostLength]),
-			fmt.Sprint(r.Record.Losses - lost[LostBoard] - lost[LostIllegal] - lost[LostLength]), legalCell(r.LegalRate),
-		})
+		t = append(t, append([]string{fmt.Sprint(n), printable(r.Player.Name)}, r.Cells()...))
 		for _, o := range r.Opponents {
 			t = append(t, []string{
 				"", "  vs " + opponentName(o), anchorCell(o.Anchor), "", "", "",
@@ -81,12 +70,36 @@ func writeScale(out *strings.Builder, rows []Row) {
 			notes.add(n, text)
 		}
 	}
-	t.write(out)
+	t.Write(out)
 	if rows[0].Scale != "" {
-		out.WriteString("  with anchors: the interval with the opponents' own errors; paper-glicko2: over random orders of the games in parentheses;\n" +
-			"  on board, illegal, length, other: losses by cause; legal: share of the player's proposed moves\n")
+		out.WriteString(Legend)
 	}
 	notes.write(out)
+}
+
+// Legend explains Columns.
+const Legend = "  with anchors: the interval with the opponents' own errors; paper-glicko2: over random orders of the games in parentheses;\n" +
+	"  on board, illegal, length, other: losses by cause; legal: share of the player's proposed moves\n"
+
+// Columns are the headings of Row.Cells, for intervals of a confidence.
+func Columns(confidence float64) []string {
+	return []string{"Elo", fmt.Sprintf("%.4g%% interval", 100*confidence), "with anchors", "paper-glicko2", "games", "won", "drawn", "lost", "score",
+		"on board", "illegal", "length", "other", "legal"}
+}
+
+// Cells are what a table says about a row.
+func (r Row) Cells() []string {
+	rating, interval, total := "-", "", ""
+	if r.Rating != nil {
+		rating, interval, total = ratingCells(*r.Rating)
+	}
+	lost := r.Losses
+	return []string{
+		rating, interval, total, glickoCell(r.PaperGlicko2),
+		fmt.Sprint(r.Record.Games()), fmt.Sprint(r.Record.Wins), fmt.Sprint(r.Record.Draws), fmt.Sprint(r.Record.Losses), scoreCell(r.Record),
+		fmt.Sprint(lost[LostBoard]), fmt.Sprint(lost[LostIllegal]), fmt.Sprint(lost[LostLength]),
+		fmt.Sprint(r.Record.Losses - lost[LostBoard] - lost[LostIllegal] - lost[LostLength]), legalCell(r.LegalRate),
+	}
 }
 
 // notes are remarks on rows; one that several rows share is written once.
@@ -164,27 +177,9 @@ func opponentName(o OpponentRow) string {
 
 // rowNotes are the conditions and warnings of a row.
 func rowNotes(r Row) []string {
-	var parts []string
-	add := func(format, value string) {
-		if value != "" {
-			parts = append(parts, fmt.Sprintf(format, value))
-		}
-	}
-	c := r.Conditions
-	add("protocol %s", c.Protocol)
-	add("openings %s", c.Openings)
-	add("player at %s", c.PlayerLimit)
-	if c.MaxPlies > 0 {
-		parts = append(parts, fmt.Sprintf("draw after %d plies", c.MaxPlies))
-	}
-	add("adjudication %s", c.Adjudication)
-	if len(c.Options) > 0 {
-		text, _ := canonical(c.Options)
-		parts = append(parts, text)
-	}
 	var texts []string
-	if len(parts) > 0 {
-		texts = append(texts, strings.Join(parts, ", "))
+	if text := r.Conditions.String(); text != "" {
+		texts = append(texts, text)
 	}
 	if r.Unrated != "" {
 		texts = append(texts, r.Unrated)
@@ -203,6 +198,27 @@ func rowNotes(r Row) []string {
 	return texts
 }
 
+// String is the conditions in words.
+func (c Conditions) String() string {
+	var parts []string
+	add := func(format, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, value))
+		}
+	}
+	add("protocol %s", c.Protocol)
+	add("openings %s", c.Openings)
+	add("player at %s", c.PlayerLimit)
+	if c.MaxPlies > 0 {
+		parts = append(parts, fmt.Sprintf("draw after %d plies", c.MaxPlies))
+	}
+	add("adjudication %s", c.Adjudication)
+	for _, k := range slices.Sorted(maps.Keys(c.Options)) {
+		parts = append(parts, k+" "+c.Options[k])
+	}
+	return strings.Join(parts, ", ")
+}
+
 // printable drops what could move the cursor: names come from files.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -213,11 +229,12 @@ func printable(s string) string {
 	}, s)
 }
 
-// table is rows of cells; the second column is left-aligned, the others are
+// Table is rows of cells, the header first; the second column is left-aligned, the others are
 // right-aligned. Rows may be shorter than the header.
-type table [][]string
+type Table [][]string
 
-func (t table) write(out *strings.Builder) {
+// Write writes the table in columns.
+func (t Table) Write(out *strings.Builder) {
 	width := make([]int, len(t[0]))
 	for _, row := range t {
 		for c, cell := range row {

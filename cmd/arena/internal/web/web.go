@@ -39,7 +39,7 @@ type Models interface {
 type Options struct {
 	Store   *leaderboard.Store
 	Title   string                 // shown on top; "" is the store's path
-	Anchors leaderboard.AnchorFunc // nil: leaderboard.DefaultAnchors
+	Anchors leaderboard.AnchorFunc // nil: leaderboard.ProtocolAnchors
 	Models  Models                 // nil: no choices, no caps
 	// Hosts are the names besides localhost and addresses under which the site
 	// may be asked for.
@@ -75,9 +75,6 @@ func New(o Options) (*Site, error) {
 	s := &Site{opt: o, asking: make(chan struct{}, 1), answered: map[choicesKey][]analysis.Choices{}}
 	if s.opt.Title == "" {
 		s.opt.Title = o.Store.Path()
-	}
-	if s.opt.Anchors == nil {
-		s.opt.Anchors = leaderboard.DefaultAnchors
 	}
 	var err error
 	if s.base, err = template.New("").Funcs(functions(s.opt.Title)).ParseFS(files, "templates/*.html"); err != nil {
