@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,6 +37,22 @@ func checkpointIn(dir string) (string, error) {
 		dir = latest
 	}
 	return dir, nil
+}
+
+// ratingCap is the --max-elo that a checkpoint was trained under, as its run
+// recorded it; 0 when it is not known.
+func ratingCap(dir string) int {
+	b, err := os.ReadFile(filepath.Join(dir, "run.json"))
+	if err != nil {
+		return 0
+	}
+	var settings struct {
+		MaxElo int `json:"max_elo"`
+	}
+	if json.Unmarshal(b, &settings) != nil || settings.MaxElo < 0 || settings.MaxElo > data.MaxElo {
+		return 0
+	}
+	return settings.MaxElo
 }
 
 // loadCheckpoint reads a checkpoint's model and tokenizer.

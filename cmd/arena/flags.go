@@ -7,35 +7,46 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"transcend/elo/curves"
 	"transcend/engine"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
 )
 
-const helpText = `Play a model against engines, rate it, keep the leaderboard.
+const helpText = `Play models against engines, rate them, keep the leaderboard.
 
-usage: arena --engine stockfish --temp 0.001 [flags]
-       arena match --engine 'cmd=...' --engine 'cmd=...'    engine against engine
+usage: arena --engine stockfish [--model DIR ...] [--temp LIST] [flags]
+       arena --protocol paper [--model DIR ...] [flags]
+       arena table | figure [--db FILE]     a sweep's table, verdict and picture again
        arena leaderboard [--db FILE] [--json]
+       arena match --engine 'cmd=...' --engine 'cmd=...'    engine against engine
        arena pgn [--db FILE]    the games as PGN
        arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
        arena uci --model DIR                    (a model as a UCI engine)
        arena serve | report | watch [--db FILE]  (in a browser, as one file, in the terminal)
+       arena serve | report [--db FILE]   (in a browser, as one file)
 
-Each temperature plays --games games against each level of the engine, half with
-each color, from the starting position. Every finished game is stored at once: an
+Every model plays at every temperature. --protocol sound, the default, plays pairs
+of games from the same opening with colors reversed, against the levels of the
+engine that tell most about the model (--choose), and rates by maximum likelihood.
+--protocol paper does what the paper did. Every finished game is stored at once: an
 arena that was stopped or killed and is started again with the same flags plays
-only the games that are missing.
+only the games that are missing, and chooses the same opponents.
 
 examples:
   arena --engine stockfish --temp 0.001
-  arena --engine stockfish --level 0,1,3 --temp 0.001,0.5,1 --games 200
-  arena --engine stockfish --level 1,3,5 --movetime 100ms --max-moves 89 --no-claims --anchors paper-code
+  arena --engine stockfish --temps paper --model runs/a --model runs/b --plot sweep.svg
+  arena --engine stockfish --temp 0.001 --precision 30
+  arena --engine stockfish --level 0,1,3 --choose even --games 200 --temp 0.001,0.5,1
+  arena --protocol paper --plot figure1.svg --plot figure1.png
+  arena --protocol paper --paper-defects all,-shared-hash,-length-draws
   arena --engine ./my-engine --option Hash=16 --nodes 1000 --anchor-elo 1800
   arena --engine random --model runs/max1000-move-tiny
   arena leaderboard --json
@@ -44,11 +55,24 @@ flags:
 `
 
 const helpTail = `
+--protocol paper is Zhang et al. 2024: Stockfish levels 1, 3 and 5 with 100 ms a move and
+its own options otherwise, 100 games against each at each of eight temperatures, half with
+each color, from the initial position; draws are not claimed; a game of 89 full moves is a
+draw; five attempts at a legal move, then the game is lost; a model that writes a result has
+resigned; opponents rated as in the script of Figure 1 (--anchors paper-code: as in the
+evaluation's code). Flags given besides it override it, and what makes other games of it
+becomes part of the name they are stored under: "paper but movetime 10ms". Beside the
+paper's Glicko-2 stands the maximum-likelihood rating of the same games.
+
 Illegal moves (--illegal): forfeit-after-5 samples up to five times and then loses,
-as in the paper; at a low temperature the five are the same move. resample-20
-samples up to 20 times, then plays the most probable legal move. mask samples
-among legal moves only. Losses by illegal moves, by games that outgrow the
-model's context and on the board are counted apart.
+as in the paper; at a low temperature the five are the same move, unless they rise:
+forfeit-after-5-rising. resample-20 samples up to 20 times, then plays the most
+probable legal move. mask samples among legal moves only. Losses by illegal moves,
+by games that outgrow the model's context and on the board are counted apart.
+
+--choose information: after each round of games the next opponents are those that make
+the error of the rating smallest, the errors of their own ratings included. The choice
+follows from the stored games alone. It needs rated opponents; with one it is no choice.
 
 Ratings are maximum-likelihood Elo against the engine's published strengths
 (--anchors), with a 95% interval; paper-glicko2 is the paper's game-by-game
@@ -67,7 +91,14 @@ type settings struct {
 	options    []string
 	levels     []int // empty: the engine's own strength
 
-	model    string
+	protocol   string
+	defectText string
+	defects    defectSet // that protocolPaper reproduces
+	openings   string
+	choose     string
+	precision  float64 // half of the interval to stop at; 0: play all games
+
+	models   []string
 	temps    []float64
 	topK     int
 	topP     float64
@@ -84,6 +115,8 @@ type settings struct {
 	anchorElo float64
 
 	db, pgnOut  string
+	plots       []string
+	withPaper   bool
 	seed        uint64
 	concurrency int
 	retries     int
@@ -97,14 +130,20 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, or random (a uniformly random mover)")
 	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
 	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
-	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (Stockfish: 0 to 20; default 0,1 for stockfish)")
-	fs.StringVar(&s.model, "model", "", "checkpoint or run directory (default: the newest run below runs/)")
-	fs.Float64SliceVar(&s.temps, "temp", []float64{0.001}, "sampling temperatures; 0 always takes the most probable")
+	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (default for stockfish: all that have a rating)")
+	fs.StringVar(&s.protocol, "protocol", protocolSound, "sound or paper: how games are played and rated")
+	fs.StringVar(&s.defectText, "paper-defects", "all", "defects of the paper's evaluation to reproduce: all, none, or names, as below")
+	fs.StringArrayVar(&s.models, "model", nil, "checkpoint or run directory; may be repeated (default: the newest run below runs/)")
+	fs.Var((*temperatures)(&s.temps), "temp", "sampling temperatures, or \"paper\" for the paper's eight; 0 always takes the most\nprobable (default 0.001)")
+	fs.Var((*temperatures)(&s.temps), "temps", "the same")
 	fs.IntVar(&s.topK, "top-k", 0, "sample among the K most probable tokens only; 0: all")
 	fs.Float64Var(&s.topP, "top-p", 1, "sample among the most probable tokens that hold this probability")
 	fs.StringVar(&s.illegal, "illegal", "forfeit-after-5", "illegal-move policy: forfeit-after-N, resample-N or mask")
 	fs.StringVar(&s.weights, "weights", "f32", weightsHelp)
-	fs.IntVar(&s.games, "games", 100, "games for each temperature and level")
+	fs.IntVar(&s.games, "games", 100, "games for each model and temperature; with --choose even for each level as well")
+	fs.Float64Var(&s.precision, "precision", 0, "stop when the 95% interval is this many points to each side (--games is then\nthe most that are played, by default 1000)")
+	fs.StringVar(&s.choose, "choose", chooseInformation, "the next opponent: information or even")
+	fs.StringVar(&s.openings, "openings", openingsBuiltin, "builtin, none, or a file of openings from the initial position (PGN, or moves)")
 	fs.DurationVar(&s.limit.MoveTime, "movetime", 0, "the engine's time for a move (default 100ms)")
 	fs.IntVar(&s.limit.Nodes, "nodes", 0, "the engine's nodes for a move, instead of a time")
 	fs.IntVar(&s.limit.Depth, "depth", 0, "the engine's depth, instead of a time")
@@ -112,11 +151,10 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.BoolVar(&s.noClaims, "no-claims", false, "draw by fivefold repetition and 75 moves only, as in the paper's harness")
 	fs.StringVar(&s.anchors, "anchors", "", "strengths of the engine's levels, by name (default: by the engine's version)")
 	fs.Float64Var(&s.anchorElo, "anchor-elo", math.NaN(), "the engine's strength, on a scale of your own")
-	// What --help should show, and not "[0.001000]" and "NaN".
-	fs.Lookup("temp").DefValue = "0.001"
-	fs.Lookup("anchor-elo").DefValue = "0"
+	fs.Lookup("anchor-elo").DefValue = "0" // what --help should show, and not "NaN"
 	fs.StringVar(&s.db, "db", "arena.db", "the leaderboard, an SQLite database")
-	fs.StringVar(&s.pgnOut, "pgn-out", "", "write all games of this match as PGN at the end")
+	fs.StringVar(&s.pgnOut, "pgn-out", "", "write all games of this sweep as PGN at the end")
+	addFigureFlags(fs, &s.plots, &s.withPaper)
 	fs.Uint64Var(&s.seed, "seed", 1, "seed of the games")
 	fs.IntVar(&s.concurrency, "concurrency", runtime.NumCPU(), "games played at once")
 	fs.IntVar(&s.retries, "retries", 2, "times a game is tried again after the engine failed")
@@ -125,7 +163,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	version := fs.Bool("version", false, "print the version")
 
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail)
+		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail, defectHelp())
 	})
 	if err != nil {
 		return nil, err
@@ -141,8 +179,51 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 		}
 		return nil, err
 	}
+	if err := s.applyProtocol(fs); err != nil {
+		return nil, err
+	}
+	if s.precision != 0 && !fs.Changed("games") {
+		s.games = maxPrecisionGames
+	}
 	return s, s.check()
 }
+
+// maxPrecisionGames ends a search for precision that does not come: a model that
+// loses everything has none.
+const maxPrecisionGames = 1000
+
+// temperatures is the value of --temp and --temps.
+type temperatures []float64
+
+func (t *temperatures) Type() string { return "list" }
+func (t *temperatures) String() string {
+	if t == nil || len(*t) == 0 {
+		return ""
+	}
+	return fmt.Sprint([]float64(*t))
+}
+func (t *temperatures) Set(text string) error {
+	if text == "paper" {
+		*t = append(*t, curves.PaperTemperatures()...)
+		return nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		x, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil {
+			return fmt.Errorf("%q is no temperature (want numbers with commas, or paper)", word)
+		}
+		*t = append(*t, x)
+	}
+	return nil
+}
+
+// What --openings may name besides a file, and the values of --choose.
+const (
+	openingsNone      = "none"
+	openingsBuiltin   = "builtin"
+	chooseInformation = "information"
+	chooseEven        = "even"
+)
 
 func (s *settings) check() error {
 	if s.engine == "" {
@@ -169,6 +250,12 @@ func (s *settings) check() error {
 			}
 		}
 	}
+	if err := cli.OneOf("choose", s.choose, chooseInformation, chooseEven); err != nil {
+		return err
+	}
+	if err := checkFigureNames(s.plots); err != nil {
+		return err
+	}
 	limits := 0
 	for _, given := range []bool{s.limit.MoveTime != 0, s.limit.Nodes != 0, s.limit.Depth != 0} {
 		if given {
@@ -188,6 +275,12 @@ func (s *settings) check() error {
 		return cli.Usagef("--movetime %v: UCI counts whole milliseconds", s.limit.MoveTime)
 	case s.games < 1 || s.games > 10_000_000:
 		return cli.Usagef("--games %d: must be at least 1", s.games)
+	case s.games%2 == 1 && s.choose == chooseInformation:
+		return cli.WithHint(cli.Usagef("--games %d: games come in pairs with colors reversed", s.games), fmt.Sprintf("--games %d, or --choose even", s.games+1))
+	case math.IsNaN(s.precision) || s.precision < 0:
+		return cli.Usagef("--precision %v: must be a number of points", s.precision)
+	case s.precision > 0 && s.choose == chooseEven:
+		return cli.Usagef("--precision and --choose even exclude each other: evenly, --games are played against each level")
 	case s.concurrency < 1 || s.concurrency > 4096:
 		return cli.Usagef("--concurrency %d: must be between 1 and 4096", s.concurrency)
 	case s.retries < 0 || s.maxMoves < 0:

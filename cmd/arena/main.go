@@ -16,11 +16,13 @@ func main() { cli.Main(execute) }
 // subcommands are what the first argument may be; play is the command without one.
 var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error{
 	"elo":         rateResults,
+	"figure":      withoutInput(showFigure),
 	"leaderboard": withoutInput(showLeaderboard),
 	"match":       withoutInput(playMatch),
 	"pgn":         withoutInput(writeGames),
 	"report":      withoutInput(writeReport),
 	"serve":       withoutInput(serve),
+	"table":       withoutInput(showTable),
 	"calibrate":   withoutInput(calibrate),
 	"uci":         serveUCI,
 	"watch":       withoutInput(watch),

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,17 +16,13 @@ import (
 
 	"transcend/analysis"
 	"transcend/data"
+	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/model"
 	"transcend/model/blas"
-	"transcend/model/run"
 )
-
-// specMaxElo is the key of a player's Spec that says up to which rating the games
-// were that the model was trained on.
-const specMaxElo = "max-elo"
 
 // topChoices is how many moves of a position are shown.
 const topChoices = 5
@@ -161,7 +156,7 @@ func (c *checkpoints) Choices(ctx context.Context, p leaderboard.Player, moves [
 // Cap implements web.Models: what the player's Spec says, or the settings of the
 // run whose checkpoint has been found to be this player.
 func (c *checkpoints) Cap(p leaderboard.Player) int {
-	if n, err := strconv.Atoi(p.Spec[specMaxElo]); err == nil && n > 0 && n <= data.MaxElo {
+	if n, err := strconv.Atoi(p.Spec[curves.SpecCap]); err == nil && n > 0 && n <= data.MaxElo {
 		return n
 	}
 	c.mu.Lock()
@@ -170,9 +165,7 @@ func (c *checkpoints) Cap(p leaderboard.Player) int {
 		if hash == "" || hash != p.Spec[leaderboard.SpecWeights] {
 			continue
 		}
-		settings := map[string]json.RawMessage{}
-		var n int
-		if run.ReadSettings(filepath.Dir(dir), &settings) == nil && json.Unmarshal(settings["max_elo"], &n) == nil && n > 0 && n <= data.MaxElo {
+		if n := ratingCap(dir); n > 0 {
 			return n
 		}
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +15,8 @@ import (
 
 	"transcend/data"
 	"transcend/elo"
+	"transcend/elo/curves"
+	"transcend/elo/ladder"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/match"
@@ -33,7 +35,7 @@ func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	if s.quiet {
 		progress = io.Discard
 	}
-	a := &arena{settings: s, batches: batches{}, progress: progress, warnings: stderr}
+	a := &arena{settings: s, progress: progress, warnings: stderr, batches: batches{}, rungs: map[int64]*rung{}}
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -61,25 +63,51 @@ type arena struct {
 	warning  sync.Mutex
 
 	store     *leaderboard.Store
-	model     *model.Model
-	tokenizer data.Tokenizer
-	modelDir  string
+	book      *match.Openings
 	batches   batches
 	anchorsBy leaderboard.AnchorFunc
 
-	pairings []*pairing
-	before   int // games that were stored when this execution began
-	recorded int // games that this execution stored
+	opponents []*opponent
+	contests  []*contest
+	rungs     map[int64]*rung // by match
+	before    int             // games that were stored when this execution began
+	recorded  int             // games that this execution stored
 }
 
-// pairing is a model at one temperature against an engine at one level.
-type pairing struct {
-	subject, opponent match.Factory
-	label             string
-	matchID           int64
-	missing           []int
-	record            elo.Record
-	total             int
+// subject is a model that is measured.
+type subject struct {
+	dir, name string
+	model     *model.Model
+	tokenizer data.Tokenizer
+	cap       int // of the ratings it was trained under; 0: unknown
+}
+
+// contest is a model at one temperature against the opponents.
+type contest struct {
+	label    string
+	player   int64 // in the database
+	factory  match.Factory
+	rungs    []*rung // by opponent
+	finished bool
+	total    int // games, at most
+}
+
+// rung is a contest's match with one opponent; it is made when it is needed.
+type rung struct {
+	contest  *contest
+	opponent *opponent
+	match    int64 // 0: not made yet
+	outcomes map[int]elo.Outcome
+}
+
+// record is the sum of the outcomes of all rungs.
+func (c *contest) record() (r elo.Record) {
+	for _, g := range c.rungs {
+		for _, o := range g.outcomes {
+			r.Add(o)
+		}
+	}
+	return r
 }
 
 // open prepares everything that can fail before a game is played.
@@ -89,150 +117,104 @@ func (a *arena) open(ctx context.Context) error {
 		return err
 	}
 	blas32.Use(kernels)
+	if err := a.openBook(); err != nil {
+		return err
+	}
 	if err := a.chooseAnchors(); err != nil {
 		return err
 	}
-	if err := a.openModel(); err != nil {
+	subjects, err := a.openModels()
+	if err != nil {
 		return err
 	}
-	opponents, err := a.opponents(ctx)
-	if err != nil {
+	if a.opponents, err = a.openOpponents(ctx); err != nil {
 		return err
 	}
 	if a.store, err = leaderboard.Open(a.db); err != nil {
 		return err
 	}
-	for _, t := range a.temps {
-		for _, o := range opponents {
-			p, err := a.pair(ctx, t, o)
-			if err != nil {
-				a.store.Close()
-				return err
+	for _, s := range subjects {
+		for _, t := range a.temps {
+			if err = a.addContest(ctx, s, t); err != nil {
+				break
 			}
-			a.pairings = append(a.pairings, p)
-			a.before += p.record.Games()
 		}
 	}
-	return nil
-}
-
-// openModel loads the checkpoint that --model names, or the newest.
-func (a *arena) openModel() (err error) {
-	if a.modelDir, err = checkpointIn(a.settings.model); err != nil {
-		return err
+	if err != nil {
+		a.store.Close()
 	}
-	a.model, a.tokenizer, err = loadCheckpoint(a.modelDir)
 	return err
 }
 
-// opponent is an engine at one level, tried once.
-type opponent struct {
-	factory match.Factory
-	player  leaderboard.Player
-	limit   string
-	label   string
+// openBook loads the openings. Models are shown moves, so that only openings from
+// the initial position can be played.
+func (a *arena) openBook() (err error) {
+	opt := match.OpeningOptions{Shuffle: true, Seed: a.seed}
+	switch a.openings {
+	case openingsNone:
+	case openingsBuiltin:
+		a.book, err = match.BuiltinOpenings(opt)
+	default:
+		a.book, err = match.LoadOpenings(a.openings, opt)
+	}
+	if err == nil && !a.book.Blindfold() {
+		err = cli.WithHint(fmt.Errorf("--openings %s: some do not start from the initial position, and a model is shown moves, not positions", a.openings),
+			"--openings builtin, or a file of games or moves")
+	}
+	return err
 }
 
-// opponents starts each opponent once: what is wrong with it should show
-// before the first game.
-func (a *arena) opponents(ctx context.Context) ([]opponent, error) {
-	if a.engine == builtinRandom {
-		p := engine.NewRandomPlayer()
-		defer p.Close()
-		return []opponent{{
-			factory: func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil },
-			player:  leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
-			label:   p.Name(),
-		}}, nil
+// openModels loads the checkpoints that --model names, or the newest.
+func (a *arena) openModels() ([]subject, error) {
+	dirs := a.models
+	if len(dirs) == 0 {
+		dirs = []string{""}
 	}
-	path, err := engine.Find(a.engine)
-	if err != nil {
-		return nil, err
-	}
-	levels := make([]*int, 0, len(a.levels))
-	for i := range a.levels {
-		levels = append(levels, &a.levels[i])
-	}
-	if len(levels) == 0 {
-		if strings.Contains(strings.ToLower(filepath.Base(path)), "stockfish") && !a.setsStrength() {
-			zero, one := 0, 1
-			levels = []*int{&zero, &one}
-		} else {
-			levels = []*int{nil}
-		}
-	}
-	if !math.IsNaN(a.anchorElo) && len(levels) > 1 {
-		return nil, cli.Usagef("--anchor-elo rates one opponent, and there are %d levels", len(levels))
-	}
-	var out []opponent
-	for _, level := range levels {
-		o, err := a.tryEngine(ctx, path, level)
-		if err != nil {
+	var subjects []subject
+	for _, dir := range dirs {
+		var s subject
+		var err error
+		if s.dir, err = checkpointIn(dir); err != nil {
 			return nil, err
 		}
-		out = append(out, o)
-	}
-	return out, nil
-}
-
-// setsStrength tells whether an --option already decides how strong the engine
-// plays.
-func (a *arena) setsStrength() bool {
-	for _, o := range a.options {
-		name, _, _ := strings.Cut(strings.ToLower(o), "=")
-		switch strings.TrimSpace(name) {
-		case "skill level", "uci_limitstrength", "uci_elo":
-			return true
+		s.name = checkpointName(s.dir)
+		for _, other := range subjects {
+			if other.dir == s.dir {
+				return nil, cli.Usagef("--model names %s twice", s.dir)
+			}
+			if other.name == s.name {
+				s.name = s.dir // two runs of the same name
+			}
 		}
-	}
-	return false
-}
-
-func (a *arena) tryEngine(ctx context.Context, path string, level *int) (opponent, error) {
-	config := engine.Config{Path: path, Args: a.engineArgs}
-	for _, text := range a.options {
-		o, err := engine.ParseOption(text)
-		if err != nil {
-			return opponent{}, cli.Usagef("--option %q: %w", text, err)
+		if s.model, s.tokenizer, err = loadCheckpoint(s.dir); err != nil {
+			return nil, err
 		}
-		config.Options = append(config.Options, o)
+		s.cap = ratingCap(s.dir)
+		subjects = append(subjects, s)
 	}
-	if level != nil {
-		config.Options = append(config.Options, engine.Option{Name: "Skill Level", Value: fmt.Sprint(*level)})
-	}
-	factory := func(ctx context.Context) (engine.Player, error) { return engine.StartUCI(ctx, config) }
-	p, err := factory(ctx)
-	var crash *engine.CrashError
-	if errors.As(err, &crash) && crash.During == "uci" {
-		err = cli.WithHint(err, "is it a UCI engine? start it by hand and type uci: it should answer uciok")
-	}
-	if err != nil {
-		return opponent{}, err
-	}
-	defer p.Close()
-	label := p.Name()
-	if level != nil {
-		label = fmt.Sprintf("%s level %d", label, *level)
-	}
-	return opponent{
-		factory: factory, player: leaderboard.Player{Name: label, Spec: p.Spec()},
-		limit: a.limit.String(), label: label,
-	}, nil
+	return subjects, nil
 }
 
-// pair finds or makes the match of a temperature and an opponent.
-func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pairing, error) {
+// addContest finds or makes the player that a model at a temperature is.
+func (a *arena) addContest(ctx context.Context, s subject, temperature float64) error {
 	config := engine.ModelConfig{
-		Name:  fmt.Sprintf("%s T=%v", checkpointName(a.modelDir), temperature),
-		Model: a.model, Tokenizer: a.tokenizer,
+		Name:  fmt.Sprintf("%s T=%v", s.name, temperature),
+		Model: s.model, Tokenizer: s.tokenizer,
 		Sampling: model.Sampling{Temperature: temperature, TopK: a.topK, TopP: a.topP},
 		Policy:   a.policy,
-		Batch:    a.batches.of(a.model, a.decoding),
+		Batch:    a.batches.of(s.model, a.decoding),
 	}
-	subject := func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) }
-	p, err := subject(ctx)
+	if s.cap > 0 {
+		config.Details = map[string]string{curves.SpecCap: fmt.Sprint(s.cap)}
+	}
+	c := &contest{
+		label:   config.Name,
+		factory: func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) },
+		total:   a.games,
+	}
+	p, err := c.factory(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer p.Close()
 	name := p.Name()
@@ -244,153 +226,200 @@ func (a *arena) pair(ctx context.Context, temperature float64, o opponent) (*pai
 	// makes it this player, wherever it is moved.
 	spec := p.Spec()
 	delete(spec, leaderboard.SpecName)
-	subjectID, err := a.store.EnsurePlayer(ctx, leaderboard.Player{Name: name, Spec: spec})
-	if err != nil {
-		return nil, err
+	if c.player, err = a.store.EnsurePlayer(ctx, leaderboard.Player{Name: name, Spec: spec}); err != nil {
+		return err
 	}
-	opponentID, err := a.store.EnsurePlayer(ctx, o.player)
+	for _, o := range a.opponents {
+		r := &rung{contest: c, opponent: o}
+		c.rungs = append(c.rungs, r)
+		// With a choice of opponents, matches are made of those that are chosen.
+		if a.choose == chooseEven {
+			if err := a.begin(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
+	if a.choose == chooseEven {
+		c.total *= len(a.opponents)
+	}
+	a.contests = append(a.contests, c)
+	return nil
+}
+
+// begin finds or makes a rung's match, and reads what was played of it.
+func (a *arena) begin(ctx context.Context, r *rung) error {
+	if r.match != 0 {
+		return nil
+	}
+	if err := a.try(ctx, r.opponent); err != nil {
+		return err
+	}
+	opponent, err := a.store.EnsurePlayer(ctx, r.opponent.player)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m := leaderboard.Match{
-		PlayerID: subjectID, OpponentID: opponentID,
-		Openings: "startpos", OpponentLimit: o.limit, MaxPlies: 2 * a.maxMoves,
+		PlayerID: r.contest.player, OpponentID: opponent, Protocol: a.protocolName(),
+		Openings: a.book.String(), OpponentLimit: a.limit.String(), MaxPlies: 2 * a.maxMoves,
 		Seed: a.seed, Program: cli.Version(),
 	}
 	if a.noClaims {
 		m.Options = map[string]string{"claims": "none"}
 	}
-	id, err := a.store.EnsureMatch(ctx, m)
-	if err != nil {
-		return nil, err
+	if r.match, err = a.store.EnsureMatch(ctx, m); err != nil {
+		return err
 	}
-	played := map[int]bool{}
-	record := elo.Record{}
-	for g, err := range a.store.Games(ctx, id) {
+	a.rungs[r.match] = r
+	r.outcomes = map[int]elo.Outcome{}
+	for g, err := range a.store.Games(ctx, r.match) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		played[g.Slot] = true
-		record.Add(g.Outcome())
+		r.outcomes[g.Slot] = g.Outcome()
+		a.before++
 	}
-	pairing := &pairing{
-		subject: subject, opponent: o.factory, matchID: id, record: record,
-		label: fmt.Sprintf("T=%v against %s", temperature, o.label),
-	}
-	for slot := range a.games {
-		if !played[slot] {
-			pairing.missing = append(pairing.missing, slot)
-		}
-	}
-	pairing.total = record.Games() + len(pairing.missing)
-	return pairing, nil
+	return nil
 }
 
-// chooseAnchors decides how opponents are rated.
-func (a *arena) chooseAnchors() error {
-	by, err := anchorsFor(a.anchors)
+// next returns the games to be played now; none when all are played. The games
+// of a contest's later rounds depend on their outcomes.
+func (a *arena) next(ctx context.Context) ([]match.Task, error) {
+	var tasks []match.Task
+	for i, c := range a.contests {
+		if c.finished {
+			continue
+		}
+		slots, err := a.nextOf(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.label, err)
+		}
+		c.finished = len(slots) == 0
+		for _, s := range slots {
+			tasks = append(tasks, match.Task{Match: c.rungs[s.Opponent].match, First: i, Second: len(a.contests) + s.Opponent, Slot: s.Number})
+		}
+	}
+	return tasks, nil
+}
+
+func (a *arena) nextOf(ctx context.Context, c *contest) (slots []ladder.Slot, err error) {
+	if a.choose == chooseEven {
+		for i, r := range c.rungs {
+			for _, n := range a.slotOrder() {
+				if _, played := r.outcomes[n]; !played {
+					slots = append(slots, ladder.Slot{Opponent: i, Number: n})
+				}
+			}
+		}
+		return slots, nil
+	}
+	anchors := make([]elo.Anchor, len(c.rungs))
+	for i, r := range c.rungs {
+		anchors[i] = r.opponent.anchor
+	}
+	var failed error
+	slots, end, err := ladder.Next(anchors, ladder.Options{Games: a.games, Precision: a.precision}, func(s ladder.Slot) (elo.Outcome, bool) {
+		if failed == nil {
+			failed = a.begin(ctx, c.rungs[s.Opponent])
+		}
+		o, ok := c.rungs[s.Opponent].outcomes[s.Number]
+		return o, ok
+	})
+	if end == ladder.Precise {
+		c.total = c.record().Games()
+	}
+	return slots, errors.Join(err, failed)
+}
+
+// slotOrder is the order in which the games against an opponent are played: by
+// number, or as in the paper, which played all games with Black first. An engine
+// whose hash passes from game to game plays by it.
+func (a *arena) slotOrder() []int {
+	var order, white []int
+	for n := range a.games {
+		if a.protocol == protocolPaper && match.White(n) == 0 {
+			white = append(white, n)
+		} else {
+			order = append(order, n)
+		}
+	}
+	return append(order, white...)
+}
+
+// playAll plays the missing games of every contest.
+func (a *arena) playAll(ctx context.Context) error {
+	tasks, err := a.next(ctx)
 	if err != nil {
 		return err
 	}
-	if !math.IsNaN(a.anchorElo) {
-		rating := a.anchorElo
-		by = func(p leaderboard.Player) (elo.AnchorSet, elo.Anchor, error) {
-			scale := fmt.Sprintf("own scale, %s at %.0f", p.Name, rating)
-			return elo.AnchorSet{Name: "anchor-elo", Version: "1", Scale: scale, Conditions: "as told by --anchor-elo"},
-				elo.Anchor{Name: p.Name, Rating: rating}, nil
-		}
+	fmt.Fprintf(a.progress, "%s, %s, seed %d, leaderboard %s\n", a.protocolName(), a.policy, a.seed, a.db)
+	left := -a.before
+	for _, c := range a.contests {
+		left += c.total
 	}
-	a.anchorsBy = by
-	return nil
-}
-
-// anchorsFor is the anchor set with that name, or, for "", the one that was
-// measured with each engine's version.
-func anchorsFor(name string) (leaderboard.AnchorFunc, error) {
-	if name == "" {
-		return leaderboard.DefaultAnchors, nil
-	}
-	set, err := elo.AnchorSetNamed(name)
-	if err != nil {
-		err = cli.Usagef("--anchors %s: %w", name, err)
-		var names []string
-		for _, s := range elo.AnchorSets() {
-			names = append(names, s.Name)
-		}
-		if near := cli.Nearest(name, names); near != "" {
-			err = cli.WithHint(err, "did you mean --anchors "+near+"?")
-		}
-		return nil, err
-	}
-	return leaderboard.AnchorsFrom(set), nil
-}
-
-// playAll plays the missing games of every pairing.
-func (a *arena) playAll(ctx context.Context) error {
-	missing := 0
-	for _, p := range a.pairings {
-		missing += len(p.missing)
-	}
-	fmt.Fprintf(a.progress, "model %s, %s tokens, %s, seed %d, leaderboard %s\n", a.modelDir, a.tokenizer.Name(), a.policy, a.seed, a.db)
 	switch {
-	case missing == 0:
+	case len(tasks) == 0:
 		fmt.Fprintf(a.progress, "all %s games were already played; more with --games, others with --seed\n", cli.Count(a.before))
 		return nil
 	case a.before > 0:
-		fmt.Fprintf(a.progress, "%s games were already played, %s are missing\n", cli.Count(a.before), cli.Count(missing))
+		fmt.Fprintf(a.progress, "%s games were already played, %s are missing\n", cli.Count(a.before), cli.Count(left))
 	}
-	v := &view{status: cli.NewStatus(a.progress), began: time.Now(), missing: missing}
+	v := &view{status: cli.NewStatus(a.progress), began: time.Now(), missing: left}
 	defer v.status.Close()
-	for _, p := range a.pairings {
-		if err := a.playPairing(ctx, p, v); err != nil {
+	for ; len(tasks) > 0 && err == nil; tasks, err = a.next(ctx) {
+		if err := a.playTasks(ctx, tasks, v); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
-func (a *arena) playPairing(ctx context.Context, p *pairing, v *view) error {
-	if len(p.missing) == 0 {
-		return nil
-	}
-	v.show(p)
-	m := match.Match{
-		Players: [2]match.Factory{p.subject, p.opponent},
-		Rules: match.Rules{
-			Controls: [2]match.Control{1: a.limit}, MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims,
-			// The opponent is an anchor: it must not lose by being broken.
-			IllegalVoids: [2]bool{false, true},
-		},
-		Seed: a.seed, Slots: p.missing, Concurrency: a.concurrency, Retries: a.retries,
-		Record: func(g *match.Game) error {
+func (a *arena) playTasks(ctx context.Context, tasks []match.Task, v *view) error {
+	r := match.Runner{
+		Rules:    match.Rules{MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims},
+		Seed:     a.seed,
+		Openings: a.book, Concurrency: min(a.concurrency, len(tasks)), Retries: a.retries,
+		Record: func(t match.Task, g *match.Game) error {
+			if a.defects[defectStalemate] {
+				scoreWhiteStalemate(g)
+			}
 			// A game that ended is stored, whatever happens to the context.
-			err := a.store.RecordGame(context.WithoutCancel(ctx), stored(p.matchID, g))
+			keep := context.WithoutCancel(ctx)
+			rung := a.rungs[t.Match]
+			err := a.store.RecordGame(keep, stored(t.Match, g))
 			if errors.Is(err, leaderboard.ErrSlotTaken) {
-				return nil // another arena was faster
+				// Another arena was faster. The next choices are by what is stored.
+				g, err := a.store.Game(keep, t.Match, t.Slot)
+				if err != nil {
+					return err
+				}
+				rung.outcomes[t.Slot] = g.Outcome()
+				v.missing--
+				return nil
 			}
 			if err != nil {
 				return err
 			}
 			a.recorded++
-			p.record.Add(outcome(g))
-			v.finished(p, g)
+			rung.outcomes[t.Slot] = outcome(g)
+			v.finished(rung.contest)
 			return nil
 		},
-		Void: func(slot int, err error) {
-			a.warnf(v, "game %d is void: %v", slot+1, err)
-			if err := a.store.RecordVoid(context.WithoutCancel(ctx), voidOf(p.matchID, slot, err)); err != nil {
+		Void: func(t match.Task, err error) {
+			a.warnf(v, "%s: game %d against %s is void: %v", a.rungs[t.Match].contest.label, t.Slot+1, a.rungs[t.Match].opponent.label, err)
+			if err := a.store.RecordVoid(context.WithoutCancel(ctx), voidOf(t.Match, t.Slot, err)); err != nil {
 				a.warnf(v, "%v", err)
 			}
 		},
 	}
-	if err := m.Run(ctx); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		return fmt.Errorf("%s: %w", p.label, err)
+	for _, c := range a.contests {
+		r.Entrants = append(r.Entrants, match.Entrant{New: c.factory})
 	}
-	v.plain(p)
-	return nil
+	for _, o := range a.opponents {
+		// The opponent is an anchor: it must not lose by being broken.
+		r.Entrants = append(r.Entrants, match.Entrant{New: o.factory, Control: a.limit, IllegalVoids: true})
+	}
+	v.show(a.rungs[tasks[0].Match].contest)
+	return r.Run(ctx, slices.Values(tasks))
 }
 
 // warnf writes a warning above the live line, and to standard error where
@@ -406,25 +435,48 @@ func (a *arena) warnf(v *view, format string, args ...any) {
 	v.status.Printf("%s", text)
 }
 
-// report prints the result and writes the PGN.
+// report prints the result, writes the PGN and draws the pictures.
 func (a *arena) report(ctx context.Context, stdout io.Writer) error {
 	var ids []int64
-	for _, p := range a.pairings {
-		ids = append(ids, p.matchID)
+	for id := range a.rungs {
+		ids = append(ids, id)
 	}
+	slices.Sort(ids)
 	if a.pgnOut != "" {
 		if err := writePGN(ctx, a.store, a.pgnOut, ids); err != nil {
 			return err
 		}
 	}
-	board, err := a.store.Leaderboard(ctx, leaderboard.BoardOptions{Matches: ids, Anchors: a.anchorsBy, Seed: a.seed})
+	board, err := a.store.Leaderboard(ctx, leaderboard.BoardOptions{
+		Matches: ids, Anchors: a.anchorsBy, Seed: a.seed, Glicko: a.defects.glicko(),
+	})
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return board.WriteJSON(stdout)
+	sweeps, err := curves.From(board, a.seed)
+	if err != nil {
+		return err
 	}
-	return board.WriteText(stdout)
+	if err := plotAll(sweeps, a.plots, a.withPaper); err != nil {
+		return err
+	}
+	if a.json {
+		return writeSweepsJSON(stdout, board, sweeps)
+	}
+	if err := board.WriteText(stdout); err != nil {
+		return err
+	}
+	return curves.WriteVerdicts(stdout, sweeps)
+}
+
+// writeSweepsJSON writes the board with the sweeps beside its rows.
+func writeSweepsJSON(w io.Writer, board *leaderboard.Board, sweeps []curves.Sweep) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		*leaderboard.Board
+		Sweeps []curves.Sweep `json:"sweeps"`
+	}{board, sweeps})
 }
 
 // view shows how the games go.
@@ -436,30 +488,36 @@ type view struct {
 	shown   time.Time
 }
 
-func (v *view) line(p *pairing) string {
-	r := p.record
+func (v *view) line(c *contest) string {
+	r := c.record()
 	left := "-"
 	if v.done > 0 {
-		left = cli.Duration(time.Since(v.began) / time.Duration(v.done) * time.Duration(v.missing-v.done))
+		left = cli.Duration(time.Since(v.began) / time.Duration(v.done) * time.Duration(max(0, v.missing-v.done)))
 	}
-	return fmt.Sprintf("%s: %d/%d games  +%d =%d -%d  %s  left %s", p.label, r.Games(), p.total, r.Wins, r.Draws, r.Losses,
+	var levels []string
+	for _, r := range c.rungs {
+		if n := len(r.outcomes); n > 0 && len(c.rungs) > 1 {
+			levels = append(levels, fmt.Sprintf("%s: %d", r.opponent.short, n))
+		}
+	}
+	against := ""
+	if len(levels) > 0 {
+		against = " (" + strings.Join(levels, ", ") + ")"
+	}
+	return fmt.Sprintf("%s: %d/%d games%s  +%d =%d -%d  %s  left %s", c.label, r.Games(), c.total, against, r.Wins, r.Draws, r.Losses,
 		cli.Percent(r.Points(), float64(r.Games())), left)
 }
 
-func (v *view) show(p *pairing) {
-	v.status.Set(float64(v.done)/float64(max(1, v.missing)), " "+v.line(p))
+func (v *view) show(c *contest) {
+	v.status.Set(float64(v.done)/float64(max(1, v.missing)), " "+v.line(c))
 }
 
 // finished is called by one goroutine at a time.
-func (v *view) finished(p *pairing, g *match.Game) {
+func (v *view) finished(c *contest) {
 	v.done++
-	v.show(p)
-	if !v.status.Live() && time.Since(v.shown) >= 10*time.Second {
-		v.plain(p)
+	v.show(c)
+	if !v.status.Live() && (time.Since(v.shown) >= 10*time.Second || c.record().Games() == c.total) {
+		v.shown = time.Now()
+		v.status.Printf("%s", v.line(c))
 	}
-}
-
-func (v *view) plain(p *pairing) {
-	v.shown = time.Now()
-	v.status.Printf("%s", v.line(p))
 }

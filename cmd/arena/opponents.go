@@ -1,0 +1,223 @@
+package main
+
+// The engines that models are measured against.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"transcend/elo"
+	"transcend/elo/leaderboard"
+	"transcend/engine"
+	"transcend/engine/match"
+	"transcend/internal/cli"
+)
+
+// opponent is an engine at one level.
+type opponent struct {
+	label, short string
+	level        *int // nil: its own strength
+	factory      match.Factory
+	player       leaderboard.Player // complete once the engine was tried
+	tried        bool
+	anchor       elo.Anchor // its rating, where opponents are chosen by it
+}
+
+// openOpponents starts the engine once: what is wrong with it should show before
+// the first game.
+func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
+	if a.engine == builtinRandom {
+		p := engine.NewRandomPlayer()
+		defer p.Close()
+		a.choose = chooseEven
+		return []*opponent{{
+			factory: func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil },
+			player:  leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
+			label:   p.Name(), short: p.Name(), tried: true,
+		}}, nil
+	}
+	path, err := engine.Find(a.engine)
+	if err != nil {
+		return nil, err
+	}
+	levels := a.levels
+	byDefault := len(levels) == 0 && isStockfish(path) && !a.setsStrength()
+	if byDefault {
+		for level := range 21 {
+			levels = append(levels, level)
+		}
+	}
+	if len(levels) == 0 {
+		o, err := a.engineAt(path, nil)
+		if err != nil {
+			return nil, err
+		}
+		a.choose = chooseEven
+		return []*opponent{o}, a.try(ctx, o)
+	}
+	if !math.IsNaN(a.anchorElo) && len(levels) > 1 {
+		return nil, cli.Usagef("--anchor-elo rates one opponent, and there are %d levels", len(levels))
+	}
+	var all []*opponent
+	for _, level := range levels {
+		o, err := a.engineAt(path, &level)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	if err := a.try(ctx, all[0]); err != nil {
+		return nil, err
+	}
+	if a.choose == chooseEven && !byDefault {
+		return all, nil
+	}
+	return a.rated(all)
+}
+
+// rated leaves the opponents that have a rating, by which they are chosen. The
+// first has been tried; the others differ by their level.
+func (a *arena) rated(all []*opponent) ([]*opponent, error) {
+	var kept []*opponent
+	var without []string
+	var reason error
+	for _, o := range all {
+		p := leaderboard.Player{Name: o.label, Spec: maps.Clone(all[0].player.Spec)}
+		p.Spec[leaderboard.SpecSkillLevel] = fmt.Sprint(*o.level)
+		_, anchor, err := a.anchorsBy(p)
+		switch {
+		case err == nil:
+			o.anchor = anchor
+			kept = append(kept, o)
+		case errors.Is(err, elo.ErrNoAnchor):
+			reason = err
+			without = append(without, o.short)
+		default:
+			return nil, err
+		}
+	}
+	if len(kept) == 0 {
+		return nil, cli.WithHint(fmt.Errorf("no opponent has a rating to choose by: %w", reason), "--choose even plays all levels equally; --anchors names another set")
+	}
+	if len(without) > 0 && len(a.levels) > 0 {
+		fmt.Fprintf(a.progress, "without a rating, not played: %s\n", strings.Join(without, ", "))
+	}
+	return kept, nil
+}
+
+// isStockfish says whether an engine is taken for one by its name.
+func isStockfish(path string) bool {
+	return strings.Contains(strings.ToLower(filepath.Base(path)), "stockfish")
+}
+
+// setsStrength tells whether an --option already decides how strong the engine
+// plays.
+func (a *arena) setsStrength() bool {
+	for _, o := range a.options {
+		name, _, _ := strings.Cut(strings.ToLower(o), "=")
+		switch strings.TrimSpace(name) {
+		case "skill level", "uci_limitstrength", "uci_elo":
+			return true
+		}
+	}
+	return false
+}
+
+// engineAt is the engine at a level, or at its own strength.
+func (a *arena) engineAt(path string, level *int) (*opponent, error) {
+	config := engine.Config{Path: path, Args: a.engineArgs}
+	for _, text := range a.options {
+		o, err := engine.ParseOption(text)
+		if err != nil {
+			return nil, cli.Usagef("--option %q: %w", text, err)
+		}
+		config.Options = append(config.Options, o)
+	}
+	o := &opponent{short: filepath.Base(path), level: level}
+	if level != nil {
+		config.Options = append(config.Options, engine.Option{Name: "Skill Level", Value: fmt.Sprint(*level)})
+		o.short = fmt.Sprintf("level %d", *level)
+	}
+	o.label = o.short
+	keeps := a.defects[defectSharedHash]
+	o.factory = func(ctx context.Context) (engine.Player, error) {
+		p, err := engine.StartUCI(ctx, config)
+		if err == nil && keeps {
+			return &keepsHash{Player: p}, nil
+		}
+		if err != nil {
+			return nil, err // not a nil *UCI in a Player
+		}
+		return p, nil
+	}
+	return o, nil
+}
+
+// try starts an engine and learns what it is.
+func (a *arena) try(ctx context.Context, o *opponent) error {
+	if o.tried {
+		return nil
+	}
+	p, err := o.factory(ctx)
+	var crash *engine.CrashError
+	if errors.As(err, &crash) && crash.During == "uci" {
+		err = cli.WithHint(err, "is it a UCI engine? start it by hand and type uci: it should answer uciok")
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	o.label = p.Name()
+	if o.level != nil {
+		o.label += " " + o.short
+	}
+	o.player, o.tried = leaderboard.Player{Name: o.label, Spec: p.Spec()}, true
+	return nil
+}
+
+// chooseAnchors decides how opponents are rated.
+func (a *arena) chooseAnchors() error {
+	by, err := anchorsFor(a.anchors)
+	if err != nil {
+		return err
+	}
+	if !math.IsNaN(a.anchorElo) {
+		rating := a.anchorElo
+		by = func(p leaderboard.Player) (elo.AnchorSet, elo.Anchor, error) {
+			scale := fmt.Sprintf("own scale, %s at %.0f", p.Name, rating)
+			return elo.AnchorSet{Name: "anchor-elo", Version: "1", Scale: scale, Conditions: "as told by --anchor-elo"},
+				elo.Anchor{Name: p.Name, Rating: rating}, nil
+		}
+	}
+	if by == nil {
+		by = leaderboard.ProtocolAnchors(a.protocol)
+	}
+	a.anchorsBy = by
+	return nil
+}
+
+// anchorsFor is the anchor set with that name, or, for "", nil: that of the games'
+// protocol.
+func anchorsFor(name string) (leaderboard.AnchorFunc, error) {
+	if name == "" {
+		return nil, nil
+	}
+	set, err := elo.AnchorSetNamed(name)
+	if err != nil {
+		err = cli.Usagef("--anchors %s: %w", name, err)
+		var names []string
+		for _, s := range elo.AnchorSets() {
+			names = append(names, s.Name)
+		}
+		if near := cli.Nearest(name, names); near != "" {
+			err = cli.WithHint(err, "did you mean --anchors "+near+"?")
+		}
+		return nil, err
+	}
+	return leaderboard.AnchorsFrom(set), nil
+}
