@@ -16,6 +16,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/internal/bitboard"
@@ -286,7 +287,7 @@ func TestCheckpointsByHash(t *testing.T) {
 	if n := c.Cap(p); n != 1700 {
 		t.Errorf("a cap of %d, want 1700", n)
 	}
-	p.Spec[specMaxElo] = "1450"
+	p.Spec[curves.SpecCap] = "1450"
 	if n := c.Cap(p); n != 1450 {
 		t.Errorf("a cap of %d, its spec says 1450", n)
 	}
