@@ -29,12 +29,14 @@ The ceilings are multiply-adds on registers: float32 FMA, and the fastest bf16 d
 product that the CPU has. Then products of 1024x1024 matrices, and whole training
 steps (forward, backward, AdamW) on random tokens over the full context. GFLOP/s
 of training are nominal: six for every parameter and token, and
-12 x layers x width x context for attention.
+12 x layers x width x context for attention. Last, tokens a second of decoding one
+game and many side by side, from an empty context to a full one.
 
 examples:
   chesstrain bench
   chesstrain bench --shape 8,8,256,128,2048,32 --precision f32 --seconds 20
   chesstrain bench --threads 1 --json
+  chesstrain bench --only decode --decode 8,8,256,128,2048,64 --weights bf16
 
 flags:
 `
@@ -58,6 +60,10 @@ type benchResult struct {
 
 	TrainTokPerS float64      `json:"train_tok_per_s"` // of the first shape
 	Train        []benchTrain `json:"train"`
+
+	DecodeTokPerS    float64       `json:"decode_tok_per_s"`          // of the fastest weights, all games
+	DecodeOneTokPerS float64       `json:"decode_one_game_tok_per_s"` // one game with the same weights
+	Decode           []benchDecode `json:"decode"`
 }
 
 // benchTrain is the training of one shape.
@@ -79,6 +85,9 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	shapes := fs.StringArray("shape", benchShapes, "layers,heads,width,context,vocab,batch; may be repeated")
 	precision := fs.String("precision", "auto", "products of training: bf16, f32, or auto, the faster one here")
 	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
+	decodeShapes := fs.StringArray("decode", []string{benchDecodeShape}, "decoding: layers,heads,width,context,vocab,games; may be repeated")
+	weights := fs.StringSlice("weights", []string{"f32", "bf16", "int8"}, "weights of decoding; keys and values are bf16 with all but f32")
+	only := fs.String("only", "", "ceilings, train or decode: measure nothing else")
 	threads := fs.Int("threads", 0, "cores to use (default all)")
 	seconds := fs.Float64("seconds", 5, "time for each shape")
 	asJSON := fs.Bool("json", false, "print the result as one JSON object")
@@ -97,16 +106,36 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	if err := cli.OneOf("optimizer", *optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
 		return err
 	}
+	if *only != "" {
+		if err := cli.OneOf("only", *only, "ceilings", "train", "decode"); err != nil {
+			return err
+		}
+	}
+	wanted := func(part string) bool { return *only == "" || *only == part }
 	if *threads == 0 {
 		*threads = runtime.NumCPU()
 	}
-	var runs []benchRun
-	for _, s := range *shapes {
-		r, err := parseShape(s)
-		if err != nil {
-			return err
+	var runs, decodes []benchRun
+	for _, part := range []struct {
+		flag   string
+		shapes []string
+		to     *[]benchRun
+	}{{"shape", *shapes, &runs}, {"decode", *decodeShapes, &decodes}} {
+		for _, s := range part.shapes {
+			r, err := parseShape(part.flag, s)
+			if err != nil {
+				return err
+			}
+			*part.to = append(*part.to, r)
 		}
-		runs = append(runs, r)
+	}
+	var formats []model.Format
+	for _, name := range *weights {
+		f, err := model.ParseFormat(name)
+		if err != nil {
+			return cli.Usagef("--weights: %w", err)
+		}
+		formats = append(formats, f)
 	}
 	trainPrecision, err := resolvePrecision(*precision)
 	if err != nil {
@@ -116,9 +145,24 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	result := benchResult{Threads: *threads}
 	status := cli.NewStatus(stderr)
 	defer status.Close()
-	steps := float64(len(runs) + 1)
-	status.Set(0, " ceilings and products")
-	if err := result.ceilings(); err != nil {
+	during := time.Duration(*seconds * float64(time.Second))
+	if !wanted("train") {
+		runs = nil
+	}
+	if !wanted("decode") {
+		decodes = nil
+	}
+	done, steps := 0.0, float64(1+len(runs)+len(decodes)*len(formats))
+	show := func(what string) {
+		status.Set(done/steps, " "+what)
+		done++
+	}
+	show("ceilings and products")
+	if wanted("ceilings") || wanted("train") {
+		if err := result.ceilings(); err != nil {
+			return err
+		}
+	} else if err := result.kernels(); err != nil {
 		return err
 	}
 	if err := useProducts(trainPrecision, *threads); err != nil {
@@ -128,16 +172,31 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	if trainPrecision == model.PrecisionBF16 {
 		ceiling = result.DotBF16
 	}
-	for i, r := range runs {
-		status.Set(float64(i+1)/steps, " training "+r.name)
-		t, err := r.train(ctx, *optimizer, trainPrecision, time.Duration(*seconds*float64(time.Second)))
+	for _, r := range runs {
+		show("training " + r.name)
+		t, err := r.train(ctx, *optimizer, trainPrecision, during)
 		if err != nil {
 			return err
 		}
 		t.Share = share(t.GFLOPS, ceiling)
 		result.Train = append(result.Train, t)
 	}
-	result.TrainTokPerS = result.Train[0].TokPerS
+	if len(runs) > 0 {
+		result.TrainTokPerS = result.Train[0].TokPerS
+	}
+	for _, r := range decodes {
+		for _, f := range formats {
+			show("decoding " + r.name + " " + f.String())
+			d, err := r.decode(ctx, f, during)
+			if err != nil {
+				return err
+			}
+			result.Decode = append(result.Decode, d)
+			if d.Shape == decodes[0].name && d.TokPerS > result.DecodeTokPerS {
+				result.DecodeTokPerS, result.DecodeOneTokPerS = d.TokPerS, d.OneTokPS
+			}
+		}
+	}
 	status.Close()
 	if *asJSON {
 		enc := json.NewEncoder(stdout)
@@ -152,6 +211,13 @@ func share(rate, ceiling float64) float64 {
 		return 0
 	}
 	return rate / ceiling
+}
+
+// kernels says which are in use.
+func (r *benchResult) kernels() error {
+	impl, err := blas.New(blas.Options{Threads: r.Threads})
+	r.Kernels = impl.Level().String()
+	return err
 }
 
 // ceilings measures the peaks and the products.
@@ -219,10 +285,10 @@ type benchRun struct {
 	rows int
 }
 
-func parseShape(s string) (benchRun, error) {
+func parseShape(flag, s string) (benchRun, error) {
 	bad := func(why any) (benchRun, error) {
-		return benchRun{}, cli.WithHint(cli.Usagef("--shape %s: %v", s, why),
-			"six numbers: layers,heads,width,context,vocab,batch, as 8,8,256,128,2048,32")
+		return benchRun{}, cli.WithHint(cli.Usagef("--%s %s: %v", flag, s, why),
+			"six numbers: layers,heads,width,context,vocab,batch or games, as 8,8,256,128,2048,32")
 	}
 	words := strings.Split(s, ",")
 	if len(words) != 6 {
@@ -316,12 +382,18 @@ func (r *benchResult) writeText(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%.0f GFLOP/s\t%s\t%s\t\n", name, rate, percent, rest)
 	}
 	fmt.Fprintf(w, "%d threads, kernels: %s\n\n", r.Threads, r.Kernels)
-	row("f32 FMA", r.FMAF32, 0, "", "")
-	row("bf16 dot product", r.DotBF16, 0, "", r.DotBF16With)
-	row("Sgemm 1024 f32", r.SgemmF32, r.F32Share, "f32 FMA", "")
-	row("Sgemm 1024 bf16", r.SgemmBF16, r.BF16Share, "bf16", "")
+	if r.SgemmF32 > 0 {
+		row("f32 FMA", r.FMAF32, 0, "", "")
+		row("bf16 dot product", r.DotBF16, 0, "", r.DotBF16With)
+		row("Sgemm 1024 f32", r.SgemmF32, r.F32Share, "f32 FMA", "")
+		row("Sgemm 1024 bf16", r.SgemmBF16, r.BF16Share, "bf16", "")
+	}
 	for _, x := range r.Train {
 		row("training "+x.Shape+" "+x.Precision, x.GFLOPS, x.Share, x.Precision, cli.Count(int(x.TokPerS))+" tok/s")
+	}
+	for _, d := range r.Decode {
+		fmt.Fprintf(t, "decoding %s %s\t%s tok/s\t%.1f times one game\t%s tok/s alone; %.0f MB; %s\t\n",
+			d.Shape, d.Weights, cli.Count(int(d.TokPerS)), d.Ratio, cli.Count(int(d.OneTokPS)), d.MBytes, d.How)
 	}
 	return t.Flush()
 }

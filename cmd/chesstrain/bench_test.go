@@ -29,7 +29,7 @@ func runBench(t *testing.T, args ...string) (string, error) {
 // agree with each other.
 func TestBench(t *testing.T) {
 	out, err := runBench(t, "--json", "--threads", "2", "--seconds", "0.01", "--precision", "f32",
-		"--shape", "1,2,16,8,20,2", "--shape", "2,2,16,8,20,3", "--optimizer", "muon")
+		"--shape", "1,2,16,8,20,2", "--shape", "2,2,16,8,20,3", "--optimizer", "muon", "--decode", "2,2,16,8,20,3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestBench(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &keys); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range []string{"fma_f32_gflops", "dot_bf16_gflops", "sgemm_f32_gflops", "sgemm_bf16_gflops", "train_tok_per_s"} {
+	for _, k := range []string{"fma_f32_gflops", "dot_bf16_gflops", "sgemm_f32_gflops", "sgemm_bf16_gflops", "train_tok_per_s", "decode_tok_per_s", "decode_one_game_tok_per_s"} {
 		if _, ok := keys[k].(float64); !ok {
 			t.Errorf("%s is missing in %s", k, out)
 		}
@@ -54,11 +54,19 @@ func TestBench(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	}
+	for i, x := range r.Decode {
+		if x.TokPerS <= 0 || x.OneTokPS <= 0 || x.Games != 3 || x.Weights != []string{"f32", "bf16", "int8"}[i] || x.TokPerS > r.DecodeTokPerS {
+			t.Errorf("%+v", x)
+		}
+	}
+	if len(r.Decode) != 3 {
+		t.Errorf("%d figures of decoding", len(r.Decode))
+	}
 	var table strings.Builder
 	if err := r.writeText(&table); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Sgemm 1024 f32", "training 2,2,16,8,20,3 f32", "tok/s", "% of f32 FMA"} {
+	for _, want := range []string{"Sgemm 1024 f32", "training 2,2,16,8,20,3 f32", "tok/s", "decoding 2,2,16,8,20,3 int8", "% of f32 FMA"} {
 		if want == "% of f32 FMA" && r.FMAF32 == 0 {
 			continue
 		}
