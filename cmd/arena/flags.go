@@ -29,7 +29,9 @@ usage: arena --engine stockfish [--model DIR ...] [--temp LIST] [flags]
        arena match --engine 'cmd=...' --engine 'cmd=...'    engine against engine
        arena pgn [--db FILE]    the games as PGN
        arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
-       arena uci --model DIR                    (a model as a UCI engine)
+       arena uci --model DIR              (a model as a UCI engine)
+       arena uci-check --engine CMD       (does an engine speak UCI well?)
+       arena calibrate --players LIST     (opponents rated on this machine)
        arena serve | report | watch [--db FILE]  (in a browser, as one file, in the terminal)
        arena serve | report [--db FILE]   (in a browser, as one file)
 

@@ -25,6 +25,7 @@ var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, 
 	"table":       withoutInput(showTable),
 	"calibrate":   withoutInput(calibrate),
 	"uci":         serveUCI,
+	"uci-check":   withoutInput(uciCheck),
 	"watch":       withoutInput(watch),
 }
 
