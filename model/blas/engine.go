@@ -50,15 +50,7 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 	}
 	t := &e.tuning
 	if e.tiles != nil && t.onTiles(m, n, k) {
-		threads := 1
-		if m*n*k >= t.tileParallelWork {
-			threads = e.acquire(e.maxThreads())
-			defer e.release(threads)
-		}
-		j := e.take()
-		defer e.put(j)
-		j.striped.begin(tiled{tileKernels: e.tiles, m: m, n: n, k: k, a: am, b: bm, c: cm, alpha: alpha, beta: beta}, t, threads)
-		j.run(&j.striped, threads)
+		e.onTiles(tiled{m: m, n: n, k: k, a: am, b: bm, c: cm, aRuns: !aTrans, bRuns: !bTrans, alpha: alpha, beta: beta})
 		return
 	}
 	p := product{m: m, n: n, k: k, a: am, b: bm, c: cm, alpha: alpha, beta: beta}
@@ -75,6 +67,20 @@ func (e *engine) sgemm(aTrans, bTrans bool, m, n, k int, alpha float32, a []floa
 	defer e.put(j)
 	j.blocked.begin(p, t, threads)
 	j.run(&j.blocked, threads)
+}
+
+// onTiles computes a product on tiles.
+func (e *engine) onTiles(p tiled) {
+	t, threads := &e.tuning, 1
+	if p.m*p.n*p.k >= t.tileParallelWork {
+		threads = e.acquire(e.maxThreads())
+		defer e.release(threads)
+	}
+	j := e.take()
+	defer e.put(j)
+	p.tileKernels = e.tiles
+	j.striped.begin(p, t, threads)
+	j.run(&j.striped, threads)
 }
 
 // acquire counts the caller and up to want-1 helpers as busy and returns how many

@@ -177,6 +177,26 @@ func amxPackColumns(k int, src *float32, ld uintptr, dst *float32, panel uintptr
 //go:noescape
 func amxPackPairs(k int, src *float32, ld uintptr, dst *float32, panel uintptr, n int)
 
+// amxPackRows16 packs rows <= 32 of k values into a panel of A; see amxPackRows in gen.
+//
+//go:noescape
+func amxPackRows16(k int, src *uint16, ld uintptr, dst *float32, rows int)
+
+// amxPackColumns16 packs k rows of values along m into panels of A; see amxPackColumns in gen.
+//
+//go:noescape
+func amxPackColumns16(k int, src *uint16, ld uintptr, dst *float32, panel uintptr, rows int)
+
+// amxPackPairs16 packs k rows of values along n into panels of B; see amxPackPairs in gen.
+//
+//go:noescape
+func amxPackPairs16(k int, src *uint16, ld uintptr, dst *float32, panel uintptr, n int)
+
+// roundToBF16 rounds n values; see roundBF16 in gen.
+//
+//go:noescape
+func roundToBF16(n int, src *float32, dst *uint16)
+
 // packTransposeTiles_16 packs n <= 16 rows of k values; see packTranspose512 in gen.
 //
 //go:noescape

@@ -18544,8 +18544,7 @@ step:
 	LONG    $0x4877f262
 	WORD    $0xc072
 	VMOVUPS Z0, (R12)
-	ADDQ    $0x40, R11
-	ADDQ    $0x40, R11
+	ADDQ    $0x00000080, R11
 	ADDQ    $0x00000800, R12
 	SUBQ    $0x20, CX
 	JGE     step
@@ -19180,8 +19179,8 @@ pairpanel:
 	WORD    $0xd272
 	VPERMW  Z2, Z31, Z2
 	VMOVUPS Z2, 1024(R12)
-	SUBQ    $-128, R11
-	SUBQ    $-128, R10
+	ADDQ    $0x00000080, R11
+	ADDQ    $0x00000080, R10
 	ADDQ    R8, R12
 	SUBQ    $0x20, R9
 	JGE     pairpanel
@@ -19242,8 +19241,8 @@ singlepanel:
 	WORD    $0xd272
 	VPERMW  Z2, Z31, Z2
 	VMOVUPS Z2, 1024(R12)
-	SUBQ    $-128, R11
-	SUBQ    $-128, R10
+	ADDQ    $0x00000080, R11
+	ADDQ    $0x00000080, R10
 	ADDQ    R8, R12
 	SUBQ    $0x20, R9
 	JGE     singlepanel
@@ -19286,8 +19285,8 @@ clearrow:
 zeropanel:
 	VMOVUPS Z30, (R12)
 	VMOVUPS Z30, 1024(R12)
-	SUBQ    $-128, R11
-	SUBQ    $-128, R10
+	ADDQ    $0x00000080, R11
+	ADDQ    $0x00000080, R10
 	ADDQ    R8, R12
 	SUBQ    $0x20, R9
 	JGE     zeropanel
@@ -19302,6 +19301,722 @@ zeroend:
 	ADDQ $0x40, DI
 	DECQ R13
 	JNZ  clearrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func amxPackRows16(k int, src *uint16, ld uintptr, dst *float32, rows int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
+TEXT ·amxPackRows16(SB), NOSPLIT, $0-40
+	MOVQ   k+0(FP), R8
+	MOVQ   src+8(FP), SI
+	MOVQ   ld+16(FP), DX
+	MOVQ   dst+24(FP), DI
+	MOVQ   rows+32(FP), R9
+	VPXORD Z2, Z2, Z2
+
+group:
+	XORQ R10, R10
+	MOVQ SI, R13
+	MOVQ DI, R15
+
+row:
+	MOVQ    R13, R11
+	MOVQ    R15, R12
+	MOVQ    R8, CX
+	MOVQ    $0x00000100, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	CMPQ    R10, R9
+	JGE     clear
+	SUBQ    $0x20, CX
+	JLT     rest
+
+step:
+	VMOVUPS (R11), Z0
+	VMOVUPS Z0, (R12)
+	ADDQ    $0x00000040, R11
+	ADDQ    $0x00000800, R12
+	SUBQ    $0x20, CX
+	JGE     step
+
+rest:
+	ADDQ        $0x20, CX
+	JZ          nextrow
+	MOVL        $0xffffffff, AX
+	BZHIL       CX, AX, AX
+	KMOVD       AX, K1
+	VMOVDQU16.Z (R11), K1, Z0
+	VMOVUPS     Z0, (R12)
+	JMP         nextrow
+
+clear:
+	VMOVUPS Z2, (R12)
+	ADDQ    $0x00000800, R12
+	SUBQ    $0x20, CX
+	JG      clear
+
+nextrow:
+	ADDQ DX, R13
+	ADDQ $0x40, R15
+	INCQ R10
+	CMPQ R10, $0x20
+	JLT  row
+	ADDQ $0x00000200, SI
+	ADDQ $0x00004000, DI
+	SUBQ $0x00000100, R8
+	JG   group
+	VZEROUPPER
+	RET
+
+// func amxPackColumns16(k int, src *uint16, ld uintptr, dst *float32, panel uintptr, rows int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·amxPackColumns16(SB), NOSPLIT, $0-48
+	MOVQ      k+0(FP), CX
+	MOVQ      src+8(FP), SI
+	MOVQ      ld+16(FP), DX
+	MOVQ      dst+24(FP), DI
+	MOVQ      panel+32(FP), R8
+	VMOVDQU16 interleaveHalves<>+0(SB), Z31
+	MOVQ      DX, R11
+	SHLQ      $0x05, R11
+
+step:
+	MOVQ SI, R12
+	MOVQ DI, R13
+	XORL R14, R14
+	MOVQ rows+40(FP), R9
+
+tile:
+	MOVQ        R9, BX
+	MOVQ        $0x00000010, AX
+	CMPQ        BX, AX
+	CMOVQGT     AX, BX
+	MOVL        $0x0000ffff, AX
+	BZHIL       BX, AX, AX
+	KMOVW       AX, K1
+	MOVQ        R12, BX
+	CMPQ        CX, $0x20
+	JLT         rest
+	LEAQ        (BX)(DX*1), R10
+	VPMOVZXWD.Z (BX), K1, Z0
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z0, Z0
+	VPMOVZXWD.Z (BX), K1, Z1
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z1, Z1
+	VPMOVZXWD.Z (BX), K1, Z2
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z2, Z2
+	VPMOVZXWD.Z (BX), K1, Z3
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z3, Z3
+	VPMOVZXWD.Z (BX), K1, Z4
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z4, Z4
+	VPMOVZXWD.Z (BX), K1, Z5
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z5, Z5
+	VPMOVZXWD.Z (BX), K1, Z6
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z6, Z6
+	VPMOVZXWD.Z (BX), K1, Z7
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z7, Z7
+	VPMOVZXWD.Z (BX), K1, Z8
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z8, Z8
+	VPMOVZXWD.Z (BX), K1, Z9
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z9, Z9
+	VPMOVZXWD.Z (BX), K1, Z10
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z10, Z10
+	VPMOVZXWD.Z (BX), K1, Z11
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z11, Z11
+	VPMOVZXWD.Z (BX), K1, Z12
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z12, Z12
+	VPMOVZXWD.Z (BX), K1, Z13
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z13, Z13
+	VPMOVZXWD.Z (BX), K1, Z14
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	LEAQ        (BX)(DX*2), BX
+	LEAQ        (R10)(DX*2), R10
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z14, Z14
+	VPMOVZXWD.Z (BX), K1, Z15
+	VPMOVZXWD.Z (R10), K1, Z30
+	PREFETCHT0  (BX)(R11*1)
+	PREFETCHT0  (R10)(R11*1)
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z15, Z15
+
+transpose:
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z17
+	VUNPCKLPS  Z3, Z2, Z18
+	VUNPCKHPS  Z3, Z2, Z19
+	VUNPCKLPS  Z5, Z4, Z20
+	VUNPCKHPS  Z5, Z4, Z21
+	VUNPCKLPS  Z7, Z6, Z22
+	VUNPCKHPS  Z7, Z6, Z23
+	VUNPCKLPS  Z9, Z8, Z24
+	VUNPCKHPS  Z9, Z8, Z25
+	VUNPCKLPS  Z11, Z10, Z26
+	VUNPCKHPS  Z11, Z10, Z27
+	VUNPCKLPS  Z13, Z12, Z28
+	VUNPCKHPS  Z13, Z12, Z29
+	VUNPCKLPS  Z15, Z14, Z30
+	VUNPCKHPS  Z15, Z14, Z31
+	VUNPCKLPD  Z18, Z16, Z0
+	VUNPCKHPD  Z18, Z16, Z1
+	VUNPCKLPD  Z19, Z17, Z2
+	VUNPCKHPD  Z19, Z17, Z3
+	VUNPCKLPD  Z22, Z20, Z4
+	VUNPCKHPD  Z22, Z20, Z5
+	VUNPCKLPD  Z23, Z21, Z6
+	VUNPCKHPD  Z23, Z21, Z7
+	VUNPCKLPD  Z26, Z24, Z8
+	VUNPCKHPD  Z26, Z24, Z9
+	VUNPCKLPD  Z27, Z25, Z10
+	VUNPCKHPD  Z27, Z25, Z11
+	VUNPCKLPD  Z30, Z28, Z12
+	VUNPCKHPD  Z30, Z28, Z13
+	VUNPCKLPD  Z31, Z29, Z14
+	VUNPCKHPD  Z31, Z29, Z15
+	VSHUFF32X4 $0x88, Z4, Z0, Z16
+	VSHUFF32X4 $0xdd, Z4, Z0, Z20
+	VSHUFF32X4 $0x88, Z12, Z8, Z24
+	VSHUFF32X4 $0xdd, Z12, Z8, Z28
+	VSHUFF32X4 $0x88, Z5, Z1, Z17
+	VSHUFF32X4 $0xdd, Z5, Z1, Z21
+	VSHUFF32X4 $0x88, Z13, Z9, Z25
+	VSHUFF32X4 $0xdd, Z13, Z9, Z29
+	VSHUFF32X4 $0x88, Z6, Z2, Z18
+	VSHUFF32X4 $0xdd, Z6, Z2, Z22
+	VSHUFF32X4 $0x88, Z14, Z10, Z26
+	VSHUFF32X4 $0xdd, Z14, Z10, Z30
+	VSHUFF32X4 $0x88, Z7, Z3, Z19
+	VSHUFF32X4 $0xdd, Z7, Z3, Z23
+	VSHUFF32X4 $0x88, Z15, Z11, Z27
+	VSHUFF32X4 $0xdd, Z15, Z11, Z31
+	VSHUFF32X4 $0x88, Z24, Z16, Z0
+	VSHUFF32X4 $0xdd, Z24, Z16, Z8
+	VSHUFF32X4 $0x88, Z28, Z20, Z4
+	VSHUFF32X4 $0xdd, Z28, Z20, Z12
+	VSHUFF32X4 $0x88, Z25, Z17, Z1
+	VSHUFF32X4 $0xdd, Z25, Z17, Z9
+	VSHUFF32X4 $0x88, Z29, Z21, Z5
+	VSHUFF32X4 $0xdd, Z29, Z21, Z13
+	VSHUFF32X4 $0x88, Z26, Z18, Z2
+	VSHUFF32X4 $0xdd, Z26, Z18, Z10
+	VSHUFF32X4 $0x88, Z30, Z22, Z6
+	VSHUFF32X4 $0xdd, Z30, Z22, Z14
+	VSHUFF32X4 $0x88, Z27, Z19, Z3
+	VSHUFF32X4 $0xdd, Z27, Z19, Z11
+	VSHUFF32X4 $0x88, Z31, Z23, Z7
+	VSHUFF32X4 $0xdd, Z31, Z23, Z15
+	VMOVUPS    Z0, (R13)
+	VMOVUPS    Z1, 64(R13)
+	VMOVUPS    Z2, 128(R13)
+	VMOVUPS    Z3, 192(R13)
+	VMOVUPS    Z4, 256(R13)
+	VMOVUPS    Z5, 320(R13)
+	VMOVUPS    Z6, 384(R13)
+	VMOVUPS    Z7, 448(R13)
+	VMOVUPS    Z8, 512(R13)
+	VMOVUPS    Z9, 576(R13)
+	VMOVUPS    Z10, 640(R13)
+	VMOVUPS    Z11, 704(R13)
+	VMOVUPS    Z12, 768(R13)
+	VMOVUPS    Z13, 832(R13)
+	VMOVUPS    Z14, 896(R13)
+	VMOVUPS    Z15, 960(R13)
+	VMOVDQU16  interleaveHalves<>+0(SB), Z31
+	ADDQ       $0x20, R12
+	SUBQ       $0x10, R9
+	JLE        nextstep
+	ADDQ       $0x00000400, R13
+	XORL       $0x01, R14
+	JNZ        tile
+	LEAQ       -2048(R13)(R8*1), R13
+	JMP        tile
+
+nextstep:
+	ADDQ R11, SI
+	ADDQ $0x00000800, DI
+	SUBQ $0x20, CX
+	JG   step
+	VZEROUPPER
+	RET
+
+rest:
+	VPXORD      Z0, Z0, Z0
+	VPXORD      Z1, Z1, Z1
+	VPXORD      Z2, Z2, Z2
+	VPXORD      Z3, Z3, Z3
+	VPXORD      Z4, Z4, Z4
+	VPXORD      Z5, Z5, Z5
+	VPXORD      Z6, Z6, Z6
+	VPXORD      Z7, Z7, Z7
+	VPXORD      Z8, Z8, Z8
+	VPXORD      Z9, Z9, Z9
+	VPXORD      Z10, Z10, Z10
+	VPXORD      Z11, Z11, Z11
+	VPXORD      Z12, Z12, Z12
+	VPXORD      Z13, Z13, Z13
+	VPXORD      Z14, Z14, Z14
+	VPXORD      Z15, Z15, Z15
+	MOVQ        CX, AX
+	VPMOVZXWD.Z (BX), K1, Z0
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd0
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd0:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z0, Z0
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z1
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd1
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd1:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z1, Z1
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z2
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd2
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd2:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z2, Z2
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z3
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd3
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd3:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z3, Z3
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z4
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd4
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd4:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z4, Z4
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z5
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd5
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd5:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z5, Z5
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z6
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd6
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd6:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z6, Z6
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z7
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd7
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd7:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z7, Z7
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z8
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd8
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd8:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z8, Z8
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z9
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd9
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd9:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z9, Z9
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z10
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd10
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd10:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z10, Z10
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z11
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd11
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd11:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z11, Z11
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z12
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd12
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd12:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z12, Z12
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z13
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd13
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd13:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z13, Z13
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z14
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd14
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd14:
+	VPSLLD      $0x10, Z30, Z30
+	VPORD       Z30, Z14, Z14
+	LEAQ        (BX)(DX*2), BX
+	SUBQ        $0x02, AX
+	JLE         transpose
+	VPMOVZXWD.Z (BX), K1, Z15
+	VPXORD      Z30, Z30, Z30
+	CMPQ        AX, $0x02
+	JLT         odd15
+	VPMOVZXWD.Z (BX)(DX*1), K1, Z30
+
+odd15:
+	VPSLLD $0x10, Z30, Z30
+	VPORD  Z30, Z15, Z15
+	LEAQ   (BX)(DX*2), BX
+	SUBQ   $0x02, AX
+	JLE    transpose
+	JMP    transpose
+
+// func amxPackPairs16(k int, src *uint16, ld uintptr, dst *float32, panel uintptr, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·amxPackPairs16(SB), NOSPLIT, $0-48
+	MOVQ      k+0(FP), CX
+	MOVQ      src+8(FP), SI
+	MOVQ      ld+16(FP), DX
+	MOVQ      dst+24(FP), DI
+	MOVQ      panel+32(FP), R8
+	VMOVDQU16 interleaveHalves<>+0(SB), Z31
+	VPXORD    Z30, Z30, Z30
+	MOVQ      n+40(FP), BX
+	ANDL      $0x1f, BX
+	MOVL      $0xffffffff, AX
+	BZHIL     BX, AX, AX
+	KMOVW     AX, K1
+	SHRL      $0x10, AX
+	KMOVW     AX, K2
+	MOVQ      $0x00000010, R13
+
+loop:
+	CMPQ CX, $0x02
+	JLT  last
+	MOVQ DI, R12
+	MOVQ SI, R11
+	LEAQ (SI)(DX*1), R10
+	MOVQ n+40(FP), R9
+	SUBQ $0x20, R9
+	JLT  pairrest
+
+pairpanel:
+	VPMOVZXWD (R11), Z0
+	VPMOVZXWD (R10), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VPORD     Z1, Z0, Z0
+	VMOVUPS   Z0, (R12)
+	VPMOVZXWD 32(R11), Z2
+	VPMOVZXWD 32(R10), Z3
+	VPSLLD    $0x10, Z3, Z3
+	VPORD     Z3, Z2, Z2
+	VMOVUPS   Z2, 1024(R12)
+	ADDQ      $0x00000040, R11
+	ADDQ      $0x00000040, R10
+	ADDQ      R8, R12
+	SUBQ      $0x20, R9
+	JGE       pairpanel
+
+pairrest:
+	ADDQ        $0x20, R9
+	JZ          pairend
+	VPMOVZXWD.Z (R11), K1, Z0
+	VPMOVZXWD.Z (R10), K1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPORD       Z1, Z0, Z0
+	VMOVUPS     Z0, (R12)
+	VPMOVZXWD.Z 32(R11), K2, Z2
+	VPMOVZXWD.Z 32(R10), K2, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPORD       Z3, Z2, Z2
+	VMOVUPS     Z2, 1024(R12)
+
+pairend:
+	ADDQ $0x40, DI
+	DECQ R13
+	JNZ  samestep
+	MOVQ $0x00000010, R13
+	ADDQ $0x00000400, DI
+
+samestep:
+	LEAQ (SI)(DX*2), SI
+	SUBQ $0x02, CX
+	JNZ  loop
+	JMP  clear
+
+last:
+	MOVQ DI, R12
+	MOVQ SI, R11
+	LEAQ (SI)(DX*1), R10
+	MOVQ n+40(FP), R9
+	SUBQ $0x20, R9
+	JLT  singlerest
+
+singlepanel:
+	VPMOVZXWD (R11), Z0
+	VMOVUPS   Z0, (R12)
+	VPMOVZXWD 32(R11), Z2
+	VMOVUPS   Z2, 1024(R12)
+	ADDQ      $0x00000040, R11
+	ADDQ      $0x00000040, R10
+	ADDQ      R8, R12
+	SUBQ      $0x20, R9
+	JGE       singlepanel
+
+singlerest:
+	ADDQ        $0x20, R9
+	JZ          singleend
+	VPMOVZXWD.Z (R11), K1, Z0
+	VMOVUPS     Z0, (R12)
+	VPMOVZXWD.Z 32(R11), K2, Z2
+	VMOVUPS     Z2, 1024(R12)
+
+singleend:
+	ADDQ $0x40, DI
+	DECQ R13
+	JZ   done
+
+clear:
+	CMPQ R13, $0x10
+	JEQ  done
+
+clearrow:
+	MOVQ DI, R12
+	MOVQ SI, R11
+	LEAQ (SI)(DX*1), R10
+	MOVQ n+40(FP), R9
+	SUBQ $0x20, R9
+	JLT  zerorest
+
+zeropanel:
+	VMOVUPS Z30, (R12)
+	VMOVUPS Z30, 1024(R12)
+	ADDQ    $0x00000040, R11
+	ADDQ    $0x00000040, R10
+	ADDQ    R8, R12
+	SUBQ    $0x20, R9
+	JGE     zeropanel
+
+zerorest:
+	ADDQ    $0x20, R9
+	JZ      zeroend
+	VMOVUPS Z30, (R12)
+	VMOVUPS Z30, 1024(R12)
+
+zeroend:
+	ADDQ $0x40, DI
+	DECQ R13
+	JNZ  clearrow
+
+done:
+	VZEROUPPER
+	RET
+
+// func roundToBF16(n int, src *float32, dst *uint16)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·roundToBF16(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ src+8(FP), SI
+	MOVQ dst+16(FP), DI
+	SUBQ $0x20, CX
+	JLT  rest
+
+loop:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+
+	// VCVTNE2PS2BF16 Z0, Z1, Z0
+	LONG    $0x4877f262
+	WORD    $0xc072
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x00000080, SI
+	ADDQ    $0x40, DI
+	SUBQ    $0x20, CX
+	JGE     loop
+
+rest:
+	ADDQ      $0x20, CX
+	JZ        done
+	MOVL      $0xffffffff, AX
+	BZHIL     CX, AX, AX
+	KMOVD     AX, K3
+	KMOVW     AX, K1
+	SHRL      $0x10, AX
+	KMOVW     AX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z 64(SI), K2, Z1
+
+	// VCVTNE2PS2BF16 Z0, Z1, Z0
+	LONG      $0x4877f262
+	WORD      $0xc072
+	VMOVDQU16 Z0, K3, (DI)
 
 done:
 	VZEROUPPER

@@ -122,6 +122,11 @@ func tilesOf(level Level) *tileKernels {
 		packColsA: amxPackColumns,
 		packRowsB: amxPackPairs,
 		packColsB: packTransposeTiles_16,
+
+		packRowsA16: amxPackRows16,
+		packColsA16: amxPackColumns16,
+		packRowsB16: amxPackPairs16,
+		round:       roundToBF16,
 	}
 }
 

@@ -9,8 +9,10 @@ type matrix struct {
 }
 
 // at returns the address of element (i, j), which must exist.
-func (x matrix) at(i, j int) *float32 {
-	return (*float32)(unsafe.Add(unsafe.Pointer(x.p), uintptr(i)*x.row+uintptr(j)*x.col))
+func (x matrix) at(i, j int) *float32 { return (*float32)(x.address(i, j)) }
+
+func (x matrix) address(i, j int) unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(x.p), uintptr(i)*x.row+uintptr(j)*x.col)
 }
 
 // product is C = alpha*A*B + beta*C and the way it is computed. A is m×k, B k×n

@@ -61,7 +61,7 @@ func isTranspose(t blas.Transpose) bool {
 
 // fits reports whether x with rows ld apart holds a matrix that is rows×columns,
 // before transposition if trans is set.
-func fits(x []float32, ld, rows, columns int, trans bool) bool {
+func fits[T any](x []T, ld, rows, columns int, trans bool) bool {
 	if trans {
 		rows, columns = columns, rows
 	}

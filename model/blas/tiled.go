@@ -10,6 +10,13 @@ type tileKernels struct {
 	packColsA tilePackFunc                                                  // from rows that run along m
 	packRowsB tilePackFunc                                                  // from rows that run along n
 	packColsB packFunc                                                      // one tile of every step, from rows that run along k
+
+	// The same for values that are bf16 already.
+	packRowsA16 func(k int, src *uint16, ld uintptr, dst *float32, rows int)
+	packColsA16 tilePackFunc16
+	packRowsB16 tilePackFunc16
+
+	round func(n int, src *float32, dst *uint16) // as packing does
 }
 
 // tileFunc multiplies packed panels; scratch is of tileScratch words. See amxMultiply in gen.
@@ -17,6 +24,8 @@ type tileFunc func(m, n, steps int, a, b, c *float32, ldc uintptr, alpha, beta f
 
 // tilePackFunc packs k rows of values across panels, which are panel bytes apart.
 type tilePackFunc func(k int, src *float32, ld uintptr, dst *float32, panel uintptr, values int)
+
+type tilePackFunc16 func(k int, src *uint16, ld uintptr, dst *float32, panel uintptr, values int)
 
 // What the kernel does with C.
 const (
@@ -50,14 +59,22 @@ const (
 type tiled struct {
 	*tileKernels
 	m, n, k     int
-	a, b, c     matrix
+	a, b, c     matrix // C without an address is not kept: only visit sees it
+	a16, b16    bool   // the values are bf16
+	aRuns       bool   // rows of A run along k
+	bRuns       bool   // rows of B run along n
 	alpha, beta float32
+
+	visit    Visitor // may be nil
+	row, col int     // of the whole C, where this part of it begins
 
 	depth, width int // values of k and columns in a pass, multiples of tileSide
 	chunk        int // rows, a multiple of tileSide
 	placeA       int
 
 	bufA, bufB, scratch []float32
+	block               []float32 // of C, where that is not kept
+	rows                []float32 // for visit
 }
 
 // run computes the product.
@@ -74,7 +91,7 @@ func (p *tiled) run(t *tuning) {
 			p.multiplyPass(q)
 		}
 	}
-	p.a, p.b, p.c = matrix{}, matrix{}, matrix{} // the caller's
+	p.a, p.b, p.c, p.visit = matrix{}, matrix{}, matrix{}, nil // the caller's
 }
 
 // plan cuts the product up and gets the buffers.
@@ -83,11 +100,19 @@ func (p *tiled) plan(t *tuning) {
 	p.width = evenly(p.n, max(tileSide, t.tilePassWords*2/p.depth), tileSide)
 	rows := ceil(p.m, tileSide) * tileSide
 	p.chunk = min(rows, max(1, t.tileChunkA/(p.depth*tileSide))*tileSide)
+	if p.visit != nil {
+		// What is visited should still be in the second-level cache.
+		p.chunk = min(p.chunk, visitedRows)
+		p.rows = resize(p.rows, 2*visitedColumns)
+	}
+	if p.c.p == nil {
+		p.block = resize(p.block, p.chunk*(min(p.width, visitedColumns)+blockPadding))
+	}
 	held := rows
 	switch {
 	case rows*p.depth > t.tileKeptA:
 		p.placeA, held = chunkedA, p.chunk
-	case p.a.col != 4:
+	case !p.aRuns:
 		p.placeA = aheadA
 	case p.n > p.width:
 		p.placeA = keptA
@@ -102,7 +127,10 @@ func (p *tiled) plan(t *tuning) {
 // depthOf returns the values of k in a pass. It must depend on nothing but k and whether A
 // is transposed, or the cut into stripes would show in the result.
 func (p *tiled) depthOf(t *tuning) int {
-	if p.a.col != 4 {
+	if p.c.p == nil {
+		return ceil(p.k, tileSide) * tileSide
+	}
+	if !p.aRuns {
 		return evenly(p.k, t.tileDepthTrans, tileSide)
 	}
 	return evenly(p.k, t.tileDepth, tileSide)
@@ -119,22 +147,35 @@ func (q tilePass) panel() int { return q.steps * tileWords }
 
 // packColumnsA packs rows [i0, i1) of a transposed A.
 func (p *tiled) packColumnsA(q tilePass, i0, i1 int, dst []float32) {
+	if p.a16 {
+		p.packColsA16(q.k, (*uint16)(p.a.address(i0, q.l)), p.a.col, unsafe.SliceData(dst), 4*uintptr(q.panel()), i1-i0)
+		return
+	}
 	p.packColsA(q.k, p.a.at(i0, q.l), p.a.col, unsafe.SliceData(dst), 4*uintptr(q.panel()), i1-i0)
 }
 
 // packChunkA packs rows [i0, i1) of A.
 func (p *tiled) packChunkA(q tilePass, i0, i1 int, dst []float32) {
-	if p.a.col != 4 {
+	if !p.aRuns {
 		p.packColumnsA(q, i0, i1, dst)
 		return
 	}
 	for i := i0; i < i1; i += tileSide {
-		p.packRowsA(q.k, p.a.at(i, q.l), p.a.row, &dst[(i-i0)/tileSide*q.panel()], min(tileSide, i1-i))
+		to, rows := &dst[(i-i0)/tileSide*q.panel()], min(tileSide, i1-i)
+		if p.a16 {
+			p.packRowsA16(q.k, (*uint16)(p.a.address(i, q.l)), p.a.row, to, rows)
+		} else {
+			p.packRowsA(q.k, p.a.at(i, q.l), p.a.row, to, rows)
+		}
 	}
 }
 
 func (p *tiled) packB(q tilePass) {
-	if p.b.col == 4 {
+	if p.b16 {
+		p.packRowsB16(q.k, (*uint16)(p.b.address(q.l, q.j)), p.b.row, unsafe.SliceData(p.bufB), 4*uintptr(q.panel()), q.n)
+		return
+	}
+	if p.bRuns {
 		p.packRowsB(q.k, p.b.at(q.l, q.j), p.b.row, unsafe.SliceData(p.bufB), 4*uintptr(q.panel()), q.n)
 		return
 	}
@@ -160,7 +201,11 @@ func (p *tiled) multiplyPass(q tilePass) {
 		}
 	}
 	// A goroutine cannot be stopped within a kernel, so calls are kept short.
-	const most = 1024
+	most := 1024
+	if p.visit != nil {
+		most = visitedColumns
+	}
+	last := q.l+q.k == p.k
 	for i := 0; i < p.m; i += p.chunk {
 		end := min(i+p.chunk, p.m)
 		panels := p.bufA
@@ -171,11 +216,29 @@ func (p *tiled) multiplyPass(q tilePass) {
 			p.packChunkA(q, i, end, panels)
 		}
 		for j := 0; j < q.n; j += most {
-			p.multiply(end-i, min(most, q.n-j), q.steps, &panels[0], &p.bufB[j/tileSide*q.panel()],
-				p.c.at(i, q.j+j), p.c.row, alpha, beta, mode, &p.scratch[0])
+			n := min(most, q.n-j)
+			c, row := p.c.p, p.c.row
+			if c == nil {
+				c, row = &p.block[0], 4*uintptr(min(p.width, most)+blockPadding)
+			} else {
+				c = p.c.at(i, q.j+j)
+			}
+			p.multiply(end-i, n, q.steps, &panels[0], &p.bufB[j/tileSide*q.panel()], c, row, alpha, beta, mode, &p.scratch[0])
+			if p.visit != nil && last {
+				ld := int(row / 4)
+				p.visit.Visit(p.row+i, p.col+q.j+j, end-i, n, unsafe.Slice(c, (end-i-1)*ld+n), ld, p.rows)
+			}
 		}
 	}
 }
+
+const (
+	visitedRows    = 64  // and
+	visitedColumns = 512 // of C that are visited at a time, at most
+	// blockPadding is what the rows of a block of C that is not kept are apart beyond
+	// their length: powers of two would meet in few sets of the first-level cache.
+	blockPadding = 16
+)
 
 // striped is a product on tiles shared by threads: stripes of C, each a product of its own
 // with its own buffers. What a thread packs stays in its own cache, and nobody waits; the
@@ -216,14 +279,17 @@ func (s *striped) pack(_, _, _ int) {}
 
 func (s *striped) multiply(_, task, worker int) {
 	w, p := &s.workers[worker], s.whole
-	p.bufA, p.bufB, p.scratch = w.bufA, w.bufB, w.scratch
+	p.bufA, p.bufB, p.scratch, p.block, p.rows = w.bufA, w.bufB, w.scratch, w.block, w.rows
 	from := task * s.size
 	if s.columns {
-		p.n = min(s.size, p.n-from)
-		p.b.p, p.c.p = p.b.at(0, from), p.c.at(0, from)
+		p.n, p.col = min(s.size, p.n-from), from
+		p.b.p = p.b.at(0, from)
 	} else {
-		p.m = min(s.size, p.m-from)
-		p.a.p, p.c.p = p.a.at(from, 0), p.c.at(from, 0)
+		p.m, p.row = min(s.size, p.m-from), from
+		p.a.p = p.a.at(from, 0)
+	}
+	if p.c.p != nil {
+		p.c.p = p.c.at(p.row, p.col)
 	}
 	*w = p
 	w.run(s.t)

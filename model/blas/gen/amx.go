@@ -427,13 +427,72 @@ func amxState() {
 	RET()
 }
 
+// source is the type of the values that are packed for tiles: float32, which is rounded
+// on the way, or bf16.
+type source struct {
+	bf16 bool
+}
+
+// name is a kernel's name for values of the type.
+func (s source) name(kernel string) string {
+	if s.bf16 {
+		return kernel + "16"
+	}
+	return kernel
+}
+
+func (s source) goType() string {
+	if s.bf16 {
+		return "uint16"
+	}
+	return "float32"
+}
+
+// bytes is the size of n values.
+func (s source) bytes(n int) int {
+	if s.bf16 {
+		return 2 * n
+	}
+	return 4 * n
+}
+
+// load emits the loading of 16 values, those of the mask if there is one.
+func (s source) load(m Mem, mask OpmaskPhysical, to int) {
+	switch {
+	case s.bf16 && mask == nil:
+		VPMOVZXWD(m, zmm[to])
+	case s.bf16:
+		VPMOVZXWD_Z(m, mask, zmm[to])
+	case mask == nil:
+		VMOVUPS(m, zmm[to])
+	default:
+		VMOVUPS_Z(m, mask, zmm[to])
+	}
+}
+
+// pair emits the words of two rows that are loaded in registers: the value of even
+// below that of odd. It leaves them in even and destroys odd, except a zero. Z31 is
+// interleave().
+func (s source) pair(even, odd int, zero bool) {
+	switch {
+	case s.bf16 && zero:
+	case s.bf16:
+		VPSLLD(U8(16), zmm[odd], zmm[odd])
+		VPORD(zmm[odd], zmm[even], zmm[even])
+	default:
+		vcvtne2ps2bf16(even, odd, even)
+		VPERMW(zmm[even], Z31, zmm[even])
+	}
+}
+
 // amxPackRows emits the packing of rows that run along k into a panel of A: value l of
 // row i, at src + i*ld + 4*l, goes to tile row i of the step of l. There are rows <= 32
 // of them; rows after them are cleared, and so is what is left of the last step.
-func amxPackRows() {
-	TEXT("amxPackRows", NOSPLIT, "func(k int, src *float32, ld uintptr, dst *float32, rows int)")
+func amxPackRows(s source) {
+	name := s.name("amxPackRows")
+	TEXT(name, NOSPLIT, "func(k int, src *"+s.goType()+", ld uintptr, dst *float32, rows int)")
 	Pragma("noescape")
-	Doc("amxPackRows packs rows <= 32 of k values into a panel of A; see amxPackRows in gen.")
+	Doc(name + " packs rows <= 32 of k values into a panel of A; see amxPackRows in gen.")
 	k, src, ld, dst, rows, row, from, to := R8, RSI, RDX, RDI, R9, R10, R11, R12
 	Load(Param("k"), k)
 	Load(Param("src"), src)
@@ -460,11 +519,12 @@ func amxPackRows() {
 	JLT(LabelRef("rest"))
 	Label("step")
 	VMOVUPS(Mem{Base: from}, Z0)
-	VMOVUPS(Mem{Base: from, Disp: 64}, Z1)
-	vcvtne2ps2bf16(0, 1, 0)
+	if !s.bf16 {
+		VMOVUPS(Mem{Base: from, Disp: 64}, Z1)
+		vcvtne2ps2bf16(0, 1, 0)
+	}
 	VMOVUPS(Z0, Mem{Base: to})
-	ADDQ(U8(64), from)
-	ADDQ(U8(64), from)
+	ADDQ(U32(s.bytes(32)), from)
 	ADDQ(U32(tileStep), to)
 	SUBQ(U8(32), RCX)
 	JGE(LabelRef("step"))
@@ -473,12 +533,17 @@ func amxPackRows() {
 	JZ(LabelRef("nextrow"))
 	MOVL(U32(0xffffffff), EAX)
 	BZHIL(ECX, EAX, EAX)
-	KMOVW(EAX, K1)
-	SHRL(U8(16), EAX)
-	KMOVW(EAX, K2)
-	VMOVUPS_Z(Mem{Base: from}, K1, Z0)
-	VMOVUPS_Z(Mem{Base: from, Disp: 64}, K2, Z1)
-	vcvtne2ps2bf16(0, 1, 0)
+	if s.bf16 {
+		KMOVD(EAX, K1)
+		VMOVDQU16_Z(Mem{Base: from}, K1, Z0)
+	} else {
+		KMOVW(EAX, K1)
+		SHRL(U8(16), EAX)
+		KMOVW(EAX, K2)
+		VMOVUPS_Z(Mem{Base: from}, K1, Z0)
+		VMOVUPS_Z(Mem{Base: from, Disp: 64}, K2, Z1)
+		vcvtne2ps2bf16(0, 1, 0)
+	}
 	VMOVUPS(Z0, Mem{Base: to})
 	JMP(LabelRef("nextrow"))
 	Label("clear")
@@ -492,7 +557,7 @@ func amxPackRows() {
 	INCQ(row)
 	CMPQ(row, U8(panelRows))
 	JLT(LabelRef("row"))
-	ADDQ(U32(4*32*most), src)
+	ADDQ(U32(s.bytes(32*most)), src)
 	ADDQ(U32(most*tileStep), dst)
 	SUBQ(U32(32*most), k)
 	JG(LabelRef("group"))
@@ -507,10 +572,11 @@ func amxPackRows() {
 //
 // Two rows of the matrix become one of pairs, and 16 of these are transposed. All panels
 // get a step before any gets the next, so that the matrix is read in its order.
-func amxPackColumns() {
-	TEXT("amxPackColumns", NOSPLIT, "func(k int, src *float32, ld uintptr, dst *float32, panel uintptr, rows int)")
+func amxPackColumns(s source) {
+	name := s.name("amxPackColumns")
+	TEXT(name, NOSPLIT, "func(k int, src *"+s.goType()+", ld uintptr, dst *float32, panel uintptr, rows int)")
 	Pragma("noescape")
-	Doc("amxPackColumns packs k rows of values along m into panels of A; see amxPackColumns in gen.")
+	Doc(name + " packs k rows of values along m into panels of A; see amxPackColumns in gen.")
 	k, src, ld, dst, panel, rows, odd, ahead := RCX, RSI, RDX, RDI, R8, R9, R10, R11
 	from, to, second := R12, R13, R14L
 	Load(Param("k"), k)
@@ -540,23 +606,22 @@ func amxPackColumns() {
 	JLT(LabelRef("rest"))
 	LEAQ(Mem{Base: RBX, Index: ld, Scale: 1}, odd)
 	for i := range 16 {
-		VMOVUPS_Z(Mem{Base: RBX}, K1, zmm[i])
-		VMOVUPS_Z(Mem{Base: odd}, K1, Z30)
+		s.load(Mem{Base: RBX}, K1, i)
+		s.load(Mem{Base: odd}, K1, 30)
 		PREFETCHT0(Mem{Base: RBX, Index: ahead, Scale: 1})
 		PREFETCHT0(Mem{Base: odd, Index: ahead, Scale: 1})
 		if i < 15 {
 			LEAQ(Mem{Base: RBX, Index: ld, Scale: 2}, RBX)
 			LEAQ(Mem{Base: odd, Index: ld, Scale: 2}, odd)
 		}
-		vcvtne2ps2bf16(i, 30, i)
-		VPERMW(zmm[i], Z31, zmm[i])
+		s.pair(i, 30, false)
 	}
 	Label("transpose")
 	for i, r := range transpose16() {
 		VMOVUPS(r, Mem{Base: to, Disp: 64 * i})
 	}
 	VMOVDQU16(interleave(), Z31)
-	ADDQ(U8(64), from)
+	ADDQ(U8(s.bytes(tileRows)), from)
 	SUBQ(U8(tileRows), rows)
 	JLE(LabelRef("nextstep"))
 	// The second tile of a panel, or the first of the next.
@@ -579,14 +644,13 @@ func amxPackColumns() {
 	}
 	MOVQ(k, RAX)
 	for i := range 16 {
-		VMOVUPS_Z(Mem{Base: RBX}, K1, zmm[i])
+		s.load(Mem{Base: RBX}, K1, i)
 		VPXORD(Z30, Z30, Z30)
 		CMPQ(RAX, U8(2))
 		JLT(LabelRef(label("odd%d", i)))
-		VMOVUPS_Z(Mem{Base: RBX, Index: ld, Scale: 1}, K1, Z30)
+		s.load(Mem{Base: RBX, Index: ld, Scale: 1}, K1, 30)
 		Label(label("odd%d", i))
-		vcvtne2ps2bf16(i, 30, i)
-		VPERMW(zmm[i], Z31, zmm[i])
+		s.pair(i, 30, false)
 		LEAQ(Mem{Base: RBX, Index: ld, Scale: 2}, RBX)
 		SUBQ(U8(2), RAX)
 		JLE(LabelRef("transpose"))
@@ -599,10 +663,11 @@ func amxPackColumns() {
 // bytes apart. Columns beyond n are cleared, and so is what is left of the last step.
 //
 // All panels get two rows before any gets the next, so that the matrix is read in its order.
-func amxPackPairs() {
-	TEXT("amxPackPairs", NOSPLIT, "func(k int, src *float32, ld uintptr, dst *float32, panel uintptr, n int)")
+func amxPackPairs(s source) {
+	name := s.name("amxPackPairs")
+	TEXT(name, NOSPLIT, "func(k int, src *"+s.goType()+", ld uintptr, dst *float32, panel uintptr, n int)")
 	Pragma("noescape")
-	Doc("amxPackPairs packs k rows of values along n into panels of B; see amxPackPairs in gen.")
+	Doc(name + " packs k rows of values along n into panels of B; see amxPackPairs in gen.")
 	k, src, ld, dst, panel, n, odd, even, to, pairs := RCX, RSI, RDX, RDI, R8, R9, R10, R11, R12, R13
 	Load(Param("k"), k)
 	Load(Param("src"), src)
@@ -628,13 +693,11 @@ func amxPackPairs() {
 		Load(Param("n"), n)
 		panelOf := func(masked bool) {
 			load := func(base Register, j, to int) {
-				m := Mem{Base: base, Disp: 64 * j}
-				switch {
-				case masked:
-					VMOVUPS_Z(m, []OpmaskPhysical{K1, K2}[j], zmm[to])
-				default:
-					VMOVUPS(m, zmm[to])
+				var mask OpmaskPhysical
+				if masked {
+					mask = []OpmaskPhysical{K1, K2}[j]
 				}
+				s.load(Mem{Base: base, Disp: s.bytes(tileRows * j)}, mask, to)
 			}
 			for j := range 2 {
 				if rows == 0 {
@@ -647,8 +710,7 @@ func amxPackPairs() {
 					second = 2*j + 1
 					load(odd, j, second)
 				}
-				vcvtne2ps2bf16(2*j, second, 2*j)
-				VPERMW(zmm[2*j], Z31, zmm[2*j])
+				s.pair(2*j, second, rows == 1)
 				VMOVUPS(zmm[2*j], Mem{Base: to, Disp: j * tileBytes})
 			}
 		}
@@ -656,8 +718,8 @@ func amxPackPairs() {
 		JLT(LabelRef(name + "rest"))
 		Label(name + "panel")
 		panelOf(false)
-		SUBQ(I32(-128), even)
-		SUBQ(I32(-128), odd)
+		ADDQ(U32(s.bytes(panelRows)), even)
+		ADDQ(U32(s.bytes(panelRows)), odd)
 		ADDQ(panel, to)
 		SUBQ(U8(panelRows), n)
 		JGE(LabelRef(name + "panel"))
@@ -690,6 +752,45 @@ func amxPackPairs() {
 	Label("clearrow")
 	row("zero", 0)
 	JNZ(LabelRef("clearrow"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// roundBF16 emits the rounding of n values: to nearest even, subnormals to zero, as
+// packing does it.
+func roundBF16() {
+	TEXT("roundToBF16", NOSPLIT, "func(n int, src *float32, dst *uint16)")
+	Pragma("noescape")
+	Doc("roundToBF16 rounds n values; see roundBF16 in gen.")
+	n, src, dst := RCX, RSI, RDI
+	Load(Param("n"), n)
+	Load(Param("src"), src)
+	Load(Param("dst"), dst)
+	SUBQ(U8(32), n)
+	JLT(LabelRef("rest"))
+	Label("loop")
+	VMOVUPS(Mem{Base: src}, Z0)
+	VMOVUPS(Mem{Base: src, Disp: 64}, Z1)
+	vcvtne2ps2bf16(0, 1, 0)
+	VMOVUPS(Z0, Mem{Base: dst})
+	ADDQ(U32(128), src)
+	ADDQ(U8(64), dst)
+	SUBQ(U8(32), n)
+	JGE(LabelRef("loop"))
+	Label("rest")
+	ADDQ(U8(32), n)
+	JZ(LabelRef("done"))
+	MOVL(U32(0xffffffff), EAX)
+	BZHIL(ECX, EAX, EAX)
+	KMOVD(EAX, K3)
+	KMOVW(EAX, K1)
+	SHRL(U8(16), EAX)
+	KMOVW(EAX, K2)
+	VMOVUPS_Z(Mem{Base: src}, K1, Z0)
+	VMOVUPS_Z(Mem{Base: src, Disp: 64}, K2, Z1)
+	vcvtne2ps2bf16(0, 1, 0)
+	VMOVDQU16(Z0, K3, Mem{Base: dst})
 	Label("done")
 	VZEROUPPER()
 	RET()

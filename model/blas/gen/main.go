@@ -44,9 +44,12 @@ func main() {
 
 	amxState()
 	amxMultiply()
-	amxPackRows()
-	amxPackColumns()
-	amxPackPairs()
+	for _, s := range []source{{}, {bf16: true}} {
+		amxPackRows(s)
+		amxPackColumns(s)
+		amxPackPairs(s)
+	}
+	roundBF16()
 	packTranspose512(avx512BF16, 16, true)
 	amxPeak()
 
