@@ -1,6 +1,12 @@
 package model
 
-import "transcend/model/internal/attention"
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	kernels "transcend/model/blas"
+	"transcend/model/internal/attention"
+)
 
 // network is the memory of one forward and backward pass, and the passes. It
 // is made once and reused; it grows when a larger batch comes.
@@ -9,6 +15,10 @@ import "transcend/model/internal/attention"
 // What the backward pass can compute again from its neighbors for little
 // (LayerNorm outputs, GELU outputs, attention scores) is not kept: a block
 // keeps about 10·C+H numbers a token, or, with recompute, C.
+//
+// Where products are in bf16 on tiles, what only products read is rounded when it is
+// made: LayerNorm outputs, GELU outputs and the gradient before GELU. That gives the
+// same bits as rounding in every product, and half the memory to go through.
 type network struct {
 	cfg       Config
 	p         *params
@@ -19,17 +29,23 @@ type network struct {
 	rows, context, n int
 	beta             float32 // 0: the gradients of matrices are set, 1: added to
 
+	blas   kernels.Implementation // that of blas32, where it is ours
+	narrow bool                   // products take bf16, and the model has no biases
+
 	// in are the residual streams before each block (N, C), or, without a
 	// backward pass, one that serves all. blocks are their activations, or one
 	// that serves all without a backward pass or with recompute.
 	in         [][]float32
 	blocks     []blockActs
 	final      []float32              // (N, C) residual stream after the last block
-	normed     []float32              // (N, C) LayerNorm output, of whichever layer is at work
+	normed     factor                 // (N, C) LayerNorm output, of whichever layer is at work
 	mean       []float32              // (N) of the last LayerNorm
 	rstd       []float32              // (N)
-	hidden     []float32              // (N, 4C) GELU output; in the backward pass its gradient
+	hidden     []float32              // (N, 4C) GELU output; in the backward pass its gradient; nil if narrow
+	hidden16   []uint16               // (N, 4C) the same, GELU output in both passes
+	dhidden16  []uint16               // (N, 4C)
 	workspaces []*attention.Workspace // of each thread
+	rounding   rounding
 	head       headState
 	backward   backwardState
 
@@ -40,7 +56,10 @@ type network struct {
 		gelu              geluOp
 		attention         attentionOp
 		entropy           entropyOp
-		gather            gatherOp
+		geluVisit         geluVisit
+		geluGradVisit     geluGradVisit
+		gather            gatherOp[float32]
+		gather16          gatherOp[uint16]
 		normBackward      normBackwardOp
 		geluBackward      geluBackwardOp
 		rowSum            rowSumOp
@@ -64,7 +83,7 @@ type blockActs struct {
 type headState struct {
 	chunkRows int
 	index     []int32   // (≤N) tokens that have a loss, in order
-	x         []float32 // (chunkRows, C) their hidden states
+	x         factor    // (chunkRows, C) their hidden states
 	dx        []float32 // (chunkRows, C)
 	logits    []float32 // (chunkRows, V), then their gradient
 	loss      []float64 // (chunkRows)
@@ -104,6 +123,14 @@ func (nw *network) resize(rows, context int) {
 	}
 	nw.rows, nw.context = rows, context
 	n, c := rows*context, nw.cfg.Width
+	impl, ours := blas32.Implementation().(kernels.Implementation)
+	nw.blas, nw.narrow = impl, ours && impl.TakesBF16() && !nw.cfg.Bias
+	nw.rounding.blas = impl
+	if nw.narrow {
+		for len(nw.rounding.rows) < nw.pool.threads {
+			nw.rounding.rows = append(nw.rounding.rows, make([]float32, c))
+		}
+	}
 	nw.n = n
 	ins, blocks := 1, 1
 	if nw.training {
@@ -129,14 +156,18 @@ func (nw *network) resize(rows, context int) {
 		b.fc = grow(b.fc, n*4*c)
 	}
 	nw.final = grow(nw.final, n*c)
-	nw.normed = grow(nw.normed, n*c)
+	nw.normed = nw.growFactor(nw.normed, n)
 	nw.mean, nw.rstd = grow(nw.mean, n), grow(nw.rstd, n)
-	nw.hidden = grow(nw.hidden, n*4*c)
+	if nw.narrow {
+		nw.hidden16 = grow(nw.hidden16, n*4*c)
+	} else {
+		nw.hidden, nw.hidden16, nw.dhidden16 = grow(nw.hidden, n*4*c), nil, nil
+	}
 
 	h := &nw.head
 	k := min(h.chunkRows, n)
 	h.index = grow(h.index, n)
-	h.x = grow(h.x, k*c)
+	h.x = nw.growFactor(h.x, k)
 	h.logits = grow(h.logits, k*nw.cfg.Vocab)
 	h.loss = grow(h.loss, k)
 	h.correct = grow(h.correct, k)
@@ -149,10 +180,36 @@ func (nw *network) resize(rows, context int) {
 	b.dnormed = grow(b.dnormed, n*c)
 	b.dqkv = grow(b.dqkv, n*3*c)
 	b.partial = grow(b.partial, chunkCount(n, sumRows)*4*c)
+	if nw.narrow {
+		nw.dhidden16 = grow(nw.dhidden16, n*4*c)
+	}
+}
+
+// growFactor makes room for n rows of the model's width that only products read.
+func (nw *network) growFactor(f factor, n int) factor {
+	c := nw.cfg.Width
+	f.Rows, f.Cols, f.Stride = n, c, c
+	if nw.narrow {
+		f.bf16, f.Data = grow(f.bf16, n*c), nil
+	} else {
+		f.bf16, f.Data = nil, grow(f.Data, n*c)
+	}
+	return f
+}
+
+// rowsFrom is n rows of f, the first of which is row i.
+func (f factor) rowsFrom(i, n int) factor {
+	f.Rows = n
+	if f.bf16 != nil {
+		f.bf16 = f.bf16[i*f.Stride:]
+	} else {
+		f.Data = f.Data[i*f.Stride:]
+	}
+	return f
 }
 
 // ActivationBytes is the memory that a Trainer needs for a micro batch of rows
-// by context tokens, beside that for weights, gradient and optimizer (16 bytes a
+// by context tokens at most (bf16 takes a little less), beside that for weights, gradient and optimizer (16 bytes a
 // parameter) and the products' packed operands. recompute is TrainConfig's.
 func (c Config) ActivationBytes(rows, context int, recompute bool) int64 {
 	n, w, layers := int64(rows)*int64(context), int64(c.Width), int64(c.Layers)
@@ -203,7 +260,7 @@ func (nw *network) stream(i int) []float32 {
 func (nw *network) forward(b *Batch) {
 	ln := nw.norm1(0)
 	nw.ops.norm = normOp{
-		dst: nw.normed, x: nw.stream(0), w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
+		dst: nw.normed.Data, dst16: nw.normed.bf16, rounding: nw.rounding, x: nw.stream(0), w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
 		tokens: b.Tokens, positions: b.Positions, wte: nw.p.wte, wpe: nw.p.wpe,
 	}
 	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
@@ -211,9 +268,12 @@ func (nw *network) forward(b *Batch) {
 	for i := range nw.p.layers {
 		l, a := &nw.p.layers[i], nw.acts(i)
 		nw.forwardBlock(i, b)
-		nw.gelu(i)
+		if !nw.narrow {
+			nw.gelu(i)
+		}
 		out := nw.stream(i + 1)
-		mul(mat(out, n, c, c), mat(nw.hidden, n, 4*c, 4*c), mat(l.mlpW, 4*c, c, c), 0)
+		hidden := factor{mat(nw.hidden, n, 4*c, 4*c), nw.hidden16}
+		nw.gemm(blas.NoTrans, blas.NoTrans, mat(out, n, c, c), hidden, f32(mat(l.mlpW, 4*c, c, c)), 0)
 		nw.addNorm(out, a.mid, l.mlpB, nw.norm1(i+1))
 	}
 }
@@ -226,6 +286,8 @@ func (nw *network) forward(b *Batch) {
 // The bias of fc is not in it yet. What follows is
 //
 //	out = mid + GELU(fc)·Wmlp.
+//
+// If narrow, GELU(fc) is there, too, made while fc is in the cache.
 func (nw *network) forwardBlock(i int, b *Batch) {
 	n, c, l, a := nw.n, nw.cfg.Width, &nw.p.layers[i], nw.acts(i)
 	var beta float32
@@ -234,7 +296,7 @@ func (nw *network) forwardBlock(i int, b *Batch) {
 		nw.pool.run(chunkCount(n, tokenChunk), &nw.ops.bias)
 		beta = 1
 	}
-	mul(mat(a.qkv, n, 3*c, 3*c), mat(nw.normed, n, c, c), mat(l.qkvW, c, 3*c, 3*c), beta)
+	nw.gemm(blas.NoTrans, blas.NoTrans, mat(a.qkv, n, 3*c, 3*c), nw.normed, f32(mat(l.qkvW, c, 3*c, 3*c)), beta)
 	nw.ops.attention = attentionOp{
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
 		qkv: a.qkv, out: a.att, lse: a.lse, workspaces: nw.workspaces,
@@ -242,13 +304,22 @@ func (nw *network) forwardBlock(i int, b *Batch) {
 	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
 	mul(mat(a.mid, n, c, c), mat(a.att, n, c, c), mat(l.projW, c, c, c), 0)
 	nw.addNorm(a.mid, nw.stream(i), l.projB, nw.norm2(i))
-	mul(mat(a.fc, n, 4*c, 4*c), mat(nw.normed, n, c, c), mat(l.fcW, c, 4*c, 4*c), 0)
+	fc, fcW := mat(a.fc, n, 4*c, 4*c), f32(mat(l.fcW, c, 4*c, 4*c))
+	if !nw.narrow {
+		nw.gemm(blas.NoTrans, blas.NoTrans, fc, nw.normed, fcW, 0)
+		return
+	}
+	if !nw.training {
+		fc.Data = nil
+	}
+	nw.ops.geluVisit = geluVisit{hidden: nw.hidden16, width: 4 * c, tanh: nw.cfg.Activation == GELUTanh, blas: nw.blas}
+	nw.visitedGemm(blas.NoTrans, blas.NoTrans, fc, nw.normed, fcW, 0, &nw.ops.geluVisit)
 }
 
 // addNorm adds from and bias to x, the result of a product, and sets normed to
 // the LayerNorm of the sum. from nil leaves x as it is.
 func (nw *network) addNorm(x, from, bias []float32, ln layerNorm) {
-	nw.ops.norm = normOp{dst: nw.normed, x: x, from: from, bias: bias, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd}
+	nw.ops.norm = normOp{dst: nw.normed.Data, dst16: nw.normed.bf16, rounding: nw.rounding, x: x, from: from, bias: bias, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd}
 	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
 }
 
@@ -256,7 +327,7 @@ func (nw *network) addNorm(x, from, bias []float32, ln layerNorm) {
 // in dnormed, back through the network and adds the weights' gradients to g.
 func (nw *network) backprop(b *Batch, g *params) {
 	bw, last := &nw.backward, len(nw.p.layers)-1
-	nw.normBackward(nw.final, nil, nw.norm1(last+1), true, g.lnfW, g.lnfB, g.layers[last].mlpB)
+	nw.normBackward(nw.final, factor{}, nw.norm1(last+1), true, g.lnfW, g.lnfB, g.layers[last].mlpB)
 	for i := last; i >= 0; i-- {
 		if nw.recompute {
 			nw.again(i, b)
@@ -294,16 +365,25 @@ func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 	a, l, g := nw.acts(i), &nw.p.layers[i], &grads.layers[i]
 	dx := mat(bw.dx, n, c, c)
 	dnormed := mat(bw.dnormed, n, c, c)
-	normed := mat(nw.normed, n, c, c)
 
 	// out = mid + GELU(LN(mid)·Wfc)·Wmlp
-	hidden, dhidden := mat(a.fc, n, 4*c, 4*c), mat(nw.hidden, n, 4*c, 4*c)
-	mulBT(dhidden, dx, mat(l.mlpW, 4*c, c, c), 1, 0)
-	nw.geluBackward(a.fc, nw.hidden, g.fcB) // a.fc becomes GELU
-	mulAT(mat(g.mlpW, 4*c, c, c), hidden, dx, nw.beta)
-	mulBT(dnormed, dhidden, mat(l.fcW, c, 4*c, 4*c), 1, 0)
+	dhidden := factor{mat(nw.hidden, n, 4*c, 4*c), nw.dhidden16}
+	hidden := factor{mat(a.fc, n, 4*c, 4*c), nil}
+	if nw.narrow {
+		hidden.bf16 = nw.hidden16
+		nw.ops.geluGradVisit = geluGradVisit{
+			fc: a.fc, hidden: nw.hidden16, dhidden: nw.dhidden16,
+			width: 4 * c, tanh: nw.cfg.Activation == GELUTanh, blas: nw.blas,
+		}
+		nw.visitedGemm(blas.NoTrans, blas.Trans, mat(nil, n, 4*c, 4*c), f32(dx), f32(mat(l.mlpW, 4*c, c, c)), 0, &nw.ops.geluGradVisit)
+	} else {
+		mulBT(dhidden.General, dx, mat(l.mlpW, 4*c, c, c), 1, 0)
+		nw.geluBackward(a.fc, nw.hidden, g.fcB) // a.fc becomes GELU
+	}
+	nw.gemm(blas.Trans, blas.NoTrans, mat(g.mlpW, 4*c, c, c), hidden, f32(dx), nw.beta)
+	nw.gemm(blas.NoTrans, blas.Trans, dnormed, dhidden, f32(mat(l.fcW, c, 4*c, 4*c)), 0)
 	nw.normBackward(a.mid, nw.normed, nw.norm2(i), false, g.ln2W, g.ln2B, g.projB)
-	mulAT(mat(g.fcW, c, 4*c, 4*c), normed, dhidden, nw.beta)
+	nw.gemm(blas.Trans, blas.NoTrans, mat(g.fcW, c, 4*c, 4*c), nw.normed, dhidden, nw.beta)
 
 	// mid = in + Attention(LN(in))·Wproj
 	mulAT(mat(g.projW, c, c, c), mat(a.att, n, c, c), dx, nw.beta)
@@ -322,19 +402,19 @@ func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 		below = grads.layers[i-1].mlpB
 	}
 	nw.normBackward(nw.stream(i), nw.normed, nw.norm1(i), false, g.ln1W, g.ln1B, below)
-	mulAT(mat(g.qkvW, c, 3*c, 3*c), normed, dqkv, nw.beta)
+	nw.gemm(blas.Trans, blas.NoTrans, mat(g.qkvW, c, 3*c, 3*c), nw.normed, f32(dqkv), nw.beta)
 }
 
 // normBackward takes dnormed, the gradient of ln's output, back to its input x:
 // it adds to dx, or sets it, and adds to the gradients of ln's weights dw and
 // bias db and to dbias, that of the bias of the product before, which is the sum
-// of dx; nil where there is none. It sets normed, unless that is nil, to ln's
+// of dx; nil where there is none. It sets normed, unless that is empty, to ln's
 // output.
-func (nw *network) normBackward(x, normed []float32, ln layerNorm, set bool, dw, db, dbias []float32) {
+func (nw *network) normBackward(x []float32, normed factor, ln layerNorm, set bool, dw, db, dbias []float32) {
 	bw := &nw.backward
 	nw.ops.normBackward = normBackwardOp{
 		dx: bw.dx, dy: bw.dnormed, x: x, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
-		normed: normed, set: set, partial: bw.partial, bias: nw.cfg.Bias,
+		normed: normed.Data, normed16: normed.bf16, rounding: nw.rounding, set: set, partial: bw.partial, bias: nw.cfg.Bias,
 	}
 	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.normBackward)
 	nw.reduce([3][]float32{dw, db, dbias}, nw.cfg.Width, 3*nw.cfg.Width)
@@ -399,13 +479,13 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 		k, first := len(part), int(part[0])
 		// Tokens that lie side by side are used where they are.
 		packed := int(part[k-1])-first != k-1
-		x := mat(nw.normed[first*c:], k, c, c)
+		x := nw.normed.rowsFrom(first, k)
 		if packed {
-			x.Data = h.x
-			nw.gather(part, h.x, nw.normed, false)
+			x = h.x.rowsFrom(0, k)
+			nw.gather(part, x)
 		}
 		logits := mat(h.logits, k, v, v)
-		mulBT(logits, x, wte, 1, 0)
+		nw.gemm(blas.NoTrans, blas.Trans, logits, x, f32(wte), 0)
 		if visit != nil {
 			for i, token := range part {
 				visit(int(token), rowOf(logits, i))
@@ -427,10 +507,11 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 		if lo == 0 {
 			beta = nw.beta
 		}
-		mulAT(mat(g.wte, v, c, c), logits, x, beta)
+		nw.gemm(blas.Trans, blas.NoTrans, mat(g.wte, v, c, c), f32(logits), x, beta)
 		if packed {
 			mul(mat(h.dx, k, c, c), logits, wte, 0)
-			nw.gather(part, h.dx, nw.backward.dnormed, true)
+			nw.ops.gather = gatherOp[float32]{packed: h.dx, full: nw.backward.dnormed, index: part, width: c, scatter: true}
+			nw.pool.run(chunkCount(k, tokenChunk), &nw.ops.gather)
 		} else {
 			mul(mat(nw.backward.dnormed[first*c:], k, c, c), logits, wte, 0)
 		}
@@ -438,10 +519,16 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 	return e
 }
 
-// gather copies the rows of full that index names to packed, or, scatter, back.
-func (nw *network) gather(index []int32, packed, full []float32, scatter bool) {
-	nw.ops.gather = gatherOp{packed: packed, full: full, index: index, width: nw.cfg.Width, scatter: scatter}
-	nw.pool.run(chunkCount(len(index), tokenChunk), &nw.ops.gather)
+// gather copies the rows of normed that index names to x.
+func (nw *network) gather(index []int32, x factor) {
+	chunks, c := chunkCount(len(index), tokenChunk), nw.cfg.Width
+	if nw.narrow {
+		nw.ops.gather16 = gatherOp[uint16]{packed: x.bf16, full: nw.normed.bf16, index: index, width: c}
+		nw.pool.run(chunks, &nw.ops.gather16)
+		return
+	}
+	nw.ops.gather = gatherOp[float32]{packed: x.Data, full: nw.normed.Data, index: index, width: c}
+	nw.pool.run(chunks, &nw.ops.gather)
 }
 
 // lossAndGradient runs both passes for one batch, adds the gradient of

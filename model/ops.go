@@ -3,6 +3,7 @@ package model
 import (
 	"gonum.org/v1/gonum/blas/blas32"
 
+	kernels "transcend/model/blas"
 	"transcend/model/internal/vec"
 )
 
@@ -22,23 +23,32 @@ const (
 	embeddingChunks = 16
 )
 
+// rounding is where rows of float32 become bf16: a row of each worker, and the BLAS that
+// says how. Without rows there is none.
+type rounding struct {
+	rows [][]float32
+	blas kernels.Implementation
+}
+
 // normOp is LayerNorm of the rows of the residual stream x, which it first
 // computes where it is asked to: as the embeddings of tokens and positions, or as
 // what the block before it has in from, plus x (the result of a product), plus
 // bias (nil for zeros). It leaves mean and rstd of each row.
 type normOp struct {
 	dst, x, w, b, mean, rstd []float32
+	dst16                    []uint16 // in the place of dst, with a rounding
+	rounding                 rounding
 
 	from, bias        []float32 // the residual stream before; nil: x is complete
 	tokens, positions []int32   // of the first LayerNorm, else nil
 	wte, wpe          []float32
 }
 
-func (op *normOp) run(chunk, _ int) {
+func (op *normOp) run(chunk, worker int) {
 	c := len(op.w)
 	lo, hi := chunkRange(chunk, tokenChunk, len(op.mean))
 	for i := lo; i < hi; i++ {
-		dst, x := op.dst[i*c:(i+1)*c], op.x[i*c:(i+1)*c]
+		x := op.x[i*c : (i+1)*c]
 		var sum float32
 		switch {
 		case op.tokens != nil:
@@ -53,7 +63,13 @@ func (op *normOp) run(chunk, _ int) {
 			sum = vec.AddSum(x, x, op.bias)
 		}
 		mean, rstd := normStatistics(x, sum)
-		vec.Normalize(dst, x, op.w, op.b, mean, rstd)
+		if op.dst16 != nil {
+			row := op.rounding.rows[worker]
+			vec.Normalize(row, x, op.w, op.b, mean, rstd)
+			op.rounding.blas.RoundBF16(op.dst16[i*c:(i+1)*c], row)
+		} else {
+			vec.Normalize(op.dst[i*c:(i+1)*c], x, op.w, op.b, mean, rstd)
+		}
 		op.mean[i], op.rstd[i] = mean, rstd
 	}
 }
@@ -66,12 +82,14 @@ func (op *normOp) run(chunk, _ int) {
 type normBackwardOp struct {
 	dx, dy, x, w, b, mean, rstd []float32
 	normed                      []float32 // nil: not wanted
+	normed16                    []uint16  // in the place of normed, with a rounding
+	rounding                    rounding
 	set                         bool      // dx is set
 	partial                     []float32 // (chunks, 3C)
 	bias                        bool      // the model has biases
 }
 
-func (op *normBackwardOp) run(chunk, _ int) {
+func (op *normBackwardOp) run(chunk, worker int) {
 	c := len(op.w)
 	lo, hi := chunkRange(chunk, sumRows, len(op.mean))
 	partial := op.partial[chunk*3*c : (chunk+1)*3*c]
@@ -91,7 +109,12 @@ func (op *normBackwardOp) run(chunk, _ int) {
 			vec.Add(db, db, dy)
 			vec.Add(sum, sum, dx)
 		}
-		if op.normed != nil {
+		switch {
+		case op.normed16 != nil:
+			normed := op.rounding.rows[worker]
+			vec.Normalize(normed, x, op.w, op.b, mean, rstd)
+			op.rounding.blas.RoundBF16(op.normed16[i*c:(i+1)*c], normed)
+		case op.normed != nil:
 			vec.Normalize(row(op.normed), x, op.w, op.b, mean, rstd)
 		}
 	}
@@ -155,6 +178,43 @@ func (op *geluBackwardOp) run(chunk, _ int) {
 	}
 }
 
+// geluVisit sets hidden to GELU, in bf16, of a product's blocks.
+type geluVisit struct {
+	hidden []uint16
+	width  int
+	tanh   bool
+	blas   kernels.Implementation
+}
+
+func (v *geluVisit) Visit(i, j, rows, columns int, block []float32, ld int, tmp []float32) {
+	for r := range rows {
+		at := (i+r)*v.width + j
+		vec.GELU(tmp[:columns], block[r*ld:r*ld+columns], v.tanh)
+		v.blas.RoundBF16(v.hidden[at:at+columns], tmp[:columns])
+	}
+}
+
+// geluGradVisit multiplies a product's blocks by the derivative of GELU at fc and sets
+// dhidden to that and hidden to GELU of fc, both in bf16.
+type geluGradVisit struct {
+	fc              []float32
+	hidden, dhidden []uint16
+	width           int
+	tanh            bool
+	blas            kernels.Implementation
+}
+
+func (v *geluGradVisit) Visit(i, j, rows, columns int, block []float32, ld int, tmp []float32) {
+	tmp = tmp[:columns]
+	for r := range rows {
+		at, dy := (i+r)*v.width+j, block[r*ld:r*ld+columns]
+		copy(tmp, v.fc[at:at+columns])
+		vec.GELUGrad(tmp, dy, v.tanh)
+		v.blas.RoundBF16(v.hidden[at:at+columns], tmp)
+		v.blas.RoundBF16(v.dhidden[at:at+columns], dy)
+	}
+}
+
 // rowSumOp sums sumRows rows of src up to a partial gradient.
 type rowSumOp struct {
 	src     []float32
@@ -195,14 +255,14 @@ func (op *reduceOp) run(chunk, _ int) {
 
 // gatherOp copies the rows of full that index names to packed, or, scatter,
 // back.
-type gatherOp struct {
-	packed, full []float32
+type gatherOp[T float32 | uint16] struct {
+	packed, full []T
 	index        []int32
 	width        int
 	scatter      bool
 }
 
-func (op *gatherOp) run(chunk, _ int) {
+func (op *gatherOp[T]) run(chunk, _ int) {
 	c := op.width
 	lo, hi := chunkRange(chunk, tokenChunk, len(op.index))
 	for i := lo; i < hi; i++ {
