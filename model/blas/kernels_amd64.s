@@ -17247,10 +17247,10 @@ block2x2ready:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -17266,10 +17266,10 @@ block2x2ready:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// TILELOADD TMM7
+	// TILELOADDT1 TMM7
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xbc
 	BYTE $0x07
@@ -17447,10 +17447,10 @@ block2x2ready:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -17466,10 +17466,10 @@ block2x2ready:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// TILELOADD TMM7
+	// TILELOADDT1 TMM7
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xbc
 	BYTE $0x07
@@ -17647,10 +17647,10 @@ block2x2ready:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -17666,10 +17666,10 @@ block2x2ready:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// TILELOADD TMM7
+	// TILELOADDT1 TMM7
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xbc
 	BYTE $0x07
@@ -17847,10 +17847,10 @@ block2x2ready:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -17866,10 +17866,10 @@ block2x2ready:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// TILELOADD TMM7
+	// TILELOADDT1 TMM7
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xbc
 	BYTE $0x07
@@ -17928,10 +17928,10 @@ block2x2step:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -17947,10 +17947,10 @@ block2x2step:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// TILELOADD TMM7
+	// TILELOADDT1 TMM7
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xbc
 	BYTE $0x07
@@ -18113,10 +18113,10 @@ block2x1step:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -18244,10 +18244,10 @@ block1x2step:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07
@@ -18263,10 +18263,10 @@ block1x2step:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// TILELOADD TMM7
+	// TILELOADDT1 TMM7
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xbc
 	BYTE $0x07
@@ -18351,10 +18351,10 @@ block1x1step:
 	BYTE $0x00
 	BYTE $0x00
 
-	// TILELOADD TMM6
+	// TILELOADDT1 TMM6
 	BYTE $0xc4
 	BYTE $0xa2
-	BYTE $0x7b
+	BYTE $0x79
 	BYTE $0x4b
 	BYTE $0xb4
 	BYTE $0x07

@@ -93,6 +93,11 @@ func tileloadd(t int, m Mem) {
 	vexTileMemory(fmt.Sprintf("TILELOADD TMM%d", t), ppF2, 0x4b, byte(t), m)
 }
 
+// tileloaddt1 hints that the first-level cache need not keep the lines.
+func tileloaddt1(t int, m Mem) {
+	vexTileMemory(fmt.Sprintf("TILELOADDT1 TMM%d", t), pp66, 0x4b, byte(t), m)
+}
+
 func tilestored(t int, m Mem) {
 	vexTileMemory(fmt.Sprintf("TILESTORED TMM%d", t), ppF3, 0x4b, byte(t), m)
 }
@@ -159,6 +164,9 @@ var (
 //
 // With few steps the kernel waits for C, so the first four steps of a block ask for the
 // lines of the next one. With many steps that is in the way of the loads of A and B.
+//
+// A panel of B passes by once for every panel of A, which should stay in the first-level
+// cache meanwhile, so B is loaded with a hint that it need not.
 //
 // Tiles are configured first and released last: a goroutine is not preempted within
 // assembly, so no other code sees tile state, and the kernel saves none of it when it
@@ -348,7 +356,7 @@ func amxBlock(down, across int, mode Mem) {
 		tileloadd(tileA+i, Mem{Base: xA, Index: x64, Scale: 1, Disp: i * tileBytes})
 	}
 	loadB := func(j int) {
-		tileloadd(tileB+j, Mem{Base: xB, Index: x64, Scale: 1, Disp: j * tileBytes})
+		tileloaddt1(tileB+j, Mem{Base: xB, Index: x64, Scale: 1, Disp: j * tileBytes})
 	}
 	step := func() {
 		for i := range down {
