@@ -166,14 +166,14 @@ func (op *geluBackwardOp) run(chunk, _ int) {
 	c := op.width
 	lo, hi := chunkRange(chunk, sumRows, len(op.src)/c)
 	if op.partial == nil {
-		vec.GELUGrad(op.src[lo*c:hi*c], op.dy[lo*c:hi*c], op.tanh)
+		vec.GELUGrad(op.src[lo*c:hi*c], op.src[lo*c:hi*c], op.dy[lo*c:hi*c], op.tanh)
 		return
 	}
 	sum := op.partial[chunk*c : (chunk+1)*c]
 	clear(sum)
 	for i := lo; i < hi; i++ {
-		dy := op.dy[i*c : (i+1)*c]
-		vec.GELUGrad(op.src[i*c:(i+1)*c], dy, op.tanh)
+		dy, src := op.dy[i*c:(i+1)*c], op.src[i*c:(i+1)*c]
+		vec.GELUGrad(src, src, dy, op.tanh)
 		vec.Add(sum, sum, dy)
 	}
 }
@@ -208,8 +208,7 @@ func (v *geluGradVisit) Visit(i, j, rows, columns int, block []float32, ld int, 
 	tmp = tmp[:columns]
 	for r := range rows {
 		at, dy := (i+r)*v.width+j, block[r*ld:r*ld+columns]
-		copy(tmp, v.fc[at:at+columns])
-		vec.GELUGrad(tmp, dy, v.tanh)
+		vec.GELUGrad(tmp, v.fc[at:at+columns], dy, v.tanh)
 		v.blas.RoundBF16(v.hidden[at:at+columns], tmp)
 		v.blas.RoundBF16(v.dhidden[at:at+columns], dy)
 	}

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"transcend/model/internal/crew"
 )
 
 // task is work cut into chunks that write to disjoint memory. How it is cut
@@ -16,22 +18,26 @@ type task interface {
 	run(chunk, worker int)
 }
 
-// pool runs tasks. It starts its goroutines for each task and waits for them,
-// so there is nothing to close and nothing to leak; starting one costs about
-// a microsecond and, after the first time, no allocation.
+// pool runs tasks on the caller and helpers. A helper that comes too late for one
+// task finds the next, or nothing; nobody waits for it. There is nothing to close
+// and nothing to leak, and a run allocates nothing.
 type pool struct {
 	threads int // at least 1
 
-	task    task
-	chunks  int64
-	next    atomic.Int64 // next chunk to take
-	workers atomic.Int32 // numbers the goroutines of one task
-	wg      sync.WaitGroup
-	work    func() // p.helper as a value, made once
+	mu     sync.Mutex // guards task, joined, and going from idle to active
+	task   task       // nil: none that wants helpers
+	joined int        // helpers that have taken part in task
+
+	chunks int64
+	next   atomic.Int64 // next chunk to take
+	active atomic.Int32 // helpers at work
+	asleep atomic.Bool  // run waits for active to become 0 on idle
+	idle   chan struct{}
+	work   func() // p.helper as a value, made once
 }
 
 func newPool() *pool {
-	p := &pool{threads: runtime.GOMAXPROCS(0)}
+	p := &pool{threads: runtime.GOMAXPROCS(0), idle: make(chan struct{}, 1)}
 	p.work = p.helper
 	return p
 }
@@ -53,30 +59,61 @@ func (p *pool) run(chunks int, t task) {
 		}
 		return
 	}
-	p.task, p.chunks = t, int64(chunks)
+	p.mu.Lock()
+	p.task, p.joined, p.chunks = t, 0, int64(chunks)
 	p.next.Store(0)
-	p.workers.Store(0)
-	p.wg.Add(helpers)
+	p.mu.Unlock()
 	for range helpers {
-		go p.work()
+		crew.Go(p.work)
 	}
-	p.drain(0)
-	p.wg.Wait()
+	p.drain(t, 0)
+	p.mu.Lock()
 	p.task = nil
+	p.mu.Unlock()
+	p.awaitHelpers()
+}
+
+// awaitHelpers returns when no helper is at work. As a rule that is less than a
+// chunk away, which is less than going to sleep and waking up.
+func (p *pool) awaitHelpers() {
+	for range 50 {
+		for range 256 {
+			if p.active.Load() == 0 {
+				return
+			}
+		}
+		runtime.Gosched()
+	}
+	p.asleep.Store(true)
+	if p.active.Load() > 0 || !p.asleep.CompareAndSwap(true, false) {
+		<-p.idle // the last helper has seen asleep, or will
+	}
 }
 
 func (p *pool) helper() {
-	defer p.wg.Done()
-	p.drain(int(p.workers.Add(1)))
+	p.mu.Lock()
+	t := p.task
+	if t == nil || p.joined >= p.threads-1 {
+		p.mu.Unlock()
+		return
+	}
+	p.joined++
+	worker := p.joined
+	p.active.Add(1)
+	p.mu.Unlock()
+	p.drain(t, worker)
+	if p.active.Add(-1) == 0 && p.asleep.CompareAndSwap(true, false) {
+		p.idle <- struct{}{}
+	}
 }
 
-func (p *pool) drain(worker int) {
+func (p *pool) drain(t task, worker int) {
 	for {
 		i := p.next.Add(1) - 1
 		if i >= p.chunks {
 			return
 		}
-		p.task.run(int(i), worker)
+		t.run(int(i), worker)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"transcend/model/internal/crew"
 )
 
 // engine is what the copies of an Implementation share: the kernels, the threads
@@ -225,7 +227,7 @@ func (j *job) run(p plan, threads int) {
 		e.open = append(e.open, j)
 		e.mu.Unlock()
 		for range j.threads - 1 {
-			go e.help()
+			crew.Go(e.help)
 		}
 	}
 	j.work(0)

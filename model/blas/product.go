@@ -157,7 +157,7 @@ var measured = tuning{
 	tilePassWords:    1 << 18,
 	tileKeptA:        4 << 20,
 	tileChunkA:       1 << 15,
-	tileStripe:       1024,
+	tileStripe:       2048,
 }
 
 // blocked is a product as a plan: passes over n, then k, then m, such that buffers stay

@@ -233,8 +233,8 @@ func (p *tiled) multiplyPass(q tilePass) {
 }
 
 const (
-	visitedRows    = 64  // and
-	visitedColumns = 512 // of C that are visited at a time, at most
+	visitedRows    = 32   // and
+	visitedColumns = 1024 // of C that are visited at a time, at most
 	// blockPadding is what the rows of a block of C that is not kept are apart beyond
 	// their length: powers of two would meet in few sets of the first-level cache.
 	blockPadding = 16
@@ -259,7 +259,10 @@ func (s *striped) begin(whole tiled, t *tuning, threads int) {
 	side := max(whole.m, whole.n)
 	// More stripes than threads even out when they end, but the common operand is
 	// packed for each.
-	pieces := threads * max(1, min(4, side/(threads*t.tileStripe)))
+	pieces := 1
+	if threads > 1 {
+		pieces = threads * max(1, min(4, side/(threads*t.tileStripe)))
+	}
 	s.size = ceil(ceil(side, tileSide), pieces) * tileSide
 	for len(s.workers) < threads {
 		s.workers = append(s.workers, tiled{})

@@ -77,12 +77,12 @@ func geluTanhAVX512(dst []float32, x []float32)
 // geluErfGradAVX512 is geluErfGradGo.
 //
 //go:noescape
-func geluErfGradAVX512(x []float32, dy []float32)
+func geluErfGradAVX512(y []float32, x []float32, dy []float32)
 
 // geluTanhGradAVX512 is geluTanhGradGo.
 //
 //go:noescape
-func geluTanhGradAVX512(x []float32, dy []float32)
+func geluTanhGradAVX512(y []float32, x []float32, dy []float32)
 
 // sumSquaresAVX512 is sumSquaresGo.
 //
@@ -167,12 +167,12 @@ func geluTanhAVX2(dst []float32, x []float32)
 // geluErfGradAVX2 is geluErfGradGo.
 //
 //go:noescape
-func geluErfGradAVX2(x []float32, dy []float32)
+func geluErfGradAVX2(y []float32, x []float32, dy []float32)
 
 // geluTanhGradAVX2 is geluTanhGradGo.
 //
 //go:noescape
-func geluTanhGradAVX2(x []float32, dy []float32)
+func geluTanhGradAVX2(y []float32, x []float32, dy []float32)
 
 // sumSquaresAVX2 is sumSquaresGo.
 //

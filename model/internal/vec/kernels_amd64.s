@@ -1074,20 +1074,21 @@ DATA cbfcc422a<>+24(SB)/4, $0xbfcc422a
 DATA cbfcc422a<>+28(SB)/4, $0xbfcc422a
 GLOBL cbfcc422a<>(SB), RODATA|NOPTR, $32
 
-// func geluErfGradAVX512(x []float32, dy []float32)
+// func geluErfGradAVX512(y []float32, x []float32, dy []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·geluErfGradAVX512(SB), NOSPLIT, $0-48
-	MOVQ x_base+0(FP), AX
-	MOVQ dy_base+24(FP), CX
-	MOVQ x_len+8(FP), DX
-	MOVQ DX, SI
-	SHLQ $0x02, SI
-	ANDQ $-64, SI
-	XORQ BX, BX
+TEXT ·geluErfGradAVX512(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ dy_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+	ANDQ $-64, DI
+	XORQ SI, SI
 	JMP  test
 
 loop:
-	VMOVUPS      (AX)(BX*1), Z0
+	VMOVUPS      (CX)(SI*1), Z0
 	VMULPS.BCST  cbf000000<>+0(SB), Z0, Z1
 	VMULPS       Z0, Z1, Z1
 	VBROADCASTSS cc2b00000<>+0(SB), Z4
@@ -1137,22 +1138,22 @@ loop:
 	VMULPS.BCST  c3ecc422a<>+0(SB), Z1, Z1
 	VMULPS       Z1, Z0, Z1
 	VADDPS       Z1, Z2, Z1
-	VMOVUPS      (CX)(BX*1), Z4
+	VMOVUPS      (DX)(SI*1), Z4
 	VMULPS       Z1, Z4, Z1
-	VMOVUPS      Z1, (CX)(BX*1)
+	VMOVUPS      Z1, (DX)(SI*1)
 	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (AX)(BX*1)
-	ADDQ         $0x40, BX
+	VMOVUPS      Z0, (AX)(SI*1)
+	ADDQ         $0x40, SI
 
 test:
-	CMPQ         BX, SI
+	CMPQ         SI, DI
 	JLT          loop
-	ANDQ         $0x0f, DX
+	ANDQ         $0x0f, BX
 	JZ           done
-	MOVL         $0xffffffff, SI
-	BZHIL        DX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (AX)(BX*1), K1, Z0
+	MOVL         $0xffffffff, DI
+	BZHIL        BX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
 	VMULPS.BCST  cbf000000<>+0(SB), Z0, Z1
 	VMULPS       Z0, Z1, Z1
 	VBROADCASTSS cc2b00000<>+0(SB), Z2
@@ -1202,11 +1203,11 @@ test:
 	VMULPS.BCST  c3ecc422a<>+0(SB), Z1, Z1
 	VMULPS       Z1, Z0, Z1
 	VADDPS       Z1, Z3, Z1
-	VMOVUPS.Z    (CX)(BX*1), K1, Z2
+	VMOVUPS.Z    (DX)(SI*1), K1, Z2
 	VMULPS       Z1, Z2, Z1
-	VMOVUPS      Z1, K1, (CX)(BX*1)
+	VMOVUPS      Z1, K1, (DX)(SI*1)
 	VMULPS       Z3, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(BX*1)
+	VMOVUPS      Z0, K1, (AX)(SI*1)
 
 done:
 	VZEROUPPER
@@ -1222,20 +1223,21 @@ DATA c3ecc422a<>+24(SB)/4, $0x3ecc422a
 DATA c3ecc422a<>+28(SB)/4, $0x3ecc422a
 GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $32
 
-// func geluTanhGradAVX512(x []float32, dy []float32)
+// func geluTanhGradAVX512(y []float32, x []float32, dy []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-48
-	MOVQ x_base+0(FP), AX
-	MOVQ dy_base+24(FP), CX
-	MOVQ x_len+8(FP), DX
-	MOVQ DX, SI
-	SHLQ $0x02, SI
-	ANDQ $-64, SI
-	XORQ BX, BX
+TEXT ·geluTanhGradAVX512(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ dy_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+	ANDQ $-64, DI
+	XORQ SI, SI
 	JMP  test
 
 loop:
-	VMOVUPS      (AX)(BX*1), Z0
+	VMOVUPS      (CX)(SI*1), Z0
 	VMULPS       Z0, Z0, Z1
 	VMULPS.BCST  cbd922279<>+0(SB), Z1, Z2
 	VADDPS.BCST  cbfcc422a<>+0(SB), Z2, Z2
@@ -1276,22 +1278,22 @@ loop:
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z1, Z0, Z1
 	VADDPS       Z1, Z2, Z1
-	VMOVUPS      (CX)(BX*1), Z3
+	VMOVUPS      (DX)(SI*1), Z3
 	VMULPS       Z1, Z3, Z1
-	VMOVUPS      Z1, (CX)(BX*1)
+	VMOVUPS      Z1, (DX)(SI*1)
 	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (AX)(BX*1)
-	ADDQ         $0x40, BX
+	VMOVUPS      Z0, (AX)(SI*1)
+	ADDQ         $0x40, SI
 
 test:
-	CMPQ         BX, SI
+	CMPQ         SI, DI
 	JLT          loop
-	ANDQ         $0x0f, DX
+	ANDQ         $0x0f, BX
 	JZ           done
-	MOVL         $0xffffffff, SI
-	BZHIL        DX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (AX)(BX*1), K1, Z0
+	MOVL         $0xffffffff, DI
+	BZHIL        BX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
 	VMULPS       Z0, Z0, Z1
 	VMULPS.BCST  cbd922279<>+0(SB), Z1, Z2
 	VADDPS.BCST  cbfcc422a<>+0(SB), Z2, Z2
@@ -1332,11 +1334,11 @@ test:
 	VMULPS       Z1, Z3, Z1
 	VMULPS       Z1, Z0, Z1
 	VADDPS       Z1, Z2, Z1
-	VMOVUPS.Z    (CX)(BX*1), K1, Z3
+	VMOVUPS.Z    (DX)(SI*1), K1, Z3
 	VMULPS       Z1, Z3, Z1
-	VMOVUPS      Z1, K1, (CX)(BX*1)
+	VMOVUPS      Z1, K1, (DX)(SI*1)
 	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K1, (AX)(BX*1)
+	VMOVUPS      Z0, K1, (AX)(SI*1)
 
 done:
 	VZEROUPPER
@@ -2755,20 +2757,21 @@ done:
 	VZEROUPPER
 	RET
 
-// func geluErfGradAVX2(x []float32, dy []float32)
+// func geluErfGradAVX2(y []float32, x []float32, dy []float32)
 // Requires: AVX, AVX2
-TEXT ·geluErfGradAVX2(SB), NOSPLIT, $0-48
-	MOVQ x_base+0(FP), AX
-	MOVQ dy_base+24(FP), CX
-	MOVQ x_len+8(FP), DX
-	MOVQ DX, SI
-	SHLQ $0x02, SI
-	ANDQ $-64, SI
-	XORQ BX, BX
+TEXT ·geluErfGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ dy_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+	ANDQ $-64, DI
+	XORQ SI, SI
 	JMP  test
 
 loop:
-	VMOVUPS      (AX)(BX*1), Y0
+	VMOVUPS      (CX)(SI*1), Y0
 	VMULPS       cbf000000<>+0(SB), Y0, Y1
 	VMULPS       Y0, Y1, Y1
 	VBROADCASTSS cc2b00000<>+0(SB), Y2
@@ -2817,12 +2820,12 @@ loop:
 	VMULPS       c3ecc422a<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y0, Y1
 	VADDPS       Y1, Y2, Y1
-	VMOVUPS      (CX)(BX*1), Y3
+	VMOVUPS      (DX)(SI*1), Y3
 	VMULPS       Y1, Y3, Y1
-	VMOVUPS      Y1, (CX)(BX*1)
+	VMOVUPS      Y1, (DX)(SI*1)
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(BX*1)
-	VMOVUPS      32(AX)(BX*1), Y0
+	VMOVUPS      Y0, (AX)(SI*1)
+	VMOVUPS      32(CX)(SI*1), Y0
 	VMULPS       cbf000000<>+0(SB), Y0, Y1
 	VMULPS       Y0, Y1, Y1
 	VBROADCASTSS cc2b00000<>+0(SB), Y2
@@ -2871,22 +2874,22 @@ loop:
 	VMULPS       c3ecc422a<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y0, Y1
 	VADDPS       Y1, Y2, Y1
-	VMOVUPS      32(CX)(BX*1), Y3
+	VMOVUPS      32(DX)(SI*1), Y3
 	VMULPS       Y1, Y3, Y1
-	VMOVUPS      Y1, 32(CX)(BX*1)
+	VMOVUPS      Y1, 32(DX)(SI*1)
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(AX)(BX*1)
-	ADDQ         $0x40, BX
+	VMOVUPS      Y0, 32(AX)(SI*1)
+	ADDQ         $0x40, SI
 
 test:
-	CMPQ         BX, SI
+	CMPQ         SI, DI
 	JLT          loop
-	ANDQ         $0x0f, DX
+	ANDQ         $0x0f, BX
 	JZ           done
-	LEAQ         slidingMask<>+0(SB), SI
-	NEGQ         DX
-	VMOVUPS      64(SI)(DX*4), Y0
-	VMASKMOVPS   (AX)(BX*1), Y0, Y1
+	LEAQ         slidingMask<>+0(SB), DI
+	NEGQ         BX
+	VMOVUPS      64(DI)(BX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
 	VMULPS       cbf000000<>+0(SB), Y1, Y2
 	VMULPS       Y1, Y2, Y2
 	VBROADCASTSS cc2b00000<>+0(SB), Y3
@@ -2935,13 +2938,13 @@ test:
 	VMULPS       c3ecc422a<>+0(SB), Y2, Y2
 	VMULPS       Y2, Y1, Y2
 	VADDPS       Y2, Y3, Y2
-	VMASKMOVPS   (CX)(BX*1), Y0, Y4
+	VMASKMOVPS   (DX)(SI*1), Y0, Y4
 	VMULPS       Y2, Y4, Y2
-	VMASKMOVPS   Y2, Y0, (CX)(BX*1)
+	VMASKMOVPS   Y2, Y0, (DX)(SI*1)
 	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
-	VMOVUPS      96(SI)(DX*4), Y0
-	VMASKMOVPS   32(AX)(BX*1), Y0, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
+	VMOVUPS      96(DI)(BX*4), Y0
+	VMASKMOVPS   32(CX)(SI*1), Y0, Y1
 	VMULPS       cbf000000<>+0(SB), Y1, Y2
 	VMULPS       Y1, Y2, Y2
 	VBROADCASTSS cc2b00000<>+0(SB), Y3
@@ -2990,30 +2993,31 @@ test:
 	VMULPS       c3ecc422a<>+0(SB), Y2, Y2
 	VMULPS       Y2, Y1, Y2
 	VADDPS       Y2, Y3, Y2
-	VMASKMOVPS   32(CX)(BX*1), Y0, Y4
+	VMASKMOVPS   32(DX)(SI*1), Y0, Y4
 	VMULPS       Y2, Y4, Y2
-	VMASKMOVPS   Y2, Y0, 32(CX)(BX*1)
+	VMASKMOVPS   Y2, Y0, 32(DX)(SI*1)
 	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, 32(AX)(BX*1)
+	VMASKMOVPS   Y1, Y0, 32(AX)(SI*1)
 
 done:
 	VZEROUPPER
 	RET
 
-// func geluTanhGradAVX2(x []float32, dy []float32)
+// func geluTanhGradAVX2(y []float32, x []float32, dy []float32)
 // Requires: AVX, AVX2
-TEXT ·geluTanhGradAVX2(SB), NOSPLIT, $0-48
-	MOVQ x_base+0(FP), AX
-	MOVQ dy_base+24(FP), CX
-	MOVQ x_len+8(FP), DX
-	MOVQ DX, SI
-	SHLQ $0x02, SI
-	ANDQ $-64, SI
-	XORQ BX, BX
+TEXT ·geluTanhGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ dy_base+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+	ANDQ $-64, DI
+	XORQ SI, SI
 	JMP  test
 
 loop:
-	VMOVUPS      (AX)(BX*1), Y0
+	VMOVUPS      (CX)(SI*1), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       cbd922279<>+0(SB), Y1, Y2
 	VADDPS       cbfcc422a<>+0(SB), Y2, Y2
@@ -3054,12 +3058,12 @@ loop:
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y1, Y0, Y1
 	VADDPS       Y1, Y2, Y1
-	VMOVUPS      (CX)(BX*1), Y3
+	VMOVUPS      (DX)(SI*1), Y3
 	VMULPS       Y1, Y3, Y1
-	VMOVUPS      Y1, (CX)(BX*1)
+	VMOVUPS      Y1, (DX)(SI*1)
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (AX)(BX*1)
-	VMOVUPS      32(AX)(BX*1), Y0
+	VMOVUPS      Y0, (AX)(SI*1)
+	VMOVUPS      32(CX)(SI*1), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       cbd922279<>+0(SB), Y1, Y2
 	VADDPS       cbfcc422a<>+0(SB), Y2, Y2
@@ -3100,22 +3104,22 @@ loop:
 	VMULPS       Y1, Y3, Y1
 	VMULPS       Y1, Y0, Y1
 	VADDPS       Y1, Y2, Y1
-	VMOVUPS      32(CX)(BX*1), Y3
+	VMOVUPS      32(DX)(SI*1), Y3
 	VMULPS       Y1, Y3, Y1
-	VMOVUPS      Y1, 32(CX)(BX*1)
+	VMOVUPS      Y1, 32(DX)(SI*1)
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(AX)(BX*1)
-	ADDQ         $0x40, BX
+	VMOVUPS      Y0, 32(AX)(SI*1)
+	ADDQ         $0x40, SI
 
 test:
-	CMPQ         BX, SI
+	CMPQ         SI, DI
 	JLT          loop
-	ANDQ         $0x0f, DX
+	ANDQ         $0x0f, BX
 	JZ           done
-	LEAQ         slidingMask<>+0(SB), SI
-	NEGQ         DX
-	VMOVUPS      64(SI)(DX*4), Y0
-	VMASKMOVPS   (AX)(BX*1), Y0, Y1
+	LEAQ         slidingMask<>+0(SB), DI
+	NEGQ         BX
+	VMOVUPS      64(DI)(BX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
 	VMULPS       Y1, Y1, Y2
 	VMULPS       cbd922279<>+0(SB), Y2, Y3
 	VADDPS       cbfcc422a<>+0(SB), Y3, Y3
@@ -3156,13 +3160,13 @@ test:
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y2, Y1, Y2
 	VADDPS       Y2, Y3, Y2
-	VMASKMOVPS   (CX)(BX*1), Y0, Y4
+	VMASKMOVPS   (DX)(SI*1), Y0, Y4
 	VMULPS       Y2, Y4, Y2
-	VMASKMOVPS   Y2, Y0, (CX)(BX*1)
+	VMASKMOVPS   Y2, Y0, (DX)(SI*1)
 	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
-	VMOVUPS      96(SI)(DX*4), Y0
-	VMASKMOVPS   32(AX)(BX*1), Y0, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
+	VMOVUPS      96(DI)(BX*4), Y0
+	VMASKMOVPS   32(CX)(SI*1), Y0, Y1
 	VMULPS       Y1, Y1, Y2
 	VMULPS       cbd922279<>+0(SB), Y2, Y3
 	VADDPS       cbfcc422a<>+0(SB), Y3, Y3
@@ -3203,11 +3207,11 @@ test:
 	VMULPS       Y2, Y4, Y2
 	VMULPS       Y2, Y1, Y2
 	VADDPS       Y2, Y3, Y2
-	VMASKMOVPS   32(CX)(BX*1), Y0, Y4
+	VMASKMOVPS   32(DX)(SI*1), Y0, Y4
 	VMULPS       Y2, Y4, Y2
-	VMASKMOVPS   Y2, Y0, 32(CX)(BX*1)
+	VMASKMOVPS   Y2, Y0, 32(DX)(SI*1)
 	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, 32(AX)(BX*1)
+	VMASKMOVPS   Y1, Y0, 32(AX)(SI*1)
 
 done:
 	VZEROUPPER

@@ -207,19 +207,19 @@ func geluTanhGo(dst, x []float32) {
 	}
 }
 
-func geluErfGradGo(x, dy []float32) {
+func geluErfGradGo(y, x, dy []float32) {
 	for i, v := range x {
 		cdf, pdf := gaussian(v)
 		dy[i] *= cdf + float32(v*pdf)
-		x[i] = v * cdf
+		y[i] = v * cdf
 	}
 }
 
-func geluTanhGradGo(x, dy []float32) {
+func geluTanhGradGo(y, x, dy []float32) {
 	for i, v := range x {
 		s, ds := logistic(v)
 		dy[i] *= s + float32(v*ds)
-		x[i] = v * s
+		y[i] = v * s
 	}
 }
 

@@ -37,8 +37,8 @@ type kernels struct {
 	expSum            func(dst, x []float32, shift float32) float32
 	geluErf           func(dst, x []float32)
 	geluTanh          func(dst, x []float32)
-	geluErfGrad       func(x, dy []float32)
-	geluTanhGrad      func(x, dy []float32)
+	geluErfGrad       func(y, x, dy []float32)
+	geluTanhGrad      func(y, x, dy []float32)
 	sumSquares        func(x []float32) float64
 	adamW             func(w, g, m, v []float32, c *[9]float32)
 }
@@ -126,14 +126,15 @@ func GELU(dst, x []float32, tanh bool) {
 	active.geluErf(dst, x[:len(dst)])
 }
 
-// GELUGrad replaces x by GELU of x, to the bits that GELU gives, and multiplies
-// dy by the derivative there. The absolute error of the derivative is below 3e-6.
-func GELUGrad(x, dy []float32, tanh bool) {
+// GELUGrad sets y to GELU of x, to the bits that GELU gives, and multiplies dy by
+// the derivative there. The absolute error of the derivative is below 3e-6.
+func GELUGrad(y, x, dy []float32, tanh bool) {
+	n := len(y)
 	if tanh {
-		active.geluTanhGrad(x, dy[:len(x)])
+		active.geluTanhGrad(y, x[:n], dy[:n])
 		return
 	}
-	active.geluErfGrad(x, dy[:len(x)])
+	active.geluErfGrad(y, x[:n], dy[:n])
 }
 
 // SumSquares is Σ x² in float64.

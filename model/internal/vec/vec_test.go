@@ -151,18 +151,18 @@ var functions = []function{
 		func(x [][]float64) []float64 {
 			return each(len(x[0]), func(i int) { x[0][i] = tanhGELU(x[1][i]) })
 		}, 4},
-	{"geluErfGrad", 2, func(k *kernels, x [][]float32) []float64 { k.geluErfGrad(x[0], x[1]); return nil },
+	{"geluErfGrad", 3, func(k *kernels, x [][]float32) []float64 { k.geluErfGrad(x[0], x[1], x[2]); return nil },
 		func(x [][]float64) []float64 {
 			return each(len(x[0]), func(i int) {
-				x[1][i] *= erfSlope(x[0][i])
-				x[0][i] = erfGELU(x[0][i])
+				x[2][i] *= erfSlope(x[1][i])
+				x[0][i] = erfGELU(x[1][i])
 			})
 		}, 12},
-	{"geluTanhGrad", 2, func(k *kernels, x [][]float32) []float64 { k.geluTanhGrad(x[0], x[1]); return nil },
+	{"geluTanhGrad", 3, func(k *kernels, x [][]float32) []float64 { k.geluTanhGrad(x[0], x[1], x[2]); return nil },
 		func(x [][]float64) []float64 {
 			return each(len(x[0]), func(i int) {
-				x[1][i] *= tanhSlope(x[0][i])
-				x[0][i] = tanhGELU(x[0][i])
+				x[2][i] *= tanhSlope(x[1][i])
+				x[0][i] = tanhGELU(x[1][i])
 			})
 		}, 12},
 	{"sumSquares", 1, func(k *kernels, x [][]float32) []float64 { return []float64{k.sumSquares(x[0])} },
@@ -381,7 +381,7 @@ func TestGELU(t *testing.T) {
 			slope[i] = 1
 		}
 		GELU(value, src, c.tanh)
-		GELUGrad(again, slope, c.tanh)
+		GELUGrad(again, again, slope, c.tanh)
 		worst, worstSlope := 0.0, 0.0
 		for i, x := range src {
 			x := float64(x)

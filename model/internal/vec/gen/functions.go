@@ -62,14 +62,14 @@ func gelu(k isa, name string, f activation) {
 }
 
 func geluGrad(k isa, name string, f activation) {
-	begin(k, name, "func(x, dy []float32)", "is "+name+"Go.")
-	x, dy := base("x"), base("dy")
-	k.loop("x", func(s *step) {
+	begin(k, name, "func(y, x, dy []float32)", "is "+name+"Go.")
+	y, x, dy := base("y"), base("x"), base("dy")
+	k.loop("y", func(s *step) {
 		v := s.load(x)
-		y, d := f(k, v, true)
-		slope := s.add(y, s.mul(v, d))
+		c, d := f(k, v, true)
+		slope := s.add(c, s.mul(v, d))
 		s.store(s.mul(s.load(dy), slope), dy)
-		s.store(s.mul(v, y), x)
+		s.store(s.mul(v, c), y)
 	})
 	end()
 }
