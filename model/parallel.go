@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"transcend/model/internal/crew"
+	"transcend/model/internal/standby"
 )
 
 // task is work cut into chunks that write to disjoint memory. How it is cut
@@ -64,7 +64,7 @@ func (p *pool) run(chunks int, t task) {
 	p.next.Store(0)
 	p.mu.Unlock()
 	for range helpers {
-		crew.Go(p.work)
+		standby.Go(p.work)
 	}
 	p.drain(t, 0)
 	p.mu.Lock()

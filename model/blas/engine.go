@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"transcend/model/internal/crew"
+	"transcend/model/internal/standby"
 )
 
 // engine is what the copies of an Implementation share: the kernels, the threads
@@ -227,7 +227,7 @@ func (j *job) run(p plan, threads int) {
 		e.open = append(e.open, j)
 		e.mu.Unlock()
 		for range j.threads - 1 {
-			crew.Go(e.help)
+			standby.Go(e.help)
 		}
 	}
 	j.work(0)

@@ -122,7 +122,7 @@ func packAt(level Level, b blas32.General, trans bool, s Storage) *Packed {
 		p.width, p.size = tileSide, steps*tileSide*tileSide
 		panels := resize(nil, ceil(p.n, tileSide)*p.size/2)
 		clear(panels)
-		t := tiled{tileKernels: p.tiles, b: src, bufB: panels}
+		t := tiled{tileKernels: p.tiles, b: src, bRuns: src.col == 4, bufB: panels}
 		t.packB(tilePass{n: p.n, k: p.k, steps: steps})
 		p.words = unsafe.Slice((*uint16)(unsafe.Pointer(&panels[0])), 2*len(panels))
 		if s == StoreInt8 {

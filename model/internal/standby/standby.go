@@ -1,9 +1,9 @@
-// Package crew starts functions on goroutines that may still be awake from the last
+// Package standby starts functions on goroutines that may still be awake from the last
 // one. A training step is some hundred short parallel phases; between two of them
 // a goroutine that ended, or sleeps, needs 5 to 50 microseconds to be back, or
 // milliseconds where other programs want the core. So a helper that has finished
 // stays awake for a moment and looks for more.
-package crew
+package standby
 
 import (
 	"runtime"

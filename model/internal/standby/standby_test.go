@@ -1,4 +1,4 @@
-package crew
+package standby
 
 import (
 	"runtime"
@@ -68,7 +68,7 @@ func BenchmarkGo(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		start func(func())
-	}{{"crew", Go}, {"statement", func(f func()) { go f() }}} {
+	}{{"standby", Go}, {"statement", func(f func()) { go f() }}} {
 		b.Run(c.name, func(b *testing.B) {
 			var begun atomic.Bool
 			f := func() { begun.Store(true) }
