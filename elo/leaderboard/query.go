@@ -121,17 +121,23 @@ func (s *Store) FindGames(ctx context.Context, f Filter, limit, offset int) (gam
 // them.
 type Tally struct {
 	Record elo.Record
+	Black  elo.Record // the part of Record that was played with Black
 	Losses map[LossCause]int
 	// How many moves the player under test proposed, how many of them were
 	// illegal, and in how many games there was one.
 	Attempts, Illegal, IllegalGames int
 }
 
+// White is the part of Record that was played with White.
+func (t Tally) White() elo.Record {
+	return elo.Record{Wins: t.Record.Wins - t.Black.Wins, Draws: t.Record.Draws - t.Black.Draws, Losses: t.Record.Losses - t.Black.Losses}
+}
+
 // Tallies counts the games of every match that has one, by the match's number.
 func (s *Store) Tallies(ctx context.Context) (map[int64]Tally, error) {
 	const op = "counting games"
-	rows, err := s.reader.QueryContext(ctx, `SELECT match_id, score, loss_cause, count(*), sum(attempts), sum(illegal_attempts), sum(illegal_attempts > 0)
-		FROM games GROUP BY match_id, score, loss_cause`)
+	rows, err := s.reader.QueryContext(ctx, `SELECT match_id, score, loss_cause, player_white, count(*), sum(attempts), sum(illegal_attempts), sum(illegal_attempts > 0)
+		FROM games GROUP BY match_id, score, loss_cause, player_white`)
 	if err != nil {
 		return nil, s.wrap(op, err)
 	}
@@ -141,23 +147,29 @@ func (s *Store) Tallies(ctx context.Context) (map[int64]Tally, error) {
 		var match int64
 		var score, n, attempts, illegal, illegalGames int
 		var cause LossCause
-		if err := rows.Scan(&match, &score, &cause, &n, &attempts, &illegal, &illegalGames); err != nil {
+		var white bool
+		if err := rows.Scan(&match, &score, &cause, &white, &n, &attempts, &illegal, &illegalGames); err != nil {
 			return nil, s.wrap(op, err)
 		}
 		t := tallies[match]
+		var part elo.Record
 		switch elo.Outcome(score) {
 		case elo.Win:
-			t.Record.Wins += n
+			part.Wins = n
 		case elo.Draw:
-			t.Record.Draws += n
+			part.Draws = n
 		case elo.Loss:
-			t.Record.Losses += n
+			part.Losses = n
 			if t.Losses == nil {
 				t.Losses = map[LossCause]int{}
 			}
 			t.Losses[cause] += n
 		default:
 			return nil, s.damaged(op, "games of match %d with score %d", match, score)
+		}
+		t.Record = t.Record.Plus(part)
+		if !white {
+			t.Black = t.Black.Plus(part)
 		}
 		t.Attempts += attempts
 		t.Illegal += illegal

@@ -37,7 +37,7 @@ func TestQueries(t *testing.T) {
 	tallies, err := s.Tallies(ctx)
 	want := map[int64]Tally{
 		first:  {Record: elo.Record{Wins: 2, Draws: 3, Losses: 9}, Losses: map[LossCause]int{LostIllegal: 9}, Attempts: 14 * 22, Illegal: 14 * 2, IllegalGames: 14},
-		second: {Record: elo.Record{Wins: 8, Draws: 1, Losses: 4}, Losses: map[LossCause]int{LostBoard: 4}, Attempts: 12*22 + 9, Illegal: 12 * 2, IllegalGames: 12},
+		second: {Record: elo.Record{Wins: 8, Draws: 1, Losses: 4}, Black: elo.Record{Wins: 1}, Losses: map[LossCause]int{LostBoard: 4}, Attempts: 12*22 + 9, Illegal: 12 * 2, IllegalGames: 12},
 	}
 	if err != nil || !reflect.DeepEqual(tallies, want) {
 		t.Errorf("tallies %+v, want %+v, %v", tallies, want, err)

@@ -76,14 +76,22 @@ func functions(title string) template.FuncMap {
 // boardPage is the leaderboard.
 type boardPage struct {
 	Tables []tableView
-	Causes []lossView
-	Live   []liveView
+	// Tournaments are the crosstables whose players meet as equals.
+	Tournaments []crossView
+	Causes      []lossView
+	Live        []liveView
 	// Confidence is that of the tables, which one command asks for once.
 	Confidence string
 }
 
 func (s *Site) boardPage(snap *snapshot) boardPage {
-	b := boardPage{Tables: s.viewTables(snap), Confidence: "95%"}
+	b := boardPage{Confidence: "95%"}
+	for _, c := range snap.viewCross() {
+		if c.Equals {
+			b.Tournaments = append(b.Tournaments, c)
+		}
+	}
+	b.Tables = s.viewTables(snap, b.Tournaments)
 	all := map[leaderboard.LossCause]int{}
 	for _, t := range snap.tallies {
 		for c, n := range t.Losses {

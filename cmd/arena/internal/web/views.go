@@ -16,6 +16,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/elo"
+	"transcend/elo/joint"
 	"transcend/elo/leaderboard"
 	"transcend/internal/bitboard"
 )
@@ -153,12 +154,24 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 
 // viewTables groups the leaderboard's rows, which come sorted by scale and
 // rating, by scale and conditions.
-func (s *Site) viewTables(snap *snapshot) []tableView {
+// tournaments are shown elsewhere: their unrated rows are left out.
+func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
+	shownAs := map[string]bool{}
+	for _, t := range tournaments {
+		shownAs[fmt.Sprintf("%q", t.Conditions)] = true
+	}
 	var tables []tableView
 	index := map[string]int{}
 	rows := map[int][]leaderboard.Row{}
 	for _, r := range snap.board.Rows {
 		conditions := conditionsText(r.Conditions)
+		if r.Scale == "" {
+			withoutLimit := r.Conditions
+			withoutLimit.PlayerLimit = ""
+			if shownAs[fmt.Sprintf("%q", conditionsText(withoutLimit))] {
+				continue
+			}
+		}
 		key := fmt.Sprintf("%q %q %q", r.Scale, r.AnchorSet, conditions)
 		i, ok := index[key]
 		if !ok {
@@ -612,15 +625,20 @@ func viewChoices(board *bitboard.Game, all []analysis.Choices) []choicesView {
 // crossView is everybody's points against everybody under one set of conditions.
 type crossView struct {
 	Conditions []string
-	Columns    []playerView
-	Rows       []crossRow
+	// Equals says that some are on both sides, a tournament: they have ratings of
+	// their own, relative to their mean.
+	Equals  bool
+	Columns []playerView
+	Rows    []crossRow
 }
 
 type crossRow struct {
-	Player playerView
-	Cells  []crossCell
-	Points string
-	Games  int
+	Player           playerView
+	Rating, Interval string // of a tournament; empty where it cannot be told
+	Score            string
+	Cells            []crossCell
+	Points           string
+	Games            int
 }
 
 type crossCell struct {
@@ -635,6 +653,7 @@ func (s *snapshot) viewCross() []crossView {
 	type group struct {
 		conditions []string
 		records    map[[2]seat]elo.Record
+		black      map[[2]seat]elo.Record // the part of the first with Black
 		subjects   []seat
 		opponents  []seat
 	}
@@ -651,12 +670,15 @@ func (s *snapshot) viewCross() []crossView {
 		key := fmt.Sprintf("%q", conditions)
 		g := index[key]
 		if g == nil {
-			g = &group{conditions: conditions, records: map[[2]seat]elo.Record{}}
+			g = &group{conditions: conditions, records: map[[2]seat]elo.Record{}, black: map[[2]seat]elo.Record{}}
 			index[key], groups = g, append(groups, g)
 		}
 		player, opponent := seat{m.PlayerID, m.PlayerLimit}, seat{m.OpponentID, m.OpponentLimit}
 		g.records[[2]seat{player, opponent}] = g.records[[2]seat{player, opponent}].Plus(t.Record)
+		g.black[[2]seat{player, opponent}] = g.black[[2]seat{player, opponent}].Plus(t.Black)
 		if player != opponent {
+			// Where it has White, the other has Black.
+			g.black[[2]seat{opponent, player}] = g.black[[2]seat{opponent, player}].Plus(t.White().Inverse())
 			g.records[[2]seat{opponent, player}] = g.records[[2]seat{opponent, player}].Plus(t.Record.Inverse())
 		}
 		if !slices.Contains(g.subjects, player) {
@@ -686,15 +708,19 @@ func (s *snapshot) viewCross() []crossView {
 			}
 		}
 		slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(points[b].Score(), points[a].Score()) })
+		v := crossView{Conditions: g.conditions, Equals: equals}
+		var ratings map[seat]joint.Rating
 		if equals {
+			ratings = rateEquals(g.subjects, g.black)
+			slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(ratingOrder(ratings[b]), ratingOrder(ratings[a])) })
 			columns = g.subjects
 		}
-		v := crossView{Conditions: g.conditions}
 		for _, p := range columns {
 			v.Columns = append(v.Columns, s.nameAt(p))
 		}
 		for _, p := range g.subjects {
-			row := crossRow{Player: s.nameAt(p), Points: pointsText(points[p].Points()), Games: points[p].Games()}
+			row := crossRow{Player: s.nameAt(p), Points: pointsText(points[p].Points()), Games: points[p].Games(), Score: percent(points[p].Score(), points[p].Games())}
+			row.Rating, row.Interval = relativeText(ratings, p)
 			for _, other := range columns {
 				r := g.records[[2]seat{p, other}]
 				c := crossCell{Record: r, Self: p == other}
@@ -708,6 +734,75 @@ func (s *snapshot) viewCross() []crossView {
 		views = append(views, v)
 	}
 	return views
+}
+
+// maxRated bounds the games of a tournament that is rated for a page; a larger
+// one has "arena elo".
+const maxRated = 2_000_000
+
+// rateEquals rates the players of a tournament by all their games at once;
+// black[{a, b}] are a's games with Black against b.
+func rateEquals(players []seat, black map[[2]seat]elo.Record) map[seat]joint.Rating {
+	number := map[seat]int{}
+	named := make([]joint.Player, len(players))
+	for i, p := range players {
+		number[p] = i
+		named[i].Name = fmt.Sprint(i) // names are for messages, and may be equal
+	}
+	n := 0
+	for _, r := range black {
+		n += r.Games()
+	}
+	if n == 0 || n > maxRated {
+		return nil
+	}
+	games := make([]joint.Game, 0, n)
+	for i, a := range players { // in an order of our own: a map has none
+		for j, b := range players {
+			r := black[[2]seat{a, b}].Inverse() // as White sees them
+			for outcome, count := range []int{elo.Loss: r.Losses, elo.Draw: r.Draws, elo.Win: r.Wins} {
+				for range count {
+					games = append(games, joint.Game{White: j, Black: i, Outcome: elo.Outcome(outcome)})
+				}
+			}
+		}
+	}
+	fit, err := joint.Rate(named, games, joint.Options{ProfilePlayers: 20})
+	if err != nil {
+		return nil // the points are shown all the same
+	}
+	ratings := map[seat]joint.Rating{}
+	for p, i := range number {
+		ratings[p] = fit.Ratings[i]
+	}
+	return ratings
+}
+
+// ratingOrder is what a table of ratings and bounds is sorted by.
+func ratingOrder(r joint.Rating) float64 {
+	switch r.Side {
+	case elo.TwoSided:
+		return r.Rating
+	case elo.Above:
+		return r.Interval.Low
+	case elo.Below:
+		return r.Interval.High
+	}
+	return math.Inf(-1)
+}
+
+func relativeText(ratings map[seat]joint.Rating, p seat) (rating, interval string) {
+	r, ok := ratings[p]
+	switch {
+	case !ok:
+	case r.Side == elo.Above:
+		return fmt.Sprintf("> %+.0f", r.Interval.Low), "a bound"
+	case r.Side == elo.Below:
+		return fmt.Sprintf("< %+.0f", r.Interval.High), "a bound"
+	case r.Side == elo.TwoSided:
+		return fmt.Sprintf("%+.0f", r.Rating), fmt.Sprintf("%+.0f to %+.0f", r.Interval.Low, r.Interval.High)
+	}
+	return "", ""
 }
 
 // nameAt is a player's name with its limit, where no tournament has a name for

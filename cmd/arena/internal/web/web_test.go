@@ -501,3 +501,66 @@ func TestReport(t *testing.T) {
 		t.Error("no reason why there are no probabilities", err)
 	}
 }
+
+// TestTournament: players who meet as equals, told apart by their limits, have
+// ratings of their own; those of the paper's formula come out.
+func TestTournament(t *testing.T) {
+	ctx := context.Background()
+	f := newFiller(t)
+	engine := leaderboard.Player{Name: "engine", Spec: map[string]string{"kind": "uci", "name": "Engine 1"}}
+	limits := []string{"nodes 100", "nodes 200", "nodes 400"}
+	tournament := leaderboard.Tournament{Name: "t", Kind: leaderboard.RoundRobin, Seed: 1}
+	id, err := f.store.EnsurePlayer(ctx, engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, limit := range limits {
+		tournament.Entrants = append(tournament.Entrants, leaderboard.Entrant{PlayerID: id, Name: fmt.Sprintf("entrant %c", 'A'+i), Limit: limit})
+	}
+	if _, err := f.store.EnsureTournament(ctx, tournament); err != nil {
+		t.Fatal(err)
+	}
+	for i := range limits {
+		for j := i + 1; j < len(limits); j++ {
+			m := f.match(engine, engine, leaderboard.Match{Openings: "builtin", PlayerLimit: limits[i], OpponentLimit: limits[j], Seed: 1})
+			for slot := range 40 {
+				// The later one takes three quarters of the points, with either color.
+				g := leaderboard.Game{MatchID: m, Slot: slot, PlayerWhite: slot%2 == 0, Moves: codes(t, "", mate...), Termination: "checkmate", Result: "0-1", LossCause: leaderboard.LostBoard}
+				if slot%8 < 2 {
+					g.Result, g.LossCause = "1-0", leaderboard.NotLost
+				}
+				if !g.PlayerWhite {
+					g.Result = map[string]string{"1-0": "0-1", "0-1": "1-0"}[g.Result]
+				}
+				f.game(g)
+			}
+		}
+	}
+	site := readSite(t, f, Options{})
+	body := get(t, site, "/").Body.String()
+	sound(t, "/", body)
+	row := regexp.MustCompile(`<bdi>(entrant .)</bdi></a></th><td class="number rating"><strong>([^<]*)</strong> <small>([^<]*)</small></td><td class="number nowrap">(\d+½?)<small>/(\d+)`)
+	var got []string
+	for _, m := range row.FindAllStringSubmatch(html.UnescapeString(body), -1) {
+		got = append(got, strings.Join(m[1:3], " ")+" "+strings.Join(m[4:], "/"))
+	}
+	// Maximum likelihood: x/2 for each step of one place, 0 for the middle, where
+	// 2*0.75 = e(x) + e(2x) with e the expected score, gives x = 131.4.
+	if want := []string{"entrant C +131 60/80", "entrant B +0 40/80", "entrant A -131 20/80"}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if strings.Contains(body, "Without a rating") {
+		t.Error("the tournament is shown twice")
+	}
+	cross := get(t, site, "/crosstable").Body.String()
+	sound(t, "/crosstable", cross)
+	for _, want := range []string{"entrant A", "30<small>/40", "10<small>/40", "×"} {
+		if !strings.Contains(cross, want) {
+			t.Errorf("no %q in the crosstable", want)
+		}
+	}
+	games := get(t, site, "/games").Body.String()
+	if !strings.Contains(games, "<bdi>entrant B</bdi> <span class=\"muted\">–</span> <bdi>entrant C</bdi>") {
+		t.Error("games do not tell entrants apart")
+	}
+}
