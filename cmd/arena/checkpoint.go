@@ -39,20 +39,17 @@ func checkpointIn(dir string) (string, error) {
 	return dir, nil
 }
 
-// ratingCap is the --max-elo that a checkpoint was trained under, as its run
-// recorded it; 0 when it is not known.
+// ratingCap is the --max-elo that a checkpoint was trained under: as it says itself,
+// or the run that it lies in. 0 when it is not known.
 func ratingCap(dir string) int {
-	b, err := os.ReadFile(filepath.Join(dir, "run.json"))
-	if err != nil {
-		return 0
+	for _, dir := range []string{dir, filepath.Dir(dir)} {
+		settings := map[string]json.RawMessage{}
+		n := 0
+		if run.ReadSettings(dir, &settings) == nil && json.Unmarshal(settings["max_elo"], &n) == nil && n > 0 && n <= data.MaxElo {
+			return n
+		}
 	}
-	var settings struct {
-		MaxElo int `json:"max_elo"`
-	}
-	if json.Unmarshal(b, &settings) != nil || settings.MaxElo < 0 || settings.MaxElo > data.MaxElo {
-		return 0
-	}
-	return settings.MaxElo
+	return 0
 }
 
 // loadCheckpoint reads a checkpoint's model and tokenizer.
