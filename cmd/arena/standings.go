@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -421,11 +422,16 @@ func (t *tournament) failures() error {
 			}
 		}
 	}
-	if total == 0 {
-		return nil
+	if total > 0 {
+		return cli.WithHint(fmt.Errorf("engines failed in %d games: %s", total, strings.Join(names, ", ")),
+			"the table counts what happened; the database has each game with the engine's last words")
 	}
-	return cli.WithHint(fmt.Errorf("engines failed in %d games: %s", total, strings.Join(names, ", ")),
-		"the table counts what happened; the database has each game with the engine's last words")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.failedAtQuit) > 0 {
+		return fmt.Errorf("engines failed when they were told to quit: %s; their games stand", strings.Join(slices.Sorted(maps.Keys(t.failedAtQuit)), ", "))
+	}
+	return nil
 }
 
 // parseJudge reads --judge.

@@ -55,7 +55,9 @@ type tournament struct {
 	results  []result         // finished games, as they came
 	slots    map[slotKey]int  // index into results
 	test     *sprt.Run        // nil without --sprt
-	failed   map[string]int   // void games, by the name of who failed
+	// failed counts void games, failedAtQuit the engines that failed when they were
+	// told to end, by the name of who failed.
+	failed, failedAtQuit map[string]int
 
 	pgn   *pgnFile
 	block *cli.Block
@@ -63,7 +65,7 @@ type tournament struct {
 	drawn time.Time // when the live table was
 	new   int       // games finished by this execution
 
-	mu      sync.Mutex // guards failed and playing
+	mu      sync.Mutex // guards failed, failedAtQuit and playing
 	playing map[slotKey]*leaderboard.Live
 }
 
@@ -91,7 +93,7 @@ type result struct {
 func newTournament(ctx context.Context, s *matchSettings, stderr io.Writer) (_ *tournament, err error) {
 	t := &tournament{
 		matchSettings: s, stderr: stderr, began: time.Now(), arena: arenaName(),
-		matches: map[[2]int]int64{}, slots: map[slotKey]int{}, failed: map[string]int{}, playing: map[slotKey]*leaderboard.Live{},
+		matches: map[[2]int]int64{}, slots: map[slotKey]int{}, failed: map[string]int{}, failedAtQuit: map[string]int{}, playing: map[slotKey]*leaderboard.Live{},
 	}
 	defer func() {
 		if err != nil {
@@ -550,6 +552,12 @@ func (t *tournament) runner(ctx context.Context) *match.Runner {
 		Left:  t.left, Watch: t.watch,
 		Record: func(task match.Task, g *match.Game) error { return t.record(ctx, task, g) },
 		Void:   func(task match.Task, err error) { t.void(ctx, task, err) },
+		Quit: func(entrant int, err error) {
+			t.mu.Lock()
+			t.failedAtQuit[t.entrants[entrant].name]++
+			t.mu.Unlock()
+			t.warnf("%v", err)
+		},
 	}
 	if t.Judge != "" {
 		r.Judge = t.judge

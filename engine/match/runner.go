@@ -69,6 +69,9 @@ type Runner struct {
 	Watch func(Task, *Game)
 	// Left is told of every claimed game that was not recorded; may be nil.
 	Left func(Task)
+	// Quit is told of every player that failed while it was closed, by several
+	// goroutines; may be nil. Its games are over, and stand.
+	Quit func(entrant int, err error)
 }
 
 // ErrStop is what Record returns to end a run early: enough games were played.
@@ -286,8 +289,7 @@ func (w *worker) trim() {
 	}
 }
 
-// drop closes a player. One that failed may fail to close as well; its failure
-// was reported already, and a healthy one has nothing left to lose.
+// drop closes a player. The Close of one that has failed already says nothing.
 func (w *worker) drop(s seat) {
 	for i, other := range w.idle {
 		if other == s {
@@ -296,7 +298,9 @@ func (w *worker) drop(s seat) {
 		}
 	}
 	if p := w.held[s]; p != nil {
-		_ = p.Close()
+		if err := p.Close(); err != nil && w.Quit != nil {
+			w.Quit(s.entrant, err)
+		}
 		delete(w.held, s)
 	}
 }
@@ -306,7 +310,7 @@ func (w *worker) close() {
 		w.drop(w.idle[0])
 	}
 	if w.done != nil {
-		_ = w.done() // as in drop
+		_ = w.done() // its verdicts are given
 		w.judge, w.done = nil, nil
 	}
 }
