@@ -111,7 +111,7 @@ type watcher struct {
 	board    *leaderboard.Board
 	players  map[int64]leaderboard.Player
 	matches  map[int64]leaderboard.Match
-	names    map[entrantKey]string
+	names    map[entrantKey]string // of tournaments
 	total    int
 	latest   []leaderboard.Game // the latest first
 	added    []leaderboard.Game // since the look before, the oldest first
@@ -164,8 +164,14 @@ func (w *watcher) look(ctx context.Context, rate bool) error {
 	}
 	w.names = map[entrantKey]string{}
 	for _, t := range tournaments {
-		for _, e := range t.Entrants {
-			w.names[entrantKey{e.PlayerID, e.Limit}] = e.Name
+		pairings, err := w.store.Pairings(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairings {
+			for _, e := range t.Entrants {
+				w.names[entrantKey{p.MatchID, e.PlayerID, e.Limit}] = e.Name
+			}
 		}
 	}
 	if rate {
@@ -177,17 +183,17 @@ func (w *watcher) look(ctx context.Context, rate bool) error {
 	return nil
 }
 
-// entrantKey is a player at a limit: in a tournament one player may be several
-// entrants.
+// entrantKey is a player at a limit in a match of a tournament, where one player
+// may be several entrants.
 type entrantKey struct {
-	player int64
-	limit  string
+	match, player int64
+	limit         string
 }
 
-// name is what a player is called at a limit, without what could move the
-// cursor: it comes from a file.
-func (w *watcher) name(id int64, limit string) string {
-	if name := w.names[entrantKey{id, limit}]; name != "" {
+// name is what a player is called in a match, without what could move the cursor:
+// it comes from a file.
+func (w *watcher) name(match, id int64, limit string) string {
+	if name := w.names[entrantKey{match, id, limit}]; name != "" {
 		return plainText(name)
 	}
 	if p, ok := w.players[id]; ok {
@@ -199,7 +205,7 @@ func (w *watcher) name(id int64, limit string) string {
 // sides are the names of White and Black in a match.
 func (w *watcher) sides(matchID int64, playerWhite bool) (white, black string) {
 	m := w.matches[matchID]
-	player, opponent := w.name(m.PlayerID, m.PlayerLimit), w.name(m.OpponentID, m.OpponentLimit)
+	player, opponent := w.name(m.ID, m.PlayerID, m.PlayerLimit), w.name(m.ID, m.OpponentID, m.OpponentLimit)
 	if playerWhite {
 		return player, opponent
 	}
@@ -341,9 +347,13 @@ func (w *watcher) table(width int) []string {
 		if r.Rating != nil {
 			rating = r.Rating.String()
 		}
+		name := r.Player.Name
+		if r.Conditions.PlayerLimit != "" {
+			name += " at " + r.Conditions.PlayerLimit
+		}
 		rest := fmt.Sprintf("  %20s  %5d  +%d =%d -%d  %s", rating, r.Record.Games(), r.Record.Wins, r.Record.Draws, r.Record.Losses, cli.Percent(r.Record.Points(), float64(r.Record.Games())))
 		space := max(10, min(44, width-runewidth.StringWidth(rest)))
-		lines = append(lines, fit(pad(w.name(r.Player.ID, r.Conditions.PlayerLimit), space)+rest, width))
+		lines = append(lines, fit(pad(plainText(name), space)+rest, width))
 	}
 	return lines
 }

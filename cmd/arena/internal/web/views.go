@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -136,20 +137,10 @@ func conditionsText(c leaderboard.Conditions) []string {
 		parts = append(parts, fmt.Sprintf("draw after %d moves", (c.MaxPlies+1)/2))
 	}
 	add("adjudication: %s", c.Adjudication)
-	for _, k := range slices.Sorted(mapKeys(c.Options)) {
+	for _, k := range slices.Sorted(maps.Keys(c.Options)) {
 		parts = append(parts, shown(k)+": "+shown(c.Options[k]))
 	}
 	return parts
-}
-
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // viewTables groups the leaderboard's rows, which come sorted by scale and
@@ -187,7 +178,7 @@ func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
 			tables[i].Confidence = fmt.Sprintf("%.4g%%", 100*r.Rating.Confidence)
 		}
 		rows[i] = append(rows[i], r)
-		tables[i].Rows = append(tables[i].Rows, snap.viewRow(r, len(tables[i].Rows)+1))
+		tables[i].Rows = append(tables[i].Rows, viewRow(r, len(tables[i].Rows)+1))
 	}
 	for i := range tables {
 		series := s.series(rows[i])
@@ -211,9 +202,9 @@ func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
 	return tables
 }
 
-func (s *snapshot) viewRow(r leaderboard.Row, place int) rowView {
+func viewRow(r leaderboard.Row, place int) rowView {
 	v := rowView{
-		Place: place, Player: s.name(r.Player.ID, r.Conditions.PlayerLimit), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
+		Place: place, Player: viewPlayer(r.Player), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
 		Rating: "–", Score: percent(r.Score, r.Record.Games()), Legal: "–",
 	}
 	if r.LegalRate != nil {
@@ -240,7 +231,7 @@ func (s *snapshot) viewRow(r leaderboard.Row, place int) rowView {
 		if o.Anchor != nil {
 			rating = fmt.Sprintf("%.0f", o.Anchor.Rating)
 		}
-		v.Opponents = append(v.Opponents, opponentView{s.name(o.Opponent.ID, o.Limit), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
+		v.Opponents = append(v.Opponents, opponentView{viewPlayer(o.Opponent), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
 	}
 	if r.Unrated != "" {
 		v.Notes = append(v.Notes, "No rating: "+long(r.Unrated))
@@ -656,6 +647,7 @@ func (s *snapshot) viewCross() []crossView {
 		black      map[[2]seat]elo.Record // the part of the first with Black
 		subjects   []seat
 		opponents  []seat
+		names      map[seat]string
 	}
 	var groups []*group
 	index := map[string]*group{}
@@ -670,7 +662,7 @@ func (s *snapshot) viewCross() []crossView {
 		key := fmt.Sprintf("%q", conditions)
 		g := index[key]
 		if g == nil {
-			g = &group{conditions: conditions, records: map[[2]seat]elo.Record{}, black: map[[2]seat]elo.Record{}}
+			g = &group{conditions: conditions, records: map[[2]seat]elo.Record{}, black: map[[2]seat]elo.Record{}, names: map[seat]string{}}
 			index[key], groups = g, append(groups, g)
 		}
 		player, opponent := seat{m.PlayerID, m.PlayerLimit}, seat{m.OpponentID, m.OpponentLimit}
@@ -681,6 +673,7 @@ func (s *snapshot) viewCross() []crossView {
 			g.black[[2]seat{opponent, player}] = g.black[[2]seat{opponent, player}].Plus(t.White().Inverse())
 			g.records[[2]seat{opponent, player}] = g.records[[2]seat{opponent, player}].Plus(t.Record.Inverse())
 		}
+		maps.Copy(g.names, s.names[id])
 		if !slices.Contains(g.subjects, player) {
 			g.subjects = append(g.subjects, player)
 		}
@@ -716,10 +709,10 @@ func (s *snapshot) viewCross() []crossView {
 			columns = g.subjects
 		}
 		for _, p := range columns {
-			v.Columns = append(v.Columns, s.nameAt(p))
+			v.Columns = append(v.Columns, s.nameAt(p, g.names))
 		}
 		for _, p := range g.subjects {
-			row := crossRow{Player: s.nameAt(p), Points: pointsText(points[p].Points()), Games: points[p].Games(), Score: percent(points[p].Score(), points[p].Games())}
+			row := crossRow{Player: s.nameAt(p, g.names), Points: pointsText(points[p].Points()), Games: points[p].Games(), Score: percent(points[p].Score(), points[p].Games())}
 			row.Rating, row.Interval = relativeText(ratings, p)
 			for _, other := range columns {
 				r := g.records[[2]seat{p, other}]
@@ -805,11 +798,12 @@ func relativeText(ratings map[seat]joint.Rating, p seat) (rating, interval strin
 	return "", ""
 }
 
-// nameAt is a player's name with its limit, where no tournament has a name for
-// the two.
-func (s *snapshot) nameAt(p seat) playerView {
-	v := s.name(p.player, p.limit)
-	if _, ok := s.names[p]; !ok && p.limit != "" {
+// nameAt is a player's name in a tournament, or its own with its limit.
+func (s *snapshot) nameAt(p seat, names map[seat]string) playerView {
+	v := viewPlayer(s.player(p.player))
+	if name := names[p]; name != "" {
+		v.Name = shown(name)
+	} else if p.limit != "" {
 		v.Name += " at " + shown(p.limit)
 	}
 	return v

@@ -104,9 +104,9 @@ type snapshot struct {
 	matches  map[int64]leaderboard.Match
 	order    []int64 // of the matches
 	tallies  map[int64]leaderboard.Tally
-	// names are those of tournaments, where one player may be several entrants
-	// that differ in their limits.
-	names map[seat]string
+	// names are those that tournaments give their entrants, by match: one player
+	// may be several entrants that differ in their limits.
+	names map[int64]map[seat]string
 }
 
 // seat is a player at a limit.
@@ -115,10 +115,10 @@ type seat struct {
 	limit  string
 }
 
-// name is the player's view under the name it has at a limit.
-func (s *snapshot) name(id int64, limit string) playerView {
-	v := viewPlayer(s.player(id))
-	if name, ok := s.names[seat{id, limit}]; ok && name != "" {
+// name is a player under the name it has in a match.
+func (s *snapshot) name(match int64, at seat) playerView {
+	v := viewPlayer(s.player(at.player))
+	if name := s.names[match][at]; name != "" {
 		v.Name = shown(name)
 	}
 	return v
@@ -126,11 +126,34 @@ func (s *snapshot) name(id int64, limit string) playerView {
 
 // sides are the players of a match, White and Black.
 func (s *snapshot) sides(m leaderboard.Match, playerWhite bool) (white, black playerView) {
-	player, opponent := s.name(m.PlayerID, m.PlayerLimit), s.name(m.OpponentID, m.OpponentLimit)
+	player, opponent := s.name(m.ID, seat{m.PlayerID, m.PlayerLimit}), s.name(m.ID, seat{m.OpponentID, m.OpponentLimit})
 	if playerWhite {
 		return player, opponent
 	}
 	return opponent, player
+}
+
+// entrantNames are the names of a tournament's entrants, by its matches.
+func entrantNames(ctx context.Context, store *leaderboard.Store) (map[int64]map[seat]string, error) {
+	tournaments, err := store.Tournaments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := map[int64]map[seat]string{}
+	for _, t := range tournaments {
+		pairings, err := store.Pairings(ctx, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		own := map[seat]string{}
+		for _, e := range t.Entrants {
+			own[seat{e.PlayerID, e.Limit}] = e.Name
+		}
+		for _, p := range pairings {
+			names[p.MatchID] = own
+		}
+	}
+	return names, nil
 }
 
 // games is the number of games.
@@ -182,15 +205,8 @@ func (s *Site) current(ctx context.Context) (*snapshot, error) {
 		snap.matches[m.ID] = m
 		snap.order = append(snap.order, m.ID)
 	}
-	tournaments, err := s.opt.Store.Tournaments(ctx)
-	if err != nil {
+	if snap.names, err = entrantNames(ctx, s.opt.Store); err != nil {
 		return nil, err
-	}
-	snap.names = map[seat]string{}
-	for _, t := range tournaments {
-		for _, e := range t.Entrants {
-			snap.names[seat{e.PlayerID, e.Limit}] = e.Name
-		}
 	}
 	now := time.Now()
 	snap.at = now.Add(rest * now.Sub(began)) // not made again before

@@ -517,12 +517,15 @@ func TestTournament(t *testing.T) {
 	for i, limit := range limits {
 		tournament.Entrants = append(tournament.Entrants, leaderboard.Entrant{PlayerID: id, Name: fmt.Sprintf("entrant %c", 'A'+i), Limit: limit})
 	}
-	if _, err := f.store.EnsureTournament(ctx, tournament); err != nil {
+	number, err := f.store.EnsureTournament(ctx, tournament)
+	if err != nil {
 		t.Fatal(err)
 	}
+	var pairings []leaderboard.Pairing
 	for i := range limits {
 		for j := i + 1; j < len(limits); j++ {
 			m := f.match(engine, engine, leaderboard.Match{Openings: "builtin", PlayerLimit: limits[i], OpponentLimit: limits[j], Seed: 1})
+			pairings = append(pairings, leaderboard.Pairing{Board: len(pairings), First: i, Second: j, MatchID: m, Games: 40})
 			for slot := range 40 {
 				// The later one takes three quarters of the points, with either color.
 				g := leaderboard.Game{MatchID: m, Slot: slot, PlayerWhite: slot%2 == 0, Moves: codes(t, "", mate...), Termination: "checkmate", Result: "0-1", LossCause: leaderboard.LostBoard}
@@ -535,6 +538,9 @@ func TestTournament(t *testing.T) {
 				f.game(g)
 			}
 		}
+	}
+	if err := f.store.SetPairings(ctx, number, 0, pairings); err != nil {
+		t.Fatal(err)
 	}
 	site := readSite(t, f, Options{})
 	body := get(t, site, "/").Body.String()
