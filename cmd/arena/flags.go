@@ -33,7 +33,6 @@ usage: arena --engine stockfish [--model DIR ...] [--temp LIST] [flags]
        arena uci-check --engine CMD       (does an engine speak UCI well?)
        arena calibrate --players LIST     (opponents rated on this machine)
        arena serve | report | watch [--db FILE]  (in a browser, as one file, in the terminal)
-       arena serve | report [--db FILE]   (in a browser, as one file)
 
 Every model plays at every temperature. --protocol sound, the default, plays pairs
 of games from the same opening with colors reversed, against the levels of the
