@@ -26,7 +26,10 @@ type AnchorSet struct {
 	// Conditions under which the ratings were measured. At another limit the
 	// same engine has another strength.
 	Conditions string `json:"conditions"`
-	Source     string `json:"source"`
+	// OwnLimits says that Conditions do not matter: each anchor is rated at the limit
+	// that it is asked for, or not at all.
+	OwnLimits bool   `json:"own_limits,omitempty"`
+	Source    string `json:"source"`
 	// ScaleError is the standard error of the set's place on its scale, shared
 	// by all its anchors; 0 where the source states none.
 	ScaleError float64 `json:"scale_error,omitempty"`
@@ -39,6 +42,10 @@ type AnchorSet struct {
 	UCIEloError float64 `json:"uci_elo_error,omitempty"`
 
 	covers func(stockfish) bool
+	// other says whether the set covers an engine that is no Stockfish; nil: none.
+	other func(idName string) bool
+	// named sets are never picked by themselves.
+	named bool
 }
 
 // LevelRating is the rating of one skill level.
@@ -53,8 +60,12 @@ func (s AnchorSet) ID() string { return s.Name + "@" + s.Version }
 
 // Covers says whether the set was made for the engine that calls itself idName
 // in its UCI "id name" line. The two sets of the Transcendence paper cover any
-// Stockfish; the others the versions whose strength they measured.
+// Stockfish, Lichess's any Fairy-Stockfish; the others the versions whose strength
+// they measured.
 func (s AnchorSet) Covers(idName string) bool {
+	if s.other != nil && s.other(idName) {
+		return true
+	}
 	v, ok := parseStockfish(idName)
 	return ok && s.covers != nil && s.covers(v)
 }
@@ -98,6 +109,7 @@ const (
 	StockfishCCRL2019  = "stockfish-ccrl-40-4"
 	PaperCode          = "paper-code"
 	PaperFigure        = "paper-figure"
+	LichessAI          = "lichess-ai"
 )
 
 // ordoError converts Ordo's ERROR column, which is the half-width of a 95%
@@ -170,6 +182,7 @@ func AnchorSets() []AnchorSet {
 				"as Lichess bots. No errors are stated.",
 			Levels: fixed(map[int]float64{1: 1554, 2: 1759, 3: 1867, 4: 2006, 5: 2148}),
 			covers: func(stockfish) bool { return true },
+			named:  true,
 		},
 		{
 			Name: PaperFigure, Version: "2024",
@@ -179,6 +192,18 @@ func AnchorSets() []AnchorSet {
 			Source:     "Transcendence (Zhang et al. 2024), the script that drew Figure 1. No errors are stated.",
 			Levels:     fixed(map[int]float64{1: 1552, 3: 1842, 5: 2142}),
 			covers:     func(stockfish) bool { return true },
+			named:      true,
+		},
+		{
+			Name: LichessAI, Version: "2026-08",
+			Scale:      "Lichess AI (as shown by Lichess)",
+			Engines:    "Fairy-Stockfish at the skill levels of Lichess's computer opponent",
+			Conditions: "each level's depth and movetime: 5 50ms, 5 100ms, 5 150ms, 5 200ms, 5 300ms, 8 400ms, 13 500ms, 22 1s",
+			Source: "Levels: lichess-org/fishnet src/api.rs. Ratings: lichess-org/lila modules/fishnet AiPerf.scala, round numbers that Lichess shows " +
+				"as its levels' ratings; how they were found is not stated, and no errors are. arena calibrate measures the differences between levels.",
+			Levels: []LevelRating{{-9, 800, 0}, {-5, 1100, 0}, {-1, 1400, 0}, {3, 1700, 0}, {7, 2000, 0}, {11, 2300, 0}, {16, 2700, 0}, {20, 3000, 0}},
+			other:  func(idName string) bool { return strings.HasPrefix(strings.ToLower(idName), "fairy-stockfish") },
+			named:  true,
 		},
 	}
 }
@@ -197,12 +222,12 @@ func AnchorSetNamed(name string) (AnchorSet, error) {
 }
 
 // DefaultAnchorSet picks the set for the engine that calls itself idName in its
-// UCI "id name" line: the one measured with that version. The paper's sets are
-// never picked by themselves. The error wraps ErrNoAnchor and names the sets
+// UCI "id name" line: the one measured with that version. The paper's sets
+// and Lichess's are never picked by themselves. The error wraps ErrNoAnchor and names the sets
 // that a user may choose instead.
 func DefaultAnchorSet(idName string) (AnchorSet, error) {
 	for _, s := range AnchorSets() {
-		if s.Name != PaperCode && s.Name != PaperFigure && s.Covers(idName) {
+		if !s.named && s.Covers(idName) {
 			return s, nil
 		}
 	}

@@ -70,10 +70,8 @@ func (s *LocalScale) ContentID() string {
 				fmt.Fprintf(h, " %q=%q", k, p.Spec[k])
 			}
 		}
-		fmt.Fprintln(h)
-	}
-	if len(s.Players) > 0 {
-		fmt.Fprintln(h, s.Players[0].Rating)
+		// The ratings follow from the games, to far more digits than these.
+		fmt.Fprintf(h, "\n %s %.3f %.3f %v\n", p.Side, p.Rating, p.StandardError, p.Record)
 	}
 	for _, m := range s.Meetings {
 		fmt.Fprintln(h, m.First, m.Second, m.Record)
@@ -134,12 +132,13 @@ func NewLocalScale(s LocalScale) *LocalScale {
 	return &s
 }
 
-// Set is the anchor set of the scale's name; Anchor rates its players. Its
-// conditions are empty: each of its players has been rated at its own limit.
+// Set is the anchor set of the scale's name; Anchor rates its players. Each
+// of its players has been rated at its own limit.
 func (s *LocalScale) Set() AnchorSet {
 	return AnchorSet{
 		Name: "local", Version: s.ID,
-		Scale:  fmt.Sprintf("local %s (%s = %.0f)", s.ID, s.Players[0].Name, s.Players[0].Rating),
+		Scale:   fmt.Sprintf("local %s (%s = %.0f)", s.ID, s.Players[0].Name, s.Players[0].Rating),
+		Engines: "the players of its file", Conditions: "each player's own limit", OwnLimits: true,
 		Source: "arena calibrate",
 	}
 }

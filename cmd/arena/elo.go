@@ -555,7 +555,7 @@ func (s *eloSettings) rateDatabase(ctx context.Context, stdout io.Writer) error 
 		if s.anchorSet == "" {
 			continue
 		}
-		_, a, err := anchored(p)
+		_, a, err := anchored(p, "")
 		if errors.Is(err, elo.ErrNoAnchor) {
 			continue
 		} else if err != nil {

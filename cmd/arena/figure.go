@@ -59,7 +59,7 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	fs := pflag.NewFlagSet(program+" "+name, pflag.ContinueOnError)
 	fs.SortFlags = false
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
-	anchors := fs.String("anchors", "", "strengths of the engine's levels, by name (default: by the engine's version)")
+	anchors := fs.String("anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
 	models := fs.StringArray("model", nil, "only models whose name contains this; may be repeated")
 	defectText := fs.String("paper-defects", "all", "how paper-glicko2 is computed: the defects of the paper's to reproduce")
 	var plots []string

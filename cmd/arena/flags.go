@@ -150,7 +150,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.IntVar(&s.limit.Depth, "depth", 0, "the engine's depth, instead of a time")
 	fs.IntVar(&s.maxMoves, "max-moves", 0, "a game of this many full moves is a draw (the paper: 89); 0: no limit")
 	fs.BoolVar(&s.noClaims, "no-claims", false, "draw by fivefold repetition and 75 moves only, as in the paper's harness")
-	fs.StringVar(&s.anchors, "anchors", "", "strengths of the engine's levels, by name (default: by the engine's version)")
+	fs.StringVar(&s.anchors, "anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
 	fs.Float64Var(&s.anchorElo, "anchor-elo", math.NaN(), "the engine's strength, on a scale of your own")
 	fs.Lookup("anchor-elo").DefValue = "0" // what --help should show, and not "NaN"
 	fs.StringVar(&s.db, "db", "arena.db", "the leaderboard, an SQLite database")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -89,7 +90,7 @@ func (a *arena) rated(all []*opponent) ([]*opponent, error) {
 	for _, o := range all {
 		p := leaderboard.Player{Name: o.label, Spec: maps.Clone(all[0].player.Spec)}
 		p.Spec[leaderboard.SpecSkillLevel] = fmt.Sprint(*o.level)
-		_, anchor, err := a.anchorsBy(p)
+		_, anchor, err := a.anchorsBy(p, a.limit.String())
 		switch {
 		case err == nil:
 			o.anchor = anchor
@@ -188,7 +189,7 @@ func (a *arena) chooseAnchors() error {
 	}
 	if !math.IsNaN(a.anchorElo) {
 		rating := a.anchorElo
-		by = func(p leaderboard.Player) (elo.AnchorSet, elo.Anchor, error) {
+		by = func(p leaderboard.Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
 			scale := fmt.Sprintf("own scale, %s at %.0f", p.Name, rating)
 			return elo.AnchorSet{Name: "anchor-elo", Version: "1", Scale: scale, Conditions: "as told by --anchor-elo"},
 				elo.Anchor{Name: p.Name, Rating: rating}, nil
@@ -201,11 +202,23 @@ func (a *arena) chooseAnchors() error {
 	return nil
 }
 
-// anchorsFor is the anchor set with that name, or, for "", nil: that of the games'
+// anchorsFor is the anchor set with that name, the local scale in a file whose name
+// ends in .json, or, for "", nil: that of the games'
 // protocol.
 func anchorsFor(name string) (leaderboard.AnchorFunc, error) {
 	if name == "" {
 		return nil, nil
+	}
+	if strings.HasSuffix(name, ".json") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, cli.WithHint(cli.Usagef("--anchors: %w", err), "arena calibrate --out "+name+" makes a local scale")
+		}
+		scale, err := elo.ParseLocalScale(b)
+		if err != nil {
+			return nil, cli.WithHint(fmt.Errorf("--anchors %s: %w", name, err), "arena calibrate makes a local scale")
+		}
+		return leaderboard.LocalAnchors(scale), nil
 	}
 	set, err := elo.AnchorSetNamed(name)
 	if err != nil {

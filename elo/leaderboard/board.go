@@ -18,12 +18,13 @@ import (
 
 // AnchorFunc says how an opponent is rated: by which set, and by which of its
 // anchors. An error that wraps elo.ErrNoAnchor leaves the opponent without a
-// rating; the games against it are counted and shown apart.
-type AnchorFunc func(opponent Player) (elo.AnchorSet, elo.Anchor, error)
+// rating; the games against it are counted and shown apart. limit is the
+// opponent's, as its matches have it, "" when it is not known.
+type AnchorFunc func(opponent Player, limit string) (elo.AnchorSet, elo.Anchor, error)
 
 // DefaultAnchors rates a UCI engine by the anchor set measured with the version
 // that its "id name" tells, at the strength its options set.
-func DefaultAnchors(p Player) (elo.AnchorSet, elo.Anchor, error) {
+func DefaultAnchors(p Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
 	option, value, err := strength(p)
 	if err != nil {
 		return elo.AnchorSet{}, elo.Anchor{}, err
@@ -49,7 +50,7 @@ func ProtocolAnchors(protocol string) AnchorFunc {
 // AnchorsFrom rates every UCI engine by the given set, whatever its version:
 // for a user who names the set.
 func AnchorsFrom(set elo.AnchorSet) AnchorFunc {
-	return func(p Player) (elo.AnchorSet, elo.Anchor, error) {
+	return func(p Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
 		option, value, err := strength(p)
 		if err != nil {
 			return elo.AnchorSet{}, elo.Anchor{}, err
@@ -59,6 +60,19 @@ func AnchorsFrom(set elo.AnchorSet) AnchorFunc {
 			return elo.AnchorSet{}, elo.Anchor{}, err
 		}
 		a.Name = p.Spec[SpecName] + " " + a.Name
+		return set, a, nil
+	}
+}
+
+// LocalAnchors rates opponents by a scale that was measured with them: players of
+// the same Spec at the same limit.
+func LocalAnchors(scale *elo.LocalScale) AnchorFunc {
+	set := scale.Set()
+	return func(p Player, limit string) (elo.AnchorSet, elo.Anchor, error) {
+		a, err := scale.Anchor(p.Spec, limit)
+		if err != nil {
+			return elo.AnchorSet{}, elo.Anchor{}, err
+		}
 		return set, a, nil
 	}
 }
@@ -290,7 +304,7 @@ func (s *Store) Leaderboard(ctx context.Context, opt BoardOptions) (*Board, erro
 // placeMatch finds or begins the row that m's games belong to.
 func (s *Store) placeMatch(m Match, players map[int64]Player, rows map[string]*rowBuilder, anchors AnchorFunc) (place, error) {
 	opponent := players[m.OpponentID]
-	set, anchor, err := anchors(opponent)
+	set, anchor, err := anchors(opponent, m.OpponentLimit)
 	rated := err == nil
 	if err != nil && !errors.Is(err, elo.ErrNoAnchor) {
 		return place{}, fmt.Errorf("leaderboard: rating opponent %s: %w", opponent.Name, err)
@@ -427,7 +441,7 @@ func (r *rowBuilder) finish(opt BoardOptions) error {
 			continue
 		}
 		results = append(results, elo.Result{Anchor: *o.Anchor, Record: o.Record})
-		if limit := cmp.Or(o.Limit, "no stated limit"); limit != r.set.Conditions && !slices.Contains(limits, limit) {
+		if limit := cmp.Or(o.Limit, "no stated limit"); !r.set.OwnLimits && limit != r.set.Conditions && !slices.Contains(limits, limit) {
 			limits = append(limits, limit)
 		}
 	}

@@ -358,7 +358,7 @@ func TestBoardOptions(t *testing.T) {
 		t.Errorf("scales %v", scales)
 	}
 	// Sets that share a name are still different scales.
-	b = board(t, s, BoardOptions{Anchors: func(p Player) (elo.AnchorSet, elo.Anchor, error) {
+	b = board(t, s, BoardOptions{Anchors: func(p Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
 		return elo.AnchorSet{Name: "own", Version: "1", Scale: "by " + p.Name}, elo.Anchor{Name: p.Name, Rating: 1000}, nil
 	}})
 	for _, r := range b.Rows {
@@ -369,7 +369,7 @@ func TestBoardOptions(t *testing.T) {
 		}
 	}
 	broken := errors.New("the calibration file is unreadable")
-	if _, err := s.Leaderboard(context.Background(), BoardOptions{Anchors: func(Player) (elo.AnchorSet, elo.Anchor, error) {
+	if _, err := s.Leaderboard(context.Background(), BoardOptions{Anchors: func(Player, string) (elo.AnchorSet, elo.Anchor, error) {
 		return elo.AnchorSet{}, elo.Anchor{}, broken
 	}}); !errors.Is(err, broken) {
 		t.Errorf("an error of the anchors: %v", err)
@@ -414,7 +414,7 @@ func TestDefaultAnchors(t *testing.T) {
 		{map[string]string{"kind": "uci", "name": "Crafty", "option.Skill Level": "1"}, "there are " + elo.StockfishBlitz2023},
 		{map[string]string{"kind": "model"}, "no UCI engine"},
 	} {
-		_, a, err := DefaultAnchors(Player{Name: "x", Spec: test.spec})
+		_, a, err := DefaultAnchors(Player{Name: "x", Spec: test.spec}, "")
 		if err == nil && a.Name != test.want || err != nil && (!errors.Is(err, elo.ErrNoAnchor) || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%v: %+v, %v; want %s", test.spec, a, err, test.want)
 		}
@@ -427,4 +427,63 @@ func ExampleBoard_WriteText() {
 		fmt.Println(err)
 	}
 	// Output: no games yet
+}
+
+// TestLocalScaleIsNeverMixed rates the same games by a local scale and by the
+// published one: the rows are different ones, on different scales, and opponents
+// that the scale does not have stay unrated.
+func TestLocalScaleIsNeverMixed(t *testing.T) {
+	ctx := context.Background()
+	s := tempStore(t)
+	spec := func(level string) map[string]string {
+		return map[string]string{"kind": "uci", SpecName: "Stockfish 15.1", "sha256": "aa", SpecSkillLevel: level}
+	}
+	subject, err := s.EnsurePlayer(ctx, Player{Name: "model", Spec: map[string]string{"kind": "model"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, o := range []struct{ level, limit string }{{"0", "movetime 10ms"}, {"1", "movetime 10ms"}, {"1", "movetime 100ms"}, {"2", "movetime 10ms"}} {
+		id, err := s.EnsurePlayer(ctx, Player{Name: "Stockfish 15.1 level " + o.level, Spec: spec(o.level)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.EnsureMatch(ctx, Match{PlayerID: subject, OpponentID: id, Openings: "startpos", OpponentLimit: o.limit, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for slot, result := range []string{"1-0", "1/2-1/2"} {
+			if err := s.RecordGame(ctx, Game{MatchID: m, Slot: slot, PlayerWhite: true, Opening: "startpos", Result: result, Termination: "checkmate",
+				Moves: []uint16{uint16(100*i + slot)}, MoveText: fmt.Sprint(i, slot)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	scale := elo.NewLocalScale(elo.LocalScale{Openings: "startpos", Players: []elo.LocalPlayer{
+		{Name: "a", Spec: spec("0"), Limit: "movetime 10ms", Side: elo.TwoSided},
+		{Name: "b", Spec: spec("1"), Limit: "movetime 10ms", Side: elo.TwoSided, Rating: 100, StandardError: 15},
+	}})
+	b := board(t, s, BoardOptions{Anchors: LocalAnchors(scale)})
+	rated, unrated := 0, 0
+	for _, r := range b.Rows {
+		for _, o := range r.Opponents {
+			if inScale := o.Anchor != nil; inScale != (r.AnchorSet == "local@"+scale.ID) || inScale != (r.Rating != nil) {
+				t.Errorf("opponent %s (%s) in a row of %q", o.Opponent.Name, o.Limit, r.AnchorSet)
+			} else if inScale {
+				rated++
+			} else {
+				unrated++
+			}
+		}
+		if r.Rating != nil && (r.Rating.AnchorError == 0 || hasWarning(r, elo.WarnConditions)) {
+			t.Errorf("the scale's own error is %v, warnings %v", r.Rating.AnchorError, r.Warnings)
+		}
+	}
+	if rated != 2 || unrated != 2 {
+		t.Errorf("%d opponents are rated, %d are not, want 2 and 2", rated, unrated)
+	}
+	for _, r := range board(t, s, BoardOptions{}).Rows {
+		if strings.HasPrefix(r.AnchorSet, "local") {
+			t.Errorf("the local scale in the table of the published one: %+v", r)
+		}
+	}
 }

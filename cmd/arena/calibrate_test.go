@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"transcend/elo"
+	"transcend/engine"
+	"transcend/internal/cli"
+	"transcend/internal/fakeengine"
+)
+
+// TestCalibrate stops a calibration, goes on with it, and compares with one that
+// nobody stopped; then a model is rated on the scale.
+func TestCalibrate(t *testing.T) {
+	dir := t.TempDir()
+	fake, err := fakeengine.Build(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	players := fake + ":level=0..1:nodes=1,random," + fake + ":elo=1400:depth=2"
+	args := func(out, games string) []string {
+		return []string{"calibrate", "--players", players, "--games", games, "--out", out, "--seed", "3", "--max-moves", "30", "--first-rating", "1000"}
+	}
+	code, out, errs := arenaIn(t, dir, args("whole.json", "8")...)
+	if code != cli.ExitOK || !strings.Contains(errs, "4 players") || !strings.Contains(errs, "48 games to play") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	if code, _, errs := arenaIn(t, dir, args("parts.json", "4")...); code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	// Killed in the middle of a line.
+	log, err := os.ReadFile("parts.json.games")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(log), "\n")
+	torn := strings.Join(lines[:15], "") + lines[15][:20]
+	if err := os.WriteFile("parts.json.games", []byte(torn), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs = arenaIn(t, dir, args("parts.json", "8")...)
+	if code != cli.ExitOK || !strings.Contains(errs, "34 games to play, 14 played before") {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	var scales []*elo.LocalScale
+	for _, name := range []string{"whole.json", "parts.json"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := elo.ParseLocalScale(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scales = append(scales, s)
+	}
+	if scales[0].ID != scales[1].ID {
+		t.Errorf("the scale of one go is %s, in parts %s", scales[0].ID, scales[1].ID)
+	}
+	s := scales[0]
+	if s.Players[0].Rating != 1000 || len(s.Players) != 4 || len(s.Meetings) != 6 || s.Players[3].Limit != "depth 2" || s.Players[0].Spec["option.Skill Level"] != "0" {
+		t.Errorf("%+v", s)
+	}
+	for _, p := range s.Players {
+		if p.Record.Games() != 24 {
+			t.Errorf("%s has %d games", p.Name, p.Record.Games())
+		}
+	}
+
+	checkpoint := writeModel(t, dir)
+	code, out, errs = arenaIn(t, dir, "--engine", fake, "--level", "0,1", "--nodes", "1", "--model", checkpoint, "--temp", "1", "--illegal", "mask", "--games", "2",
+		"--max-moves", "20", "--anchors", "whole.json", "--choose", "even")
+	if code != cli.ExitOK || !strings.Contains(out, "local "+s.ID) {
+		t.Errorf("rating a model on it: exit %d\n%s%s", code, out, errs)
+	}
+	// At another limit the scale says nothing of these engines.
+	code, out, _ = arenaIn(t, dir, "--engine", fake, "--level", "0", "--nodes", "2", "--model", checkpoint, "--temp", "1", "--illegal", "mask", "--games", "2",
+		"--max-moves", "20", "--anchors", "whole.json", "--choose", "even", "--db", "other.db")
+	if code != cli.ExitOK || strings.Contains(out, "local "+s.ID+" (") || !strings.Contains(out, "rates this opponent at nodes 1, not at nodes 2") {
+		t.Errorf("at another limit: exit %d\n%s", code, out)
+	}
+
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"calibrate --players random,random --out x.json", cli.ExitUsage, "twice"},
+		{"calibrate --players random --out x.json", cli.ExitUsage, "nobody to compare"},
+		{"calibrate --out x.json", cli.ExitUsage, "hint: --players random"},
+		{"calibrate --players random," + fake + ":level=0 --out x.json", cli.ExitUsage, "a limit of thinking is missing"},
+		{"calibrate --players random," + fake + ":level=5..1:nodes=1 --out x.json", cli.ExitUsage, "is no number"},
+		{"calibrate --players random," + fake + ":nodes=1:depth=level+1 --out x.json", cli.ExitUsage, "needs a level"},
+		{"calibrate --players random," + fake + ":leval=1 --out x.json", cli.ExitUsage, `no setting "leval"`},
+		{"calibrate --players random," + fake + ":nodes=1:option.Nonsense=1 --out x.json", cli.ExitFailure, "Nonsense"},
+		{"calibrate --players lichess-ai=9,random --out x.json", cli.ExitUsage, "levels 1 to 8"},
+		{"calibrate --players random," + fake + ":nodes=1 --out whole.json", cli.ExitUsage, "games of another calibration"},
+		{"calibrate --players random," + fake + ":nodes=1 --out no/where.json", cli.ExitFailure, "no such file"},
+		{"leaderboard --anchors missing.json", cli.ExitUsage, "hint: arena calibrate"},
+		{"leaderboard --anchors whole.json.games", cli.ExitUsage, "no anchor set"},
+	} {
+		code, _, errs := arenaIn(t, dir, strings.Fields(tt.args)...)
+		if code != tt.code || !strings.Contains(errs, tt.want) {
+			t.Errorf("%s: exit %d, %q", tt.args, code, errs)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "x.json*")); len(left) > 0 {
+		t.Errorf("a refused calibration left %v", left)
+	}
+}
+
+func TestParseNumbers(t *testing.T) {
+	for text, want := range map[string][]int{"3": {3}, "0..2": {0, 1, 2}, "-9+-5": {-9, -5}, "-2..0+7": {-2, -1, 0, 7}, "": nil, "1..": nil, "2..1": nil, "0..1000": nil, "x": nil} {
+		got, err := parseNumbers(text)
+		if (err == nil) != (want != nil) || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
+// TestLichessAI: Fairy-Stockfish takes the levels, below 0, too.
+func TestLichessAI(t *testing.T) {
+	if _, err := engine.Find("fairy-stockfish"); err != nil {
+		var missing *engine.NotFoundError
+		if errors.As(err, &missing) {
+			t.Skip("needs fairy-stockfish (apt install fairy-stockfish)")
+		}
+		t.Fatal(err)
+	}
+	players, err := parsePlayers(context.Background(), "lichess-ai=1..8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := elo.AnchorSetNamed(elo.LichessAI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range players {
+		if skill := p.spec["option.Skill Level"]; skill == "" || p.entry.Control.Depth != lichessAI[i].depth || !set.Covers(p.spec["name"]) {
+			t.Errorf("%s: %v, %v", p.name, p.spec, p.entry.Control)
+		}
+		if _, err := set.Anchor(elo.SkillLevel, lichessAI[i].skill); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := elo.DefaultAnchorSet(players[0].spec["name"]); !errors.Is(err, elo.ErrNoAnchor) {
+		t.Errorf("Lichess's ratings are taken without being asked for: %v", err)
+	}
+}
