@@ -2,6 +2,7 @@ package joint
 
 import (
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -42,9 +43,9 @@ func TestCoverage(t *testing.T) {
 	for _, w := range []world{
 		{"6 players, 10 pairs each", []float64{-150, -50, 0, 20, 80, 100}, 10, 30, 1, 0, 0, false, 0, 0, 0},
 		{"4 players, 2 pairs each, few draws", []float64{-200, 0, 50, 150}, 2, 30, 0.2, 0, 0, false, 0, 0, 0},
-		{"2 players, 30 pairs", []float64{-60, 60}, 30, 40, 1, 0, 0, false, 200, 0.91, 0.97},
-		{"4 players, 10 pairs, many draws", []float64{-50, 0, 20, 30}, 10, 20, 6, 0, 0, false, 200, 0.91, 0.97},
-		{"4 players, 10 pairs, biased openings", []float64{-50, 0, 20, 30}, 10, 0, 0.5, 300, 0, false, 200, 0.91, 0.97},
+		{"2 players, 30 pairs", []float64{-60, 60}, 30, 40, 1, 0, 0, false, 200, 0.925, 0.97},
+		{"4 players, 10 pairs, many draws", []float64{-50, 0, 20, 30}, 10, 20, 6, 0, 0, false, 200, 0.925, 0.97},
+		{"4 players, 10 pairs, biased openings", []float64{-50, 0, 20, 30}, 10, 0, 0.5, 300, 0, false, 200, 0.925, 0.97},
 		{"one exact anchor", []float64{1500, 1400, 1450, 1600}, 10, 30, 1, 0, 0, true, 0, 0, 0},
 		{"two anchors off by 40", []float64{1500, 1600, 1400, 1550}, 10, 30, 1, 0, 40, false, 0, 0, 0},
 	} {
@@ -54,6 +55,7 @@ func TestCoverage(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(51, 52))
 		last := len(w.truth) - 1
+		var games []Game
 		var normal, profile, bootstrap, difference, profileDifference, bootstrapDifference, advantage, draws, rated int
 		for trial := range n {
 			players := named(len(w.truth))
@@ -65,7 +67,7 @@ func TestCoverage(t *testing.T) {
 			} else if w.fixed {
 				players[0].Anchor = &elo.Anchor{Rating: truth[0]}
 			}
-			var games []Game
+			games = games[:0]
 			for i := range truth {
 				for j := range i {
 					for range w.rounds {
@@ -125,8 +127,14 @@ func TestCoverage(t *testing.T) {
 			}
 		}
 		share := func(c int) float64 { return float64(c) / float64(rated) }
-		t.Logf("| %s | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f |", w.name, share(normal), share(profile), share(bootstrap),
-			share(difference), share(profileDifference), share(bootstrapDifference), share(advantage), share(draws))
+		cell := func(c int) string {
+			if w.resample == 0 {
+				return "-"
+			}
+			return fmt.Sprintf("%.3f", share(c))
+		}
+		t.Logf("| %s | %.3f | %.3f | %s | %.3f | %.3f | %s | %.3f | %.3f |", w.name, share(normal), share(profile), cell(bootstrap),
+			share(difference), share(profileDifference), cell(bootstrapDifference), share(advantage), share(draws))
 		slack := 3 * math.Sqrt(0.95*0.05/float64(rated))
 		check := func(name string, c int, low, high float64) {
 			if share(c) < low-slack || share(c) > high+slack {
@@ -145,10 +153,15 @@ func TestCoverage(t *testing.T) {
 			// likelihood does not know. With colors reversed they vary less.
 			continue
 		}
-		check("profile", profile, 0.94, 0.965)
+		// With 24 games in all the likelihood's intervals are not yet what they say.
+		least := 0.94
+		if len(games) < 50 {
+			least = 0.92
+		}
+		check("profile", profile, least, 0.965)
 		check("normal", normal, 0.93, 0.975)
 		check("difference", difference, 0.93, 0.975)
-		check("profile of the difference", profileDifference, 0.94, 0.965)
+		check("profile of the difference", profileDifference, least, 0.965)
 		check("advantage", advantage, 0.93, 0.97)
 		check("draw rate", draws, 0.92, 0.98)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"transcend/elo"
 )
@@ -183,6 +184,12 @@ func (p *Pool) bootstrap(players []Player, games []Game, opt Options) {
 		return !w || !b
 	})
 	unit, units := unitsOf(inside)
+	// Percentiles are too narrow by the parameters that were fitted and by the
+	// normal quantile: the expanded percentile interval (T. Hesterberg, The American
+	// Statistician 69, 2015, section 3.2).
+	degrees := max(1, float64(units-p.core.size()))
+	quantile := distuv.StudentsT{Sigma: 1, Nu: degrees}.Quantile((1 + opt.Confidence) / 2)
+	p.bootAlpha = distuv.UnitNormal.CDF(-quantile * math.Sqrt(float64(units)/degrees))
 	empty, cell := aggregate(inside, p.core.index, opt.Model)
 	for i := range empty {
 		empty[i].win, empty[i].draw, empty[i].loss = 0, 0, 0

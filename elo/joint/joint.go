@@ -155,8 +155,8 @@ type Rating struct {
 	// relative to the mean of the core.
 	Interval elo.Interval `json:"interval"`
 	Profile  bool         `json:"profile"`
-	// Bootstrap is the percentile interval over resampled pairs; its ends are
-	// infinite where the player won or lost everything too often.
+	// Bootstrap is the percentile interval over resampled pairs, expanded for few
+	// pairs; its ends are infinite where the player won or lost everything too often.
 	Bootstrap *elo.Interval `json:"bootstrap,omitempty"`
 }
 
@@ -181,6 +181,8 @@ type Pool struct {
 	core *core
 	cov  *mat.SymDense // of the core's parameters
 	boot [][]float64   // [resampling][index in core]
+	// bootAlpha is what the percentile intervals leave on each side.
+	bootAlpha float64
 }
 
 // Fit is the result for all players.
@@ -345,14 +347,13 @@ func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt
 	}
 	if opt.Bootstrap > 0 && p.Core > 1 {
 		p.bootstrap(players, games, opt)
-		alpha := (1 - opt.Confidence) / 2
 		column := make([]float64, 0, opt.Bootstrap)
 		for i, m := range ids {
 			column = column[:0]
 			for _, row := range p.boot {
 				column = append(column, row[i])
 			}
-			if iv, ok := percentiles(column, alpha); ok {
+			if iv, ok := percentiles(column, p.bootAlpha); ok {
 				f.Ratings[m].Bootstrap = &iv
 			}
 		}
@@ -448,7 +449,7 @@ func (f *Fit) Difference(i, j int) (Difference, error) {
 		for _, row := range p.boot {
 			column = append(column, row[ci]-row[cj])
 		}
-		if iv, ok := percentiles(column, (1-f.Confidence)/2); ok {
+		if iv, ok := percentiles(column, p.bootAlpha); ok {
 			d.Bootstrap = &iv
 		}
 	}
