@@ -258,6 +258,67 @@ func TestSides(t *testing.T) {
 	}
 }
 
+// TestComponents compares with reachability in both directions.
+func TestComponents(t *testing.T) {
+	rng := rand.New(rand.NewPCG(61, 62))
+	for range 300 {
+		n := 1 + rng.IntN(12)
+		edges := make([][]int, n)
+		for range rng.IntN(2*n + 1) {
+			i := rng.IntN(n)
+			edges[i] = append(edges[i], rng.IntN(n))
+		}
+		component := components(edges)
+		for i := range n {
+			from := reach([]int{i}, edges)
+			for j := range n {
+				if same := from[j] && reach([]int{j}, edges)[i]; same != (component[i] == component[j]) {
+					t.Fatalf("%v: %v, but %d and %d: %v", edges, component, i, j, same)
+				}
+			}
+		}
+	}
+}
+
+// TestPairsTogether: pairs that all end 1-1 say without error that the players are
+// equal, as long as their games stay together.
+func TestPairsTogether(t *testing.T) {
+	var games []Game
+	for i := range 40 {
+		// White wins in half of the pairs, Black in the others.
+		o := elo.Outcome(2 * (i % 2))
+		games = append(games, Game{0, 1, o, i + 1}, Game{1, 0, o, i + 1})
+	}
+	f := mustRate(t, named(2), games, Options{Bootstrap: 50})
+	if b := f.Ratings[0].Bootstrap; b == nil || math.Abs(b.Low) > 1e-3 || math.Abs(b.High) > 1e-3 {
+		t.Errorf("pairs: %v", b)
+	}
+	for i := range games {
+		games[i].Pair = 0
+	}
+	f = mustRate(t, named(2), games, Options{Bootstrap: 50})
+	if b := f.Ratings[0].Bootstrap; b == nil || b.High-b.Low < 20 {
+		t.Errorf("single games: %v", b)
+	}
+}
+
+// TestBoundByColor: to win with Black says more where White has the advantage.
+func TestBoundByColor(t *testing.T) {
+	var games []Game
+	for i := range 100 {
+		o := []elo.Outcome{elo.Win, elo.Win, elo.Loss, elo.Draw}[i%4]
+		games = append(games, Game{0, 1, o, 0}, Game{1, 0, o, 0})
+	}
+	for range 5 {
+		games = append(games, Game{2, 0, elo.Win, 0}, Game{0, 3, elo.Loss, 0})
+	}
+	f := mustRate(t, named(4), games, Options{})
+	h := f.Pools[0].Advantage.Value
+	if d := f.Ratings[3].Interval.Low - f.Ratings[2].Interval.Low; h < 50 || math.Abs(d-2*h) > 1e-3 {
+		t.Errorf("bounds %v and %v, advantage %v", f.Ratings[2].Interval, f.Ratings[3].Interval, h)
+	}
+}
+
 // TestAdvantageUnknown: what the games cannot tell is not invented.
 func TestAdvantageUnknown(t *testing.T) {
 	var games []Game

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"transcend/elo"
+	"transcend/elo/internal/multinomial"
 )
 
 // TestAgainstFastchess compares with the LLRs in fastchess's own tests
@@ -41,6 +42,42 @@ func TestAgainstFastchess(t *testing.T) {
 	lower, upper := New(0, 2).Bounds()
 	if math.Abs(lower+2.9444) > 1e-4 || math.Abs(upper-2.9444) > 1e-4 {
 		t.Errorf("bounds %v %v", lower, upper)
+	}
+}
+
+// TestLikeliest: for games the constraint leaves one parameter, the share of
+// draws, over which the likelihood is maximized here by a search.
+func TestLikeliest(t *testing.T) {
+	for _, test := range []struct {
+		counts []float64
+		t      float64
+	}{{[]float64{20, 60, 45}, 0}, {[]float64{20, 60, 45}, 0.4}, {[]float64{10, 5, 200}, 1}, {[]float64{100, 10, 30}, -0.2}, {[]float64{5, 300, 9}, 0.3}} {
+		p := withT(test.counts, test.t)
+		mean, variance, _, _ := multinomial.Moments(p)
+		if math.Abs((mean-0.5)/math.Sqrt(variance)-test.t) > 1e-7 {
+			t.Errorf("%v: %v has t %v, want %v", test.counts, p, (mean-0.5)/math.Sqrt(variance), test.t)
+		}
+		best := math.Inf(-1)
+		for d := 0.0005; d < 1; d += 0.0005 {
+			// t rises with the share of wins.
+			lo, hi := 0.0, 1-d
+			for range 60 {
+				w := (lo + hi) / 2
+				m, v, _, _ := multinomial.Moments([]float64{1 - d - w, d, w})
+				if m-0.5 < test.t*math.Sqrt(v) {
+					lo = w
+				} else {
+					hi = w
+				}
+			}
+			q := []float64{1 - d - lo, d, lo}
+			if m, v, _, _ := multinomial.Moments(q); math.Abs(m-0.5-test.t*math.Sqrt(v)) < 1e-9 && q[0] > 0 {
+				best = max(best, multinomial.LogLikelihood(test.counts, q))
+			}
+		}
+		if got := multinomial.LogLikelihood(test.counts, p); math.Abs(got-best) > 1e-3 {
+			t.Errorf("%v at %v: log-likelihood %v, by search %v", test.counts, test.t, got, best)
+		}
 	}
 }
 
@@ -91,8 +128,8 @@ func TestParse(t *testing.T) {
 		if s, err := Parse(bad); err == nil {
 			t.Errorf("%q: %+v", bad, s)
 		}
-		if _, err := NewRun(Test{}); err == nil {
-			t.Error("the zero Test was accepted")
-		}
+	}
+	if _, err := NewRun(Test{}); err == nil {
+		t.Error("the zero Test was accepted")
 	}
 }

@@ -271,7 +271,8 @@ func TestPairedDifference(t *testing.T) {
 		t.Errorf("%+v, the other way %+v", x, back)
 	}
 	// Players that are copies of each other differ by nothing at all.
-	s = mustRate(t, []elo.Anchor{{Rating: 1500}}, 3, []Block{{0, []elo.Record{w, w, l}}, {0, []elo.Record{l, l, w}}, {0, []elo.Record{w, w, w}}}, Options{})
+	// The opponents' errors cancel.
+	s = mustRate(t, []elo.Anchor{{Rating: 1500, StandardError: 40}}, 3, []Block{{0, []elo.Record{w, w, l}}, {0, []elo.Record{l, l, w}}, {0, []elo.Record{w, w, w}}}, Options{})
 	if x, _ = s.Difference(0, 1); x.StandardError > 1e-6 || x.P != 1 || x.Unpaired < 10 {
 		t.Errorf("copies: %+v", x)
 	}
