@@ -153,13 +153,17 @@ func (s Sweep) draw(c draw.Canvas, bold bool, opt PlotOptions) {
 		ticks = append(ticks, plot.Tick{Value: place(t), Label: strconv.FormatFloat(t, 'g', -1, 64)})
 	}
 	p.X.Tick.Marker = ticks
-	p.X.Min, p.X.Max = ticks[0].Value-0.12, ticks[len(ticks)-1].Value+0.12
+	beside := 0.1 + 0.03*float64(len(all)) // room for bounds beside each other
+	p.X.Min, p.X.Max = ticks[0].Value-beside, ticks[len(ticks)-1].Value+beside
 	p.Y.Min, p.Y.Max = extent(all)
 	p.Add(figure.Grid{})
-	for _, one := range all {
-		p.Add(drawing{one, place})
+	for i, one := range all {
+		// Bounds of several models are often the same.
+		nudge := 7 * (vg.Length(i) - vg.Length(len(all)-1)/2)
+		p.Add(drawing{one, place, nudge})
 	}
 	p.Add(capLines(all))
+	c.Max.X -= capLines(all).width() + 4
 	p.Draw(c)
 }
 
@@ -247,6 +251,7 @@ func extent(all []series) (lo, hi float64) {
 type drawing struct {
 	series
 	place func(float64) float64
+	nudge vg.Length // of bounds, to the side
 }
 
 // Plot implements plot.Plotter.
@@ -315,6 +320,7 @@ func (d drawing) drawBound(c *draw.Canvas, at func(t, rating float64) vg.Point, 
 		edge, sign = m.low, 1
 	}
 	q := at(m.temperature, edge)
+	q.X += d.nudge
 	style := draw.LineStyle{Color: d.color, Width: 1.2}
 	c.StrokeLine2(style, q.X-6, q.Y, q.X+6, q.Y)
 	tip := q.Y + sign*16
@@ -323,8 +329,22 @@ func (d drawing) drawBound(c *draw.Canvas, at func(t, rating float64) vg.Point, 
 	c.DrawGlyph(draw.GlyphStyle{Color: d.color, Radius: d.radius(), Shape: d.marker}, q)
 }
 
-// capLines draws each cap once, with its number.
+// capLines draws each cap once, with its number at the right.
 type capLines []series
+
+// name is what stands at a cap's line.
+func (s series) capName() string { return fmt.Sprintf("cap %.0f", s.cap) }
+
+// width is what the names need.
+func (l capLines) width() (w vg.Length) {
+	style := figure.Sans(7, false)
+	for _, s := range l {
+		if s.cap > 0 {
+			w = max(w, style.Width(s.capName()))
+		}
+	}
+	return w
+}
 
 // Plot implements plot.Plotter.
 func (l capLines) Plot(c draw.Canvas, p *plot.Plot) {
@@ -337,22 +357,13 @@ func (l capLines) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	for _, cap := range slices.Sorted(maps.Keys(first)) {
 		style := draw.LineStyle{Color: figure.Black, Width: 0.9, Dashes: []vg.Length{4, 3}}
-		name := fmt.Sprintf("cap of the training games %.0f", cap)
 		if len(first) > 1 {
 			style.Color = first[cap].color
-			name = fmt.Sprintf("%s: cap %.0f", first[cap].name, cap)
-		}
-		if first[cap].faint {
-			name = first[cap].name
 		}
 		c.StrokeLine2(style, c.Min.X, y(cap), c.Max.X, y(cap))
 		label := figure.Sans(7, false)
-		label.XAlign, label.YAlign, label.Color = text.XRight, text.YBottom, style.Color
-		// Curves may be behind it.
-		right, low, width := c.Max.X-3, y(cap)+1.5, label.Width(name)
-		c.FillPolygon(color.NRGBA{255, 255, 255, 200}, []vg.Point{{X: right - width - 1, Y: low}, {X: right + 1, Y: low},
-			{X: right + 1, Y: low + 8}, {X: right - width - 1, Y: low + 8}})
-		c.FillText(label, vg.Point{X: right, Y: low}, name)
+		label.YAlign, label.Color = text.YCenter, style.Color
+		c.FillText(label, vg.Point{X: c.Max.X + 3, Y: y(cap)}, first[cap].capName())
 	}
 }
 
