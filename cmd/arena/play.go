@@ -374,7 +374,19 @@ func (a *arena) playAll(ctx context.Context) error {
 }
 
 func (a *arena) playTasks(ctx context.Context, tasks []match.Task, v *view) error {
+	warn := func(format string, args ...any) { a.warnf(v, format, args...) }
+	live := newInPlay(a.store, arenaName())
+	defer live.keep(ctx, warn)()
 	r := match.Runner{
+		// The claim is for those who watch. The choice of the next games is by what is
+		// stored, and two arenas that make the same one are told by ErrSlotTaken.
+		Claim: func(t match.Task) (bool, error) {
+			if _, err := live.claim(ctx, t); err != nil && ctx.Err() == nil {
+				warn("the games in play cannot be shown: %v", err)
+			}
+			return true, nil
+		},
+		Left: live.left, Watch: live.watch,
 		Rules:    match.Rules{MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims},
 		Seed:     a.seed,
 		Openings: a.book, Concurrency: min(a.concurrency, len(tasks)), Retries: a.retries,
@@ -386,6 +398,7 @@ func (a *arena) playTasks(ctx context.Context, tasks []match.Task, v *view) erro
 			keep := context.WithoutCancel(ctx)
 			rung := a.rungs[t.Match]
 			err := a.store.RecordGame(keep, stored(t.Match, g))
+			live.ended(t)
 			if errors.Is(err, leaderboard.ErrSlotTaken) {
 				// Another arena was faster. The next choices are by what is stored.
 				g, err := a.store.Game(keep, t.Match, t.Slot)

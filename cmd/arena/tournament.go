@@ -24,7 +24,6 @@ import (
 	"transcend/elo/sprt"
 	"transcend/engine"
 	"transcend/engine/match"
-	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 	"transcend/model/blas"
 )
@@ -65,8 +64,8 @@ type tournament struct {
 	drawn time.Time // when the live table was
 	new   int       // games finished by this execution
 
-	mu      sync.Mutex // guards failed, failedAtQuit and playing
-	playing map[slotKey]*leaderboard.Live
+	mu   sync.Mutex // guards failed and failedAtQuit
+	live *inPlay
 }
 
 type slotKey struct {
@@ -93,7 +92,7 @@ type result struct {
 func newTournament(ctx context.Context, s *matchSettings, stderr io.Writer) (_ *tournament, err error) {
 	t := &tournament{
 		matchSettings: s, stderr: stderr, began: time.Now(), arena: arenaName(),
-		matches: map[[2]int]int64{}, slots: map[slotKey]int{}, failed: map[string]int{}, failedAtQuit: map[string]int{}, playing: map[slotKey]*leaderboard.Live{},
+		matches: map[[2]int]int64{}, slots: map[slotKey]int{}, failed: map[string]int{}, failedAtQuit: map[string]int{},
 	}
 	defer func() {
 		if err != nil {
@@ -127,6 +126,7 @@ func newTournament(ctx context.Context, s *matchSettings, stderr io.Writer) (_ *
 	if t.store, err = leaderboard.Open(t.DB); err != nil {
 		return nil, err
 	}
+	t.live = newInPlay(t.store, t.arena)
 	if err := t.register(ctx); err != nil {
 		return nil, err
 	}
@@ -355,7 +355,7 @@ func (t *tournament) play(ctx context.Context) error {
 		}
 	}
 	defer t.block.Close()
-	stopLive := t.keepLive(ctx)
+	stopLive := t.live.keep(ctx, t.warnf)
 	defer stopLive()
 	switch t.Tournament {
 	case "round-robin":
@@ -548,8 +548,8 @@ func (t *tournament) decided() bool {
 func (t *tournament) runner(ctx context.Context) *match.Runner {
 	r := &match.Runner{
 		Rules: t.rules(), Seed: t.Seed, Openings: t.openings, Concurrency: t.workerN, Retries: t.Retries,
-		Claim: func(task match.Task) (bool, error) { return t.claim(ctx, task) },
-		Left:  t.left, Watch: t.watch,
+		Claim: func(task match.Task) (bool, error) { return t.live.claim(ctx, task) },
+		Left:  t.live.left, Watch: t.live.watch,
 		Record: func(task match.Task, g *match.Game) error { return t.record(ctx, task, g) },
 		Void:   func(task match.Task, err error) { t.void(ctx, task, err) },
 		Quit: func(entrant int, err error) {
@@ -604,10 +604,7 @@ func (t *tournament) record(ctx context.Context, task match.Task, g *match.Game)
 	game := stored(task.Match, g)
 	// A game that ended is stored, whatever happens to the context.
 	err := t.store.RecordGame(context.WithoutCancel(ctx), game)
-	key := slotKey{task.Match, task.Slot}
-	t.mu.Lock()
-	delete(t.playing, key)
-	t.mu.Unlock()
+	t.live.ended(task)
 	if errors.Is(err, leaderboard.ErrSlotTaken) {
 		return nil // another arena was faster; missing reads its game
 	}
@@ -645,93 +642,4 @@ func (t *tournament) void(ctx context.Context, task match.Task, err error) {
 	if err := t.store.RecordVoid(context.WithoutCancel(ctx), v); err != nil {
 		t.warnf("%v", err)
 	}
-}
-
-// claim reserves a slot, and begins to show its game.
-func (t *tournament) claim(ctx context.Context, task match.Task) (bool, error) {
-	key := slotKey{task.Match, task.Slot}
-	playerWhite := match.White(task.Slot) == 0
-	ok, err := t.store.Claim(ctx, t.arena, task.Match, task.Slot, playerWhite)
-	if ok {
-		t.mu.Lock()
-		t.playing[key] = &leaderboard.Live{MatchID: task.Match, Slot: task.Slot, PlayerWhite: playerWhite, WhiteClock: -1, BlackClock: -1}
-		t.mu.Unlock()
-	}
-	return ok, err
-}
-
-// left frees a slot whose game was not ended.
-func (t *tournament) left(task match.Task) {
-	t.mu.Lock()
-	delete(t.playing, slotKey{task.Match, task.Slot})
-	t.mu.Unlock()
-	// When this fails the claim becomes stale.
-	_ = t.store.Release(context.Background(), t.arena, task.Match, task.Slot)
-}
-
-// watch notes the moves of a game in play.
-func (t *tournament) watch(task match.Task, g *match.Game) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	live := t.playing[slotKey{task.Match, task.Slot}]
-	if live == nil {
-		return
-	}
-	if len(live.Moves) > len(g.Moves) || len(g.Moves) <= g.BookPlies { // a new try
-		live.Moves, live.Evals = nil, nil
-		live.StartFEN, live.BookPlies = startFEN(g), g.BookPlies
-	}
-	for i := len(live.Moves); i < len(g.Moves); i++ {
-		live.Moves = append(live.Moves, uint16(g.Moves[i]))
-		if i >= g.BookPlies {
-			live.Evals = append(live.Evals, evalOf(g, i))
-		}
-		// Who moved: White at even plies, unless Black begins.
-		clock := &live.WhiteClock
-		if (i%2 == 1) == (g.Start.SideToMove() == bitboard.White) {
-			clock = &live.BlackClock
-		}
-		*clock = g.Clocks[i]
-	}
-}
-
-// keepLive stores the games in play once a second until it is told to stop.
-func (t *tournament) keepLive(ctx context.Context) (stop func()) {
-	done := make(chan struct{})
-	var keeper sync.WaitGroup
-	keeper.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		warned := false
-		for {
-			select {
-			case <-done:
-				return
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if err := t.store.Refresh(ctx, t.arena, t.inPlay()); err != nil && !warned && ctx.Err() == nil {
-				warned = true
-				t.warnf("the games in play cannot be shown: %v", err)
-			}
-		}
-	})
-	return func() {
-		close(done)
-		keeper.Wait()
-	}
-}
-
-// inPlay is a copy of the games in play.
-func (t *tournament) inPlay() []leaderboard.Live {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	games := make([]leaderboard.Live, 0, len(t.playing))
-	for _, g := range t.playing {
-		c := *g
-		c.Moves, c.Evals = slices.Clone(g.Moves), slices.Clone(g.Evals)
-		games = append(games, c)
-	}
-	return games
 }

@@ -412,8 +412,10 @@ func (w *watcher) boardLines(g leaderboard.Live, color bool) (lines [boardHeight
 		}
 		last, text = m, fmt.Sprintf("%d%s %s", game.PositionAt(game.Ply()-1).FullmoveNumber(), dots, san)
 	}
-	if n := len(g.Evals); n > 0 && !g.Evals[n-1].NoScore {
-		e := g.Evals[n-1]
+	for _, e := range slices.Backward(g.Evals) {
+		if e.NoScore {
+			continue
+		}
 		cp, mate := e.Centipawns, e.Mate
 		if (e.Ply%2 == 1) == (start.SideToMove() == bitboard.White) {
 			cp, mate = -cp, -mate // from White's view
@@ -423,6 +425,7 @@ func (w *watcher) boardLines(g leaderboard.Live, color bool) (lines [boardHeight
 		} else {
 			text += fmt.Sprintf("  %+.2f", float64(cp)/100)
 		}
+		break
 	}
 	white, black := w.sides(g.MatchID, g.PlayerWhite)
 	lines[0] = pad(black, boardWidth)

@@ -126,8 +126,10 @@ func (s *Site) live(ctx context.Context, snap *snapshot) ([]liveView, error) {
 		if g.WhiteClock >= 0 && g.BlackClock >= 0 {
 			v.Clocks = [2]string{clockText(g.WhiteClock), clockText(g.BlackClock)}
 		}
-		if n := len(g.Evals); n > 0 && !g.Evals[n-1].NoScore {
-			v.Last = evalText(g.Evals[n-1], v.BlackFirst)
+		for _, e := range g.Evals {
+			if !e.NoScore {
+				v.Last = evalText(e, v.BlackFirst)
+			}
 		}
 		views = append(views, v)
 	}
