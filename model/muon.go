@@ -120,20 +120,11 @@ func (op *muonOp) run(chunk, worker int) {
 // muonMomentum moves m towards the gradient g·scale and sets x to what follows
 // from it after Nesterov, m moved once more. It returns the sum of x².
 func muonMomentum(x, m, g []float32, scale, beta float32) float64 {
-	m, g = m[:len(x)], g[:len(x)]
-	var a, b float64
-	for i := range x {
-		gi := float32(g[i] * scale)
-		mi := gi + float32(beta*(m[i]-gi))
-		xi := gi + float32(beta*(mi-gi))
-		m[i], x[i] = mi, xi
-		if i&1 == 0 {
-			a += float64(xi) * float64(xi)
-		} else {
-			b += float64(xi) * float64(xi)
-		}
-	}
-	return a + b
+	share := scale * (1 - beta)
+	vec.Mix(m, g, beta, share)
+	copy(x, m)
+	vec.Mix(x, g, beta, share)
+	return vec.SumSquares(x)
 }
 
 // newtonSchulz are the coefficients of the odd polynomial a·s + b·s³ + c·s⁵ that,
@@ -150,9 +141,7 @@ const newtonSchulzSteps = 5
 func orthogonalize(x, y blas32.General, gram, gram2 []float32, squares float64) blas32.General {
 	inverse := float32(1 / (math.Sqrt(squares) + 1e-7))
 	n := x.Rows * x.Cols
-	for i, v := range x.Data[:n] {
-		x.Data[i] = v * inverse
-	}
+	vec.Scale(x.Data[:n], inverse)
 	side := min(x.Rows, x.Cols)
 	a, b := mat(gram, side, side, side), mat(gram2, side, side, side)
 	for range newtonSchulzSteps {

@@ -16,7 +16,8 @@ const (
 	tileBytes = 1024
 	panelRows = 2 * tileRows  // rows of A, or columns of B, in a panel
 	tileStep  = 2 * tileBytes // bytes of a panel for a step of 32 values of k
-	fewSteps  = 4             // up to which the time is that of C
+	fewSteps  = 4             // in which the next block of C is asked for if there are no more,
+	manySteps = 16            // and if there are
 )
 
 // Tile registers: C at tileC + 2*row + column, then A and B.
@@ -372,16 +373,26 @@ func amxBlock(down, across int, mode Mem) {
 		ADDQ(U32(tileStep), xB)
 		DECQ(xSteps)
 	}
+	// ahead asks for some rows of the next block of C.
+	ahead := func(rows int) {
+		for range rows {
+			prefetchw(xAhead, 0)
+			prefetchw(xAhead, 64)
+			ADDQ(xTileRow, xAhead)
+		}
+	}
 	if down*across == 4 {
-		CMPQ(xSteps, U8(fewSteps))
-		JG(LabelRef(name + "step"))
 		LEAQ(Mem{Base: xTile, Disp: 4 * panelRows}, xAhead)
-		for range 4 {
-			for range panelRows / 4 {
-				prefetchw(xAhead, 0)
-				prefetchw(xAhead, 64)
-				ADDQ(xTileRow, xAhead)
-			}
+		CMPQ(xSteps, U8(fewSteps))
+		JG(LabelRef(name + "many"))
+		for range fewSteps {
+			ahead(panelRows / fewSteps)
+			step()
+			JZ(LabelRef(name + "done"))
+		}
+		Label(name + "many")
+		for range manySteps {
+			ahead(panelRows / manySteps)
 			step()
 			JZ(LabelRef(name + "done"))
 		}
