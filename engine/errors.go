@@ -102,7 +102,7 @@ func (e *TimeoutError) Error() string {
 // Hint helps with the commonest cause of a start that times out.
 func (e *TimeoutError) Hint() string {
 	if e.During == "uci" {
-		return "is it a UCI engine? an xboard engine needs an adaptor such as polyglot"
+		return "is it a UCI engine? an xboard engine needs an adaptor to UCI, or an option such as --uci"
 	}
 	return ""
 }

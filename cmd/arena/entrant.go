@@ -125,7 +125,7 @@ func (e *entrantConfig) set(key, value string) error {
 		return number(e.Temp)
 	case "proto":
 		if value != "uci" {
-			return fmt.Errorf("proto=%s: engines speak UCI here; run an xboard engine through polyglot (see arena match --help)", value)
+			return fmt.Errorf("proto=%s: engines speak UCI here; an xboard engine needs an adaptor to UCI (see arena match --help)", value)
 		}
 	case "restart":
 		switch value {

@@ -44,9 +44,9 @@ examples:
   arena match --engine 'model=runs/max1000 temp=0.001' --engine 'cmd=stockfish nodes=1 option.Skill\ Level=0' --games 100
   arena match --tournament swiss --rounds 7 --config engines.json
 
-xboard engines, through the adaptor of the distribution (apt install polyglot):
-  printf '[PolyGlot]\nEngineCommand = gnuchess --xboard\nEngineDir = .\n' > gnuchess.ini
-  arena match --engine 'cmd=polyglot args=gnuchess.ini name=gnuchess st=0.1' --engine ...
+xboard engines need an adaptor from xboard to UCI (WB2UCI); polyglot and uci2wb, which
+distributions have, adapt the other way. Many speak UCI as well when they are asked to:
+  arena match --engine 'cmd=gnuchess args=--uci depth=4' --engine 'cmd=stockfish nodes=50'
 
 flags:
 `

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"transcend/elo/leaderboard"
 	"transcend/internal/atomicfile"
@@ -99,7 +100,17 @@ type pgnFile struct {
 	w         *pgn.Writer
 }
 
+// staleTemporary is the age from which a temporary file belongs to an arena that
+// was killed before it published: that comes right after the database was read.
+const staleTemporary = 10 * time.Minute
+
 func newPGNFile(path string) (*pgnFile, error) {
+	old, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".*")) // a bad pattern has no matches
+	for _, name := range old {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > staleTemporary {
+			os.Remove(name)
+		}
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return nil, fmt.Errorf("--pgn-out: %w", err)
