@@ -3,6 +3,7 @@ package engine
 import (
 	"runtime"
 	"sync"
+	"time"
 
 	"transcend/model"
 )
@@ -24,6 +25,8 @@ type Batch struct {
 	steps   []model.Step
 
 	passes, requests int // so far
+	answered         int // requests in the last pass,
+	took             time.Duration
 }
 
 // NewBatch returns a decoder of m for any number of players.
@@ -42,6 +45,7 @@ type batched struct {
 	choice *model.Choice
 	logits []float32
 	err    error
+	pass   int       // the last one that it was in
 	turn   chan bool // true: lead; false: the answer is there
 }
 
@@ -71,7 +75,12 @@ func (r *batched) Append(choice *model.Choice, tokens ...int32) ([]float32, erro
 // lead makes a pass for all that is pending, which includes own, and hands the lead on.
 func (b *Batch) lead(own *batched) {
 	batch := b.gather()
+	start := time.Now()
 	b.decode(batch)
+	b.answered, b.took = len(batch), time.Since(start)
+	for _, r := range batch {
+		r.pass = b.passes
+	}
 	b.mu.Lock()
 	var next *batched
 	if len(b.pending) > 0 {
@@ -92,17 +101,28 @@ func (b *Batch) lead(own *batched) {
 	}
 }
 
-// gather waits for those who are about to ask, as long as there are more at every look,
-// and takes what is pending.
+// patience is the part of the last pass's time that the next is put off at most for
+// those to come back who were in the last one. Two games would otherwise take turns: one
+// thinks while the other is asked.
+const patience = 8
+
+// gather waits a little for those who are about to ask, and takes what is pending.
 func (b *Batch) gather() []*batched {
-	for n := 0; ; {
+	start := time.Now()
+	for n := 0; ; runtime.Gosched() {
 		b.mu.Lock()
-		if len(b.pending) == n {
+		before := n
+		n = len(b.pending)
+		expected := b.answered // and those who were not in the last pass
+		for _, r := range b.pending {
+			if r.pass != b.passes || b.passes == 0 {
+				expected++
+			}
+		}
+		if n == before && (n >= expected || time.Since(start) > b.took/patience) {
 			break
 		}
-		n = len(b.pending)
 		b.mu.Unlock()
-		runtime.Gosched()
 	}
 	defer b.mu.Unlock()
 	b.taken, b.pending = b.pending, b.taken[:0]

@@ -19,7 +19,8 @@ type crew struct {
 	threads int // at least 1
 
 	helped bool // helpers are there
-	alone  int  // passes to be done without helpers
+	alone  int  // passes to be done without helpers now,
+	fine   int  // and so many after the next time that one is late
 	task   task
 	chunks int64
 	phase  atomic.Int64  // goes up by one when a task begins, to an odd number, and when it ends
@@ -37,14 +38,15 @@ const (
 	// lateHelper is how long a helper may keep the others waiting. A piece of work
 	// takes some ten microseconds.
 	lateHelper = 300 * time.Microsecond
-	// alonePasses are made without helpers after one was late.
-	alonePasses = 200
+	// A helper that was late is not called for so many passes; twice as many if that
+	// happens again soon.
+	alonePasses, aloneMost = 100, 12800
 	// spins are looks at a variable before others on this thread get a chance.
 	spins = 256
 )
 
 func newCrew(threads int) *crew {
-	c := &crew{threads: threads, there: make([]atomic.Bool, threads-1)}
+	c := &crew{threads: threads, fine: alonePasses, there: make([]atomic.Bool, threads-1)}
 	c.rest.Store(true)
 	for i := range threads - 1 {
 		c.work = append(c.work, func() { c.helper(i) })
@@ -74,8 +76,11 @@ func (c *crew) begin(work int) {
 
 // end sends the helpers home. It does not wait for them.
 func (c *crew) end() {
-	c.rest.Store(true)
-	c.helped = false
+	if c.helped {
+		c.fine -= (c.fine - alonePasses) / 32
+		c.rest.Store(true)
+		c.helped = false
+	}
 }
 
 // workers is how many share a task now.
@@ -118,7 +123,10 @@ func (c *crew) await() {
 		runtime.Gosched()
 	}
 	if !since.IsZero() && time.Since(since) > lateHelper {
-		c.alone = alonePasses
+		c.alone = c.fine
+		c.fine = min(2*c.fine, aloneMost)
+		c.rest.Store(true)
+		c.helped = false // for the rest of this pass, too
 	}
 }
 
