@@ -2,7 +2,7 @@
 // function of results: it knows no engine, reads no file and prints nothing.
 // What a reader of a number should be told beside it comes back as a Warning.
 //
-// Two estimators stand side by side:
+// Two estimators of one player's rating stand side by side:
 //
 //   - EstimateRating is the result: maximum likelihood of one player against
 //     opponents of known rating, with an interval, or with an honest one-sided
@@ -12,6 +12,10 @@
 //     one rating period a game, in stored order. It is here so that numbers can
 //     be compared with the published ones; its dependence on the order of the
 //     games is measured by PaperGlicko2Spread.
+//
+// Record.Compare and Pairs.Compare are for two players who played each other; the
+// packages below rate many at once (joint), compare several on the same openings
+// (sweep) and test sequentially (sprt).
 //
 // A rating is a number on a scale, and the scale is given by the opponents:
 // see AnchorSet. Numbers on different scales must not be mixed.

@@ -39,3 +39,15 @@ func ExamplePaperGlicko2() {
 	// Output:
 	// 1624, RD 217; over random orders 1576 to 1665
 }
+
+func ExamplePairs_Compare() {
+	c, _ := elo.Pairs{34, 54, 63, 64, 75}.Compare(0)
+	fmt.Println(c)
+	fmt.Printf("likelihood interval [%.1f, %.1f]\n", c.Interval.Low, c.Interval.High)
+	c, _ = elo.Record{Wins: 20}.Compare(0)
+	fmt.Println(c)
+	// Output:
+	// Elo: 55.58 +/- 27.65, nElo: 57.94 +/- 28.28, LOS: 100.00 %, DrawRatio: 21.72 %, PairsRatio: 1.58
+	// likelihood interval [27.9, 83.4]
+	// Elo: > 316.6, LOS: 100.00 %, DrawRatio: 0.00 %
+}

@@ -48,7 +48,7 @@ type core struct {
 	edges      []edge
 	games      int
 	draws      bool // some game was drawn: nu is estimated
-	drawsOnly  bool // no game was decisive: nu would be infinite
+	halfGame   bool // nu would be infinite: half a decisive game between equals is added
 	at         point
 	iterations int
 }
@@ -155,7 +155,7 @@ func (c *core) setEdges(edges []edge) {
 		drawn += e.draw
 	}
 	c.games = int(math.Round(decisive + drawn))
-	c.draws, c.drawsOnly = drawn > 0, drawn > 0 && decisive == 0
+	c.draws, c.halfGame = drawn > 0, drawn > 0 && decisive == 0
 	if c.draws {
 		// The draw rate of all games is a good start for that between equals.
 		d := (drawn + 0.25) / (decisive + drawn + 0.5)
@@ -287,8 +287,7 @@ func (c *core) logLikelihood(p point) float64 {
 			sum -= t * t / 2
 		}
 	}
-	if c.drawsOnly {
-		// Half a decisive game between equals keeps nu finite.
+	if c.halfGame {
 		sum += 0.5 * math.Log(2/(2+nu))
 	}
 	return sum
@@ -353,7 +352,7 @@ func (c *core) derivatives(p point, gradient []float64, info *mat.SymDense) (byN
 			}
 		}
 	}
-	if c.drawsOnly {
+	if c.halfGame {
 		d := nu / (2 + nu)
 		byNu -= 0.5 * d
 		nuInfo += 0.5 * d * (1 - d)
@@ -385,18 +384,31 @@ var errNoMaximum = errors.New("the likelihood has no maximum that was found")
 // and the number of steps.
 const (
 	enough        = 1e-12
-	maxIterations = 200
+	maxIterations = 2000  // a dozen are usual; many where anchors and games contradict each other grossly
 	maxStep       = 400.0 // points, for any one parameter
 	maxAdvantage  = 4000.0
 )
 
-// maximize is Fisher scoring with halved steps: ratings and advantage by a
-// Cholesky factor of the expected information, log nu apart.
+// maximize finds the maximum of the likelihood. Where nearly all games are drawn, nu
+// may grow without end while the ratings explain every decisive game; then half a
+// decisive game between equals is added, which keeps it finite.
 func (c *core) maximize() error {
-	n := c.size()
 	if c.games == 0 {
 		return nil // the start is where the anchors or the center say
 	}
+	start := c.at.clone()
+	err := c.climb()
+	if err != nil && c.draws && !c.halfGame {
+		c.at, c.halfGame = start, true
+		err = c.climb()
+	}
+	return err
+}
+
+// climb is Fisher scoring with halved steps: ratings and advantage by a Cholesky
+// factor of the expected information, log nu apart.
+func (c *core) climb() error {
+	n := c.size()
 	info, gradient := mat.NewSymDense(max(n, 1), nil), make([]float64, n)
 	var chol mat.Cholesky
 	step := make([]float64, n)
@@ -456,7 +468,8 @@ func (c *core) maximize() error {
 			return errNoMaximum
 		}
 		c.at, value = next, nextValue
-		if math.Abs(c.at.h) > maxAdvantage {
+		// With half a game nu stays below this.
+		if math.Abs(c.at.h) > maxAdvantage || !c.halfGame && c.at.logNu > math.Log(4*float64(c.games)+2) {
 			return errNoMaximum
 		}
 	}

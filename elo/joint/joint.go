@@ -198,6 +198,9 @@ type Fit struct {
 // WarnAdvantage says that the first move's advantage could not be estimated.
 const WarnAdvantage elo.WarningCode = "advantage-unknown"
 
+// WarnDraws says that the draw rate would have been 100%.
+const WarnDraws elo.WarningCode = "only-draws"
+
 // Rate fits the model to the games.
 func Rate(players []Player, games []Game, opt Options) (*Fit, error) {
 	opt.Model = cmp.Or(opt.Model, Davidson)
@@ -320,6 +323,9 @@ func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt
 	}
 	if err != nil {
 		return nil, fmt.Errorf("joint: fitting %d players: %w", p.Core, err)
+	}
+	if c.halfGame {
+		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnDraws, Text: "draws explain nearly everything: half a decisive game between equals is assumed, so that the draw rate stays below 1"})
 	}
 	if p.cov, err = c.covariance(); err != nil {
 		return nil, fmt.Errorf("joint: covariance of %d players: %w", p.Core, err)

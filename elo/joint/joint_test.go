@@ -422,6 +422,43 @@ func TestAgainstPython(t *testing.T) {
 	}
 }
 
+// TestOddTournaments: whatever the games are, there is an answer without an error,
+// a NaN or an interval that leaves out its rating.
+func TestOddTournaments(t *testing.T) {
+	rng := rand.New(rand.NewPCG(71, 72))
+	for trial := range 600 {
+		n := 2 + rng.IntN(6)
+		players := named(n)
+		for i := range players {
+			if rng.IntN(4) == 0 {
+				players[i].Anchor = &elo.Anchor{Rating: 2000 * rng.NormFloat64() / 2, StandardError: float64(rng.IntN(3)) * 30}
+			}
+		}
+		var games []Game
+		kinds := [][]elo.Outcome{{0, 1, 2}, {0, 2}, {1}, {2}, {1, 2}, {0, 1, 1, 1, 1, 1, 1, 1, 1}}[rng.IntN(6)]
+		for range 1 + rng.IntN(30) {
+			w := rng.IntN(n)
+			games = append(games, Game{w, (w + 1 + rng.IntN(n-1)) % n, kinds[rng.IntN(len(kinds))], rng.IntN(10)})
+		}
+		f, err := Rate(players, games, Options{Bootstrap: 10, Seed: uint64(trial), Center: 1000, Model: []Model{Davidson, Points}[trial%2]})
+		if err != nil {
+			t.Fatalf("trial %d: %v: %v", trial, games, err)
+		}
+		for i, r := range f.Ratings {
+			if r.Record.Games() == 0 {
+				continue
+			}
+			if math.IsNaN(r.Rating) || math.IsInf(r.Rating, 0) || math.IsNaN(r.StandardError) || math.IsInf(r.StandardError, 0) ||
+				math.IsNaN(r.Interval.Low) || math.IsNaN(r.Interval.High) || r.Side == elo.TwoSided && !r.Interval.Contains(r.Rating) {
+				t.Fatalf("trial %d: %v: player %d %+v", trial, games, i, r)
+			}
+		}
+		if _, err := json.Marshal(f); err != nil {
+			t.Fatalf("trial %d: %v", trial, err)
+		}
+	}
+}
+
 // TestDeterministic: the same numbers for any number of cores and any order of
 // the games, bootstrap included.
 func TestDeterministic(t *testing.T) {
