@@ -257,7 +257,10 @@ func (s *server) set(name, value string) (err error) {
 		if err != nil {
 			return err
 		}
-		s.setThreads(n)
+		if n != s.threads {
+			s.setThreads(n)
+			s.wantPlayer = true
+		}
 	case "hash":
 		_, err = spin(1, 1<<20)
 	case "move overhead":
