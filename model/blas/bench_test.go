@@ -167,6 +167,52 @@ func BenchmarkModel(b *testing.B) { benchmarkShapes(b, modelShapes(), []int{1, 2
 // callers run many of them side by side.
 func BenchmarkSmall(b *testing.B) { benchmarkShapes(b, smallShapes(), []int{1}) }
 
+// BenchmarkTiles measures what keeps AMX from its peak, on one thread: multiplication alone,
+// of packed operands that stay in the caches or do not, and whole products of factors in
+// bf16 and in float32.
+func BenchmarkTiles(b *testing.B) {
+	if Supported() < AMX {
+		b.Skip("no AMX here")
+	}
+	impl := newImplementation(b, Options{Level: AMX, Precision: BF16, Threads: 1})
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, s := range []struct{ m, n, k int }{{32, 32, 256}, {128, 256, 512}, {1024, 1024, 1024}, {8192, 512, 128}, {4096, 2048, 512}} {
+		shape := benchShape{form: formNN, m: s.m, n: s.n, k: s.k}
+		x, ldx, y, ldy, z := shape.operands(rng)
+		a, w := Factor{F32: x, Stride: ldx}, Factor{F32: y, Stride: ldy}
+		narrow, narrowW := Factor{BF16: make([]uint16, len(x)), Stride: ldx}, Factor{BF16: make([]uint16, len(y)), Stride: ldy}
+		impl.RoundBF16(narrow.BF16, x)
+		impl.RoundBF16(narrowW.BF16, y)
+		panelsA, panelsB, scratch := resize(nil, s.m*s.k/2), resize(nil, s.n*s.k/2), make([]float32, tileScratch)
+		copy(panelsA, x)
+		copy(panelsB, y)
+		steps := s.k / tileSide
+		for _, c := range []struct {
+			name string
+			run  func()
+		}{
+			{"packed", func() {
+				for i := 0; i < s.m; i += tileSide {
+					impl.e.tiles.multiply(tileSide, s.n, steps, &panelsA[i/tileSide*steps*tileWords], &panelsB[0], &z[i*s.n], 4*uintptr(s.n), 1, 0, tileOverwrite, &scratch[0])
+				}
+			}},
+			{"bf16", func() { impl.GemmBF16(s.m, s.n, s.k, narrow, narrowW, 0, z, s.n, nil) }},
+			{"f32", func() { impl.GemmBF16(s.m, s.n, s.k, a, w, 0, z, s.n, nil) }},
+		} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", s.m, s.n, s.k, c.name), func(b *testing.B) {
+				var ours, peak float64
+				for b.Loop() {
+					peak = max(peak, Peak(AMX, BF16, 1, 0))
+					ours = max(ours, rate(2*float64(s.m)*float64(s.n)*float64(s.k), c.run))
+				}
+				b.ReportMetric(ours, "GFLOP/s")
+				b.ReportMetric(100*ours/peak, "%peak")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
 // BenchmarkPeak measures the ceilings.
 func BenchmarkPeak(b *testing.B) {
 	for _, o := range benchLevels() {
