@@ -78,7 +78,9 @@ follows from the stored games alone. It needs rated opponents; with one it is no
 Ratings are maximum-likelihood Elo against the engine's published strengths
 (--anchors), with a 95% interval; paper-glicko2 is the paper's game-by-game
 Glicko-2 on the same games.
+`
 
+const helpEnd = `
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (start again to go on)
 `
 
@@ -135,14 +137,14 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.StringVar(&s.protocol, "protocol", protocolSound, "sound or paper: how games are played and rated")
 	fs.StringVar(&s.defectText, "paper-defects", "all", "defects of the paper's evaluation to reproduce: all, none, or names, as below")
 	fs.StringArrayVar(&s.models, "model", nil, "checkpoint or run directory; may be repeated (default: the newest run below runs/)")
-	fs.Var((*temperatures)(&s.temps), "temp", "sampling temperatures, or \"paper\" for the paper's eight; 0 always takes the most\nprobable (default 0.001)")
+	fs.Var((*temperatures)(&s.temps), "temp", "sampling temperatures, or \"paper\" for the paper's eight; 0 always takes the most probable (default 0.001)")
 	fs.Var((*temperatures)(&s.temps), "temps", "the same")
 	fs.IntVar(&s.topK, "top-k", 0, "sample among the K most probable tokens only; 0: all")
 	fs.Float64Var(&s.topP, "top-p", 1, "sample among the most probable tokens that hold this probability")
 	fs.StringVar(&s.illegal, "illegal", "forfeit-after-5", "illegal-move policy: forfeit-after-N, resample-N or mask")
 	fs.StringVar(&s.weights, "weights", "f32", weightsHelp)
 	fs.IntVar(&s.games, "games", 100, "games for each model and temperature; with --choose even for each level as well")
-	fs.Float64Var(&s.precision, "precision", 0, "stop when the 95% interval is this many points to each side (--games is then\nthe most that are played, by default 1000)")
+	fs.Float64Var(&s.precision, "precision", 0, "stop when the 95% interval is this many points to each side (--games is then the most that are played, by default 1000)")
 	fs.StringVar(&s.choose, "choose", chooseInformation, "the next opponent: information or even")
 	fs.StringVar(&s.openings, "openings", openingsBuiltin, "builtin, none, or a file of openings from the initial position (PGN, or moves)")
 	fs.DurationVar(&s.limit.MoveTime, "movetime", 0, "the engine's time for a move (default 100ms)")
@@ -164,7 +166,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	version := fs.Bool("version", false, "print the version")
 
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail, defectHelp())
+		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail, defectHelp(), helpEnd)
 	})
 	if err != nil {
 		return nil, err

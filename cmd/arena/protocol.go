@@ -122,10 +122,15 @@ func defectHelp() string {
 func wrapped(text string, width, indent int) string {
 	var b strings.Builder
 	column := 0
-	for i, word := range strings.SplitAfter(text, " ") {
-		if i > 0 && column+len(word) > width {
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+		case column+1+len(word) > width:
 			b.WriteString("\n" + strings.Repeat(" ", indent))
 			column = indent
+		default:
+			b.WriteByte(' ')
+			column++
 		}
 		b.WriteString(word)
 		column += len(word)
