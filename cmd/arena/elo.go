@@ -543,32 +543,77 @@ func (s *eloSettings) rateDatabase(ctx context.Context, stdout io.Writer) error 
 	if err != nil {
 		return err
 	}
-	l := newGameList()
-	number := map[int64]int{}
+	matches, err := store.Matches(ctx)
+	if err != nil {
+		return err
+	}
+	// An engine at another limit has another strength: it is another player.
+	type entrant struct {
+		id    int64
+		limit string
+	}
+	match := map[int64]leaderboard.Match{}
+	limits := map[int64]map[string]bool{}
+	for _, m := range matches {
+		match[m.ID] = m
+		for _, e := range []entrant{{m.PlayerID, m.PlayerLimit}, {m.OpponentID, m.OpponentLimit}} {
+			if limits[e.id] == nil {
+				limits[e.id] = map[string]bool{}
+			}
+			limits[e.id][e.limit] = true
+		}
+	}
+	byID := map[int64]leaderboard.Player{}
+	names := map[string]int{}
 	for _, p := range players {
+		byID[p.ID] = p
+		names[p.Name]++
+	}
+	l := newGameList()
+	number := map[entrant]int{}
+	enter := func(e entrant) (int, error) {
+		if i, ok := number[e]; ok {
+			return i, nil
+		}
+		p := byID[e.id]
 		name := p.Name
-		if _, taken := l.index[name]; taken {
-			name = fmt.Sprintf("%s #%d", p.Name, p.ID)
+		if names[name] > 1 {
+			name = fmt.Sprintf("%s #%d", name, e.id)
+		}
+		if len(limits[e.id]) > 1 {
+			name = fmt.Sprintf("%s (%s)", name, cmp.Or(e.limit, "no limit"))
 		}
 		i := l.player(name)
-		number[p.ID] = i
-		if s.anchorSet == "" {
-			continue
+		number[e] = i
+		if s.anchorSet != "" {
+			_, a, err := anchored(p, e.limit)
+			if err != nil && !errors.Is(err, elo.ErrNoAnchor) {
+				return 0, err
+			} else if err == nil {
+				l.players[i].Anchor = &a
+			}
 		}
-		_, a, err := anchored(p, "")
-		if errors.Is(err, elo.ErrNoAnchor) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		l.players[i].Anchor = &a
+		return i, nil
 	}
 	for g, err := range store.Games(ctx) {
 		if err != nil {
 			return err
 		}
+		m := match[g.MatchID]
+		white, black := entrant{m.PlayerID, m.PlayerLimit}, entrant{m.OpponentID, m.OpponentLimit}
+		if !g.PlayerWhite {
+			white, black = black, white
+		}
+		w, err := enter(white)
+		if err != nil {
+			return err
+		}
+		b, err := enter(black)
+		if err != nil {
+			return err
+		}
 		result, _ := bitboard.ParseResult(g.Result)
-		l.add(number[g.White], number[g.Black], fmt.Sprintf("%d %s %s", g.MatchID, g.Opening, g.StartFEN), result)
+		l.add(w, b, fmt.Sprintf("%d %s %s", g.MatchID, g.Opening, g.StartFEN), result)
 	}
 	return s.rateGames(stdout, l, s.db)
 }

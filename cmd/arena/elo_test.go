@@ -166,6 +166,15 @@ func TestEloDatabase(t *testing.T) {
 	if code != cli.ExitOK || !strings.Contains(out, "8 games") || !strings.Contains(out, "random") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
+	// An opponent at another limit is another player; the models are the same.
+	code, _, errs = arenaIn(t, dir, "--engine", "random", "--model", checkpoint, "--temp", "0,1", "--illegal", "mask", "--max-moves", "20", "--games", "4", "--nodes", "7")
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	_, out, _ = arenaIn(t, dir, "elo", "--db", "arena.db")
+	if n := strings.Count(out, "T=0 ") + strings.Count(out, "T=1 "); n != 2 || strings.Count(out, "random (") != 2 || !strings.Contains(out, "16 games") {
+		t.Errorf("%d rows of models, want 2, and 2 of opponents:\n%s", n, out)
+	}
 	if code, _, errs = arenaIn(t, dir, "elo", "--db", "none.db"); code != cli.ExitFailure {
 		t.Errorf("exit %d: %s", code, errs)
 	}
