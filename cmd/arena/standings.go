@@ -197,7 +197,9 @@ func rate(table []standing, games []joint.Game, quick bool) {
 		return
 	}
 	for i, r := range fit.Ratings {
-		if r.Record.Games() == 0 || r.Side == joint.Unknown {
+		// Where nobody is tied to anybody by points in both directions there is no
+		// scale, only who won.
+		if r.Record.Games() == 0 || r.Side == joint.Unknown || fit.Pools[r.Pool].Core < 2 {
 			continue
 		}
 		table[i].Interval = r.Interval
