@@ -20,8 +20,8 @@ keep, to send, to publish.
 usage: arena report [--db FILE] [--out FILE]
 
 It holds what arena serve shows: the table and the plot, the crosstable, losses by
-cause, illegal moves, and the latest games move by move. A game takes some 30 kB,
-or 60 kB with the choices of its model.
+cause, illegal moves, and the latest games move by move. A game takes some 10 kB,
+or 70 kB with the choices of its model.
 
 examples:
   arena report

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"transcend/elo"
@@ -284,7 +285,7 @@ func drawShares(parts []int) template.HTML {
 // drawProbability is a bar of a probability at temperature 1, with a mark at
 // that of the player's own temperature.
 func drawProbability(p1, pt float64) template.HTML {
-	clamp := func(p float64) float64 { return 100 * min(max(p, 0), 1) }
-	return template.HTML(fmt.Sprintf(`<svg class="probability" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="8"/><rect class="p1" width="%.1f" height="8"/><rect class="pt" x="%.1f" width="1.5" height="8"/></svg>`,
-		clamp(p1), max(0, clamp(pt)-1.5)))
+	share := func(p float64) string { return strconv.FormatFloat(100*min(max(p, 0), 1), 'f', 1, 64) }
+	// A report has thousands: what they share is in the style sheet.
+	return template.HTML(`<svg class="probability" aria-hidden="true"><rect height="5" width="` + share(p1) + `%"/><rect class="pt" height="5" width="2" x="` + share(min(pt, 0.985)) + `%"/></svg>`)
 }
