@@ -26,6 +26,7 @@ var subcommands = []struct {
 	{"train", train},
 	{"prepare", prepare},
 	{"stats", describe},
+	{"league", playLeague},
 	{"bench", bench},
 }
 

@@ -37,6 +37,15 @@ func bishopAttacks(s Square, occ uint64) uint64 {
 	return fill[occ&rising*fileB>>58]&rising | fill[occ&falling*fileB>>58]&falling
 }
 
+// Attacks returns the squares that a piece other than a pawn attacks from s when
+// occ is occupied; none for a pawn, which attacks by its color, and for no square.
+func Attacks(t PieceType, s Square, occ uint64) uint64 {
+	if s >= NoSquare {
+		return 0
+	}
+	return attacksFrom(t, s, occ)
+}
+
 // attacksFrom returns the squares that a piece other than a pawn attacks from s.
 func attacksFrom(t PieceType, s Square, occ uint64) uint64 {
 	switch t {

@@ -281,6 +281,19 @@ func (p *Position) Make(m Move) {
 	p.hash = hash
 }
 
+// Pass gives the move to the other side, as searches do to see what a position
+// threatens. The side to move must not be in check. The halfmove clock starts
+// again: no position from before a pass repeats after it.
+func (p *Position) Pass() {
+	p.hash ^= blackKey
+	if p.enPassant != NoSquare {
+		p.hash ^= enPassantKeys[p.enPassant&7]
+		p.enPassant = NoSquare
+	}
+	p.side ^= 1
+	p.halfmove = 0
+}
+
 func (p *Position) moveRook(c Color, from, to Square, hash *uint64) {
 	both := uint64(1)<<from | uint64(1)<<to
 	p.plane[2] ^= both

@@ -361,3 +361,39 @@ func TestNothingAllocates(t *testing.T) {
 	}
 	_ = sink
 }
+
+func TestPass(t *testing.T) {
+	for _, fen := range []string{
+		StartFEN, "4k3/8/8/8/3Pp3/8/8/4K3 b - d3 7 1", "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 12 40",
+	} {
+		p := mustParse(t, fen)
+		q := p
+		q.Pass()
+		if q.SideToMove() == p.SideToMove() || q.EnPassant() != NoSquare || q.HalfmoveClock() != 0 ||
+			q.plane != p.plane || q.color != p.color || q.CastlingRights() != p.CastlingRights() {
+			t.Errorf("%s: a pass leads to %s", fen, q.FEN())
+		}
+		if q.Hash() != q.computeHash() {
+			t.Errorf("%s: the hash after a pass is not that of %s", fen, q.FEN())
+		}
+	}
+}
+
+func TestAttacksAreThoseOfPieces(t *testing.T) {
+	p := mustParse(t, "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1")
+	for from := range NoSquare {
+		piece := p.PieceAt(from)
+		if piece == NoPiece || piece.Type() == Pawn {
+			continue
+		}
+		attacks := Attacks(piece.Type(), from, p.Occupied())
+		for to := range NoSquare {
+			if want := p.Attackers(piece.Color(), to)>>from&1 != 0; attacks>>to&1 != 0 != want {
+				t.Errorf("%v on %v attacks %v: %v, want %v", piece, from, to, !want, want)
+			}
+		}
+	}
+	if Attacks(Queen, NoSquare, 0) != 0 || Attacks(Pawn, 12, 0) != 0 {
+		t.Error("pawns and pieces beside the board attack something")
+	}
+}
