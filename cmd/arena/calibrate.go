@@ -35,7 +35,7 @@ usage: arena calibrate --players LIST --out scale.json [flags]
        arena --anchors scale.json ...        (rate a model on that scale)
 
 LIST is players separated by commas. A player is "random" (uniformly random moves),
-or an engine's name or path with settings after colons:
+league:800, a simulated player by its rating, or an engine's name or path with settings after colons:
 
   level=3, level=0..5, level=0+1+3   UCI "Skill Level", several make several players
   elo=1500, elo=1400+1600            UCI_Elo with UCI_LimitStrength
@@ -43,6 +43,7 @@ or an engine's name or path with settings after colons:
   depth=level+1                      as deep as Stockfish settles its move at that level
   option.NAME=VALUE                  any UCI option
 
+league-pool=NAME is the players of a pool, or of a file (chesstrain league --help).
 lichess-ai=1..8 is Lichess's computer opponent: Fairy-Stockfish, whose skill levels
 go below 0, with Lichess's levels, depths and times (Debian: fairy-stockfish).
 
@@ -228,10 +229,20 @@ func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
 	bad := func(format string, args ...any) ([]calibrated, error) {
 		return nil, cli.WithHint(cli.Usagef("--players %s: "+format, append([]any{text}, args...)...), program+" calibrate --help shows how players are written")
 	}
-	if text == builtinRandom {
-		p := engine.NewRandomPlayer()
+	if isBuiltin(text) {
+		factory, err := builtin(text)
+		if err != nil {
+			return nil, err
+		}
+		p, err := factory(ctx)
+		if err != nil {
+			return nil, err
+		}
 		defer p.Close()
-		return []calibrated{{name: p.Name(), spec: p.Spec(), new: func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }}}, nil
+		return []calibrated{{name: p.Name(), spec: p.Spec(), new: factory}}, nil
+	}
+	if name, ok := strings.CutPrefix(text, "league-pool="); ok {
+		return poolPlayers(name)
 	}
 	fields := strings.Split(text, ":")
 	if list, ok := strings.CutPrefix(text, "lichess-ai="); ok {

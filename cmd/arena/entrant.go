@@ -26,7 +26,7 @@ import (
 // entrantConfig describes a player of a tournament.
 type entrantConfig struct {
 	Name string `json:"name,omitempty"`
-	// Cmd is an engine's program, or "random".
+	// Cmd is an engine's program, or what isBuiltin knows.
 	Cmd     string   `json:"cmd,omitempty"`
 	Dir     string   `json:"dir,omitempty"`
 	Args    []string `json:"args,omitempty"`
@@ -204,7 +204,7 @@ func (e *entrantConfig) control() (match.Control, error) {
 	return c, c.Validate()
 }
 
-func (e *entrantConfig) isEngine() bool { return e.Model == "" && e.Cmd != builtinRandom }
+func (e *entrantConfig) isEngine() bool { return e.Model == "" && !isBuiltin(e.Cmd) }
 
 // label is what messages call it.
 func (e *entrantConfig) label() string {
@@ -267,9 +267,9 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 	case e.Model != "":
 		out.Control, out.limit = match.Control{}, ""
 		out.New, err = m.model(e)
-	case e.Cmd == builtinRandom:
+	case isBuiltin(e.Cmd):
 		out.Control, out.limit = match.Control{}, ""
-		out.New = func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }
+		out.New, err = builtin(e.Cmd)
 	case e.Cmd == "":
 		return nil, cli.WithHint(cli.Usagef("%s names no program", e.label()), "--engine 'cmd=stockfish nodes=200'")
 	default:

@@ -50,6 +50,7 @@ examples:
   arena --protocol paper --paper-defects all,-shared-hash,-length-draws
   arena --engine ./my-engine --option Hash=16 --nodes 1000 --anchor-elo 1800
   arena --engine random --model runs/max1000-move-tiny
+  arena --engine league:800
   arena leaderboard --json
 
 flags:
@@ -83,9 +84,6 @@ Glicko-2 on the same games.
 const helpEnd = `
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (start again to go on)
 `
-
-// builtinRandom is the --engine that is no program: a uniformly random mover.
-const builtinRandom = "random"
 
 // settings are the flags of arena, checked.
 type settings struct {
@@ -130,7 +128,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	s := &settings{}
 	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
 	fs.SortFlags = false
-	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, or random (a uniformly random mover)")
+	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, random (a uniformly random mover), or a simulated player: league:800, league:ply1:rho=0.3")
 	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
 	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
 	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (default for stockfish: all that have a rating)")
@@ -288,8 +286,8 @@ func (s *settings) check() error {
 		return cli.Usagef("--concurrency %d: must be between 1 and 4096", s.concurrency)
 	case s.retries < 0 || s.maxMoves < 0:
 		return cli.Usagef("--retries and --max-moves must not be negative")
-	case s.engine == builtinRandom && (len(s.levels) > 0 || len(s.options) > 0 || len(s.engineArgs) > 0):
-		return cli.Usagef("--engine random has no levels, options or arguments")
+	case isBuiltin(s.engine) && (len(s.levels) > 0 || len(s.options) > 0 || len(s.engineArgs) > 0):
+		return cli.Usagef("--engine %s has no levels, options or arguments", s.engine)
 	case s.anchors != "" && !math.IsNaN(s.anchorElo):
 		return cli.Usagef("--anchors and --anchor-elo exclude each other")
 	}

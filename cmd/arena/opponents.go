@@ -32,12 +32,19 @@ type opponent struct {
 // openOpponents starts the engine once: what is wrong with it should show before
 // the first game.
 func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
-	if a.engine == builtinRandom {
-		p := engine.NewRandomPlayer()
+	if isBuiltin(a.engine) {
+		factory, err := builtin(a.engine)
+		if err != nil {
+			return nil, err
+		}
+		p, err := factory(ctx)
+		if err != nil {
+			return nil, err
+		}
 		defer p.Close()
 		a.choose = chooseEven
 		return []*opponent{{
-			factory: func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil },
+			factory: factory,
 			player:  leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
 			label:   p.Name(), short: p.Name(), tried: true,
 		}}, nil

@@ -25,6 +25,7 @@ usage: chesstrain --max-elo 1000 --pgn FILE... | --lichess MONTHS [flags]
        chesstrain --resume [--out DIR]
        chesstrain prepare [flags]         make a corpus file, to train on it many times
        chesstrain stats [flags]           describe the games of a corpus file or of PGN
+       chesstrain league [flags]          play games between simulated players
        chesstrain bench [flags]           measure what this machine can do
 
 chesstrain COMMAND --help tells about the other commands.

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"transcend/data/league"
+	"transcend/engine"
+	"transcend/engine/match"
+	"transcend/internal/cli"
+)
+
+// Players that are no programs: a uniformly random mover, and simulated players as
+// league:800, by rating, or league:ply1:rho=0.3, by text.
+const (
+	builtinRandom = "random"
+	builtinLeague = "league:"
+)
+
+// isBuiltin reports whether a word is meant for a player of this program.
+func isBuiltin(word string) bool {
+	return word == builtinRandom || strings.HasPrefix(word, builtinLeague)
+}
+
+// builtin returns the factory of a player for which isBuiltin holds.
+func builtin(word string) (match.Factory, error) {
+	text, simulated := strings.CutPrefix(word, builtinLeague)
+	if !simulated {
+		return func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }, nil
+	}
+	player, err := league.Find(text)
+	if err != nil {
+		return nil, cli.Usagef("%s: %w", word, err)
+	}
+	if !player.Bounded() {
+		return nil, cli.WithHint(cli.Usagef("%s: %w", word, league.ErrUnbounded), "a number of nodes makes it the same player everywhere: league:search:nodes=20000")
+	}
+	return func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player.Player) }, nil
+}
+
+// poolPlayers are the players of a pool of the league.
+func poolPlayers(name string) ([]calibrated, error) {
+	pool, err := league.OpenPool(name)
+	if err != nil {
+		return nil, cli.Usagef("--players league-pool=%s: %w", name, err)
+	}
+	var all []calibrated
+	for i := range pool.Players {
+		player := pool.Players[i].Player
+		p, err := engine.NewLeaguePlayer(player)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, calibrated{name: p.Name(), spec: p.Spec(),
+			new: func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player) }})
+		if err := p.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+func TestBuiltinPlayers(t *testing.T) {
+	ctx := context.Background()
+	for word, name := range map[string]string{
+		"random": "random", "league:random": "league:random", "league:ply1:rho=0.3": "league:ply1:rho=0.3",
+		"league:800": "league:boltz:depth=1,t=8,rho=0.2,book=all",
+	} {
+		if !isBuiltin(word) {
+			t.Errorf("%s is taken for a program", word)
+		}
+		factory, err := builtin(word)
+		if err != nil {
+			t.Errorf("%s: %v", word, err)
+			continue
+		}
+		p, err := factory(ctx)
+		if err != nil || p.Name() != name {
+			t.Errorf("%s is %v, %v; want %s", word, p, err, name)
+			continue
+		}
+		p.Close()
+	}
+	if isBuiltin("stockfish") || isBuiltin("randomizer") {
+		t.Error("programs are taken for players of our own")
+	}
+	for _, word := range []string{"league:", "league:search", "league:9000", "league:pawn"} {
+		if _, err := builtin(word); err == nil || !strings.Contains(err.Error(), "league") {
+			t.Errorf("%s: error %v", word, err)
+		}
+	}
+	players, err := parsePlayers(ctx, "league-pool=specialists")
+	if err != nil || len(players) != 3 {
+		t.Errorf("a pool of three: %v, %v", players, err)
+	}
+	if _, err := parsePlayers(ctx, "league-pool=nowhere"); err == nil {
+		t.Error("a pool that is not there has players")
+	}
+}
