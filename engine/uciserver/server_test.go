@@ -647,3 +647,20 @@ func TestEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestLateMoveIsTheLastThoughts: a model that is not done in time moves as it would
+// have liked to in its last thought of the game, where that is still legal.
+func TestLateMoveIsTheLastThoughts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := newSession(t, f, nil)
+		s.send("position startpos", "go depth 1")
+		s.until("bestmove a2a3")
+		f.delay = time.Second
+		s.send("position startpos moves a2a3 a7a6", "go movetime 10")
+		s.until("bestmove b1c3") // a2a3, a2a4 and b1a3 are no moves any more
+		s.send("position startpos moves a2a3 a7a6 b1c3 b7b6", "go movetime 10")
+		s.until("bestmove b2b3")
+		s.quit()
+	})
+}
