@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -60,6 +61,8 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	fs.SortFlags = false
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	anchors := fs.String("anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
+	anchorElo := fs.Float64("anchor-elo", math.NaN(), "the opponent's strength, on a scale of your own")
+	fs.Lookup("anchor-elo").DefValue = "0"
 	models := fs.StringArray("model", nil, "only models whose name contains this; may be repeated")
 	defectText := fs.String("paper-defects", "all", "how paper-glicko2 is computed: the defects of the paper's to reproduce")
 	var plots []string
@@ -88,6 +91,12 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	by, err := anchorsFor(*anchors)
 	if err != nil {
 		return err
+	}
+	if !math.IsNaN(*anchorElo) {
+		if *anchors != "" {
+			return cli.Usagef("--anchors and --anchor-elo exclude each other")
+		}
+		by = ownScale(*anchorElo)
 	}
 	store, err := leaderboard.OpenReadOnly(*db)
 	if err != nil {

@@ -43,6 +43,7 @@ func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
 		}
 		defer p.Close()
 		a.choose = chooseEven
+		a.limit = match.Control{} // it does not think
 		return []*opponent{{
 			factory: factory,
 			player:  leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
@@ -195,18 +196,22 @@ func (a *arena) chooseAnchors() error {
 		return err
 	}
 	if !math.IsNaN(a.anchorElo) {
-		rating := a.anchorElo
-		by = func(p leaderboard.Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
-			scale := fmt.Sprintf("own scale, %s at %.0f", p.Name, rating)
-			return elo.AnchorSet{Name: "anchor-elo", Version: "1", Scale: scale, Conditions: "as told by --anchor-elo"},
-				elo.Anchor{Name: p.Name, Rating: rating}, nil
-		}
+		by = ownScale(a.anchorElo)
 	}
 	if by == nil {
 		by = leaderboard.ProtocolAnchors(a.protocol)
 	}
 	a.anchorsBy = by
 	return nil
+}
+
+// ownScale rates an opponent as --anchor-elo says.
+func ownScale(rating float64) leaderboard.AnchorFunc {
+	return func(p leaderboard.Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
+		scale := fmt.Sprintf("own scale, %s at %.0f", p.Name, rating)
+		return elo.AnchorSet{Name: "anchor-elo", Version: "1", Scale: scale, Conditions: "the limit of the games", OwnLimits: true},
+			elo.Anchor{Name: p.Name, Rating: rating}, nil
+	}
 }
 
 // anchorsFor is the anchor set with that name, the local scale in a file whose name

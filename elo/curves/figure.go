@@ -209,7 +209,11 @@ func axis(sorted []float64) func(float64) float64 {
 // nothing must not flatten all others.
 const widest = 500
 
-// extent is the range of ratings to show: all ratings, bounds and caps.
+// farthest is how far from all ratings a cap may be and be shown: one on a scale
+// that has nothing to do with it must not flatten the curves.
+const farthest = 1500
+
+// extent is the range of ratings to show: all ratings, bounds and near caps.
 func extent(all []series) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	include := func(x float64) {
@@ -218,9 +222,6 @@ func extent(all []series) (lo, hi float64) {
 		}
 	}
 	for _, one := range all {
-		if one.cap > 0 {
-			include(one.cap)
-		}
 		for _, m := range one.points {
 			if math.IsInf(m.rating, 0) {
 				include(m.low)
@@ -229,6 +230,12 @@ func extent(all []series) (lo, hi float64) {
 			}
 			include(max(m.low, m.rating-widest))
 			include(min(m.high, m.rating+widest))
+		}
+	}
+	low, high := lo, hi
+	for _, one := range all {
+		if one.cap > 0 && one.cap > low-farthest && one.cap < high+farthest {
+			include(one.cap)
 		}
 	}
 	margin := max(60, 0.08*(hi-lo))
@@ -340,7 +347,7 @@ func (l capLines) width() (w vg.Length) {
 	style := figure.Sans(7, false)
 	for _, s := range l {
 		if s.cap > 0 {
-			w = max(w, style.Width(s.capName()))
+			w = max(w, style.Width(s.capName()+" (off)"))
 		}
 	}
 	return w
@@ -360,9 +367,13 @@ func (l capLines) Plot(c draw.Canvas, p *plot.Plot) {
 		if len(first) > 1 {
 			style.Color = first[cap].color
 		}
-		c.StrokeLine2(style, c.Min.X, y(cap), c.Max.X, y(cap))
 		label := figure.Sans(7, false)
 		label.YAlign, label.Color = text.YCenter, style.Color
+		if cap > p.Y.Max || cap < p.Y.Min {
+			c.FillText(label, vg.Point{X: c.Max.X + 3, Y: min(max(y(cap), c.Min.Y), c.Max.Y)}, first[cap].capName()+" (off)")
+			continue
+		}
+		c.StrokeLine2(style, c.Min.X, y(cap), c.Max.X, y(cap))
 		c.FillText(label, vg.Point{X: c.Max.X + 3, Y: y(cap)}, first[cap].capName())
 	}
 }
