@@ -42,7 +42,8 @@ func TestModelsShareADecoder(t *testing.T) {
 	}
 	b := batches{}
 	bf16 := model.BatchOptions{Weights: model.BF16, Cache: model.BF16}
-	if b.of(m, bf16) != b.of(m, bf16) || b.of(m, bf16) == b.of(m, model.BatchOptions{}) {
+	first, again := b.of(m, bf16), b.of(m, bf16)
+	if first != again || first == b.of(m, model.BatchOptions{}) {
 		t.Error("players of one model and precision do not share a decoder, or others do")
 	}
 }
