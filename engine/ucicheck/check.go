@@ -580,8 +580,10 @@ func checkInfo(lines []string, pos *bitboard.Position) error {
 					i++
 				}
 			case word == "wdl":
-				if !number() || !number() || !number() {
-					return failf("wdl needs three numbers: %q", clip(line))
+				for range 3 {
+					if !number() {
+						return failf("wdl needs three numbers: %q", clip(line))
+					}
 				}
 			case word == "currmove":
 				if i >= len(words) {

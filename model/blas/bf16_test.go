@@ -16,7 +16,6 @@ type blockCopy struct {
 	n      int
 	mu     sync.Mutex
 	visits []int // of each element
-	tmp    int   // the shortest
 }
 
 func (v *blockCopy) Visit(i, j, rows, columns int, block []float32, ld int, tmp []float32) {
