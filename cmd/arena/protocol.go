@@ -59,7 +59,7 @@ var paperDefects = []defect{
 	{defectSharedHash, "the engine is never told ucinewgame, so that its hash table passes from game to game; mended: told before each", true},
 	{defectSameRetries, "after an illegal move the next attempt has the same temperature, and below 0.01 is the same move; mended: the n-th attempt has at least (n-1)/5, at most 0.5", true},
 	{defectStalemate, "the loop over a move's two halves has no break: when White stalemates, Black is asked all the same, finds no move and loses; mended: a draw", true},
-	{defectOrder, "Glicko-2 with one rating period a game: the last games count most, and the RD stops falling at 60; mended: all games in one period", false},
+	{defectOrder, "Glicko-2 with one rating period a game: the last games count most, and the RD stops falling at 60; mended: all games in one period, whose single step from 1500 falls short of ratings far away", false},
 	{defectBlackFirst, "all games with Black are rated before all with White, which then count more; mended: colors alternate", false},
 }
 

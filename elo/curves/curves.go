@@ -131,6 +131,8 @@ type Verdict struct {
 	Simultaneous elo.Interval  `json:"simultaneous_interval"`
 	Highest      elo.Interval  `json:"highest"` // its High; open below
 	AllLost      bool          `json:"all_lost"`
+	// Lost is at how many temperatures everything was lost: these have only bounds.
+	Lost int `json:"lost_temperatures"`
 
 	// Cap is the comparison with the cap; nil when that is not known.
 	Cap *sweep.Verdict `json:"cap"`
@@ -154,15 +156,18 @@ const confidence = 0.95
 
 // judge finds the verdict on a curve.
 func judge(c Curve, scale string, seed uint64) (Verdict, error) {
-	v := Verdict{Confidence: confidence, AllLost: true, OtherPool: true}
+	v := Verdict{Confidence: confidence, OtherPool: true}
 	var rated []Point
 	for _, p := range c.Points {
 		if p.Rating != nil {
 			rated = append(rated, p)
-			v.AllLost = v.AllLost && p.Rating.Side == elo.Below
+			if p.Rating.Side == elo.Below {
+				v.Lost++
+			}
 		}
 	}
 	v.Temperatures = len(rated)
+	v.AllLost = v.Lost == len(rated)
 	if len(rated) == 0 {
 		v.AllLost = false
 		v.Text = c.Model + ": no rating: the opponents are on no known scale."
@@ -174,6 +179,7 @@ func judge(c Curve, scale string, seed uint64) (Verdict, error) {
 		return v, err
 	}
 	cap := s.Verdict(float64(c.Cap))
+	preferRated(&cap, s)
 	v.Best, v.Rating, v.Single = rated[cap.Best].Temperature, &s.Estimates[cap.Best], s.Interval(cap.Best)
 	all := s.Simultaneous()
 	v.Simultaneous = all[cap.Best]
@@ -198,6 +204,32 @@ func judge(c Curve, scale string, seed uint64) (Verdict, error) {
 	}
 	v.Text = v.words(c, scale)
 	return v, nil
+}
+
+// preferRated makes the best one of those that did not lose everything: a bound may be
+// higher than their ratings, but is no rating.
+func preferRated(v *sweep.Verdict, s *sweep.Sweep) {
+	if s.Estimates[v.Best].Side != elo.Below {
+		return
+	}
+	best := -1
+	for i, e := range s.Estimates {
+		if e.Side == elo.TwoSided && (best < 0 || e.Rating > s.Estimates[best].Rating) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return
+	}
+	shifted := func(iv elo.Interval) elo.Interval { return elo.Interval{Low: iv.Low - v.Cap, High: iv.High - v.Cap} }
+	v.Best, v.Margin = best, s.Estimates[best].Rating-v.Cap
+	v.Single, v.Simultaneous = shifted(s.Interval(best)), shifted(s.Simultaneous()[best])
+	if v.Single.Low > 0 {
+		v.SingleClaim = sweep.AboveCap
+	}
+	if v.Simultaneous.Low > 0 {
+		v.Claim = sweep.AboveCap
+	}
 }
 
 // blocksOf groups the games by what they had in common: the opponent and, as slots

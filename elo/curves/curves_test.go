@@ -116,6 +116,13 @@ func TestVerdicts(t *testing.T) {
 			"all 2400 games were lost, at every one of 8 temperatures", "There is no rating, only a bound: below", "one-sided, 95% for all together",
 			"Which temperature is best cannot be told", "It is below the cap of 1500, by at least"}},
 		{"all lost and a low cap", simulated{"m", 300, lost}, sweep.Undecided, []string{"The bound is above the cap of 300, so that nothing is said about it"}},
+		// One point in 300 games: the bound of those who lost all is higher.
+		{"nearly all lost", simulated{"m", 2000, func(x float64) float64 {
+			if x == 1 {
+				return 650
+			}
+			return -3000
+		}}, sweep.BelowCap, []string{"best of 8 temperatures is T=1 with", "beside 7 where everything was lost and there are only bounds", "Every temperature is below"}},
 		{"all won", simulated{"m", 1500, flat(6000)}, sweep.AboveCap, []string{"> ", "Everything was won there", "It is above the cap"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -70,6 +70,9 @@ func (v Verdict) sayBest(say func(string, ...any), c Curve, tried string) {
 		say(", the anchors' own errors included")
 	}
 	say(")")
+	if v.Lost > 0 {
+		say(", beside %d where everything was lost and there are only bounds", v.Lost)
+	}
 	if v.Cap == nil {
 		if v.Temperatures > 1 {
 			say(", %s as the best of them", between(v.Simultaneous))
