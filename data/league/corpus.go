@@ -191,12 +191,11 @@ func (c *Corpus) Play(m *Mover, number int) *Game {
 			game.Result, game.Termination = c.adjudicate(m, board)
 			break
 		}
-		// The two must not draw the same numbers, even where they are one player.
-		mover, side := game.White, uint64(1)
+		mover := game.White
 		if board.Position().SideToMove() == bitboard.Black {
-			mover, side = game.Black, 2
+			mover = game.Black
 		}
-		played := m.Play(&mover.Player, board, mix(seed, side), search.Options{})
+		played := m.Play(&mover.Player, board, seed, search.Options{})
 		mark := Searched
 		switch {
 		case played.Book:

@@ -33,7 +33,8 @@ import (
 // The draws of 2, 3 and 6 are independent for each player, game and ply, or, with
 // Shared, follow from the position and SharedSeed alone: then all players
 // that share a seed err at the same places in the same way, and each of them always plays
-// the same move in a position off its repertoire.
+// the same move in a position off its repertoire, as far as the positions before it and the move
+// counters, which decide on draws and phases, leave its search the same.
 type Player struct {
 	Name string // what tables and PGN call it; "" is its text
 
@@ -177,7 +178,6 @@ type Chance struct {
 type Mover struct {
 	search *search.Searcher
 	legal  [bitboard.MaxMoves]bitboard.Move
-	weight [bitboard.MaxMoves]float64
 	order  []Chance
 }
 
@@ -320,17 +320,10 @@ func (m *Mover) Intended(p *Player, g *bitboard.Game) (bitboard.Move, error) {
 	}
 	calm := *p
 	calm.Temperature = 0
-	return m.most(m.intended(&calm, g, 0)), nil
-}
-
-func (m *Mover) most(chances []Chance) bitboard.Move {
-	best := Chance{}
-	for _, c := range chances {
-		if c.P > best.P {
-			best = c
-		}
+	if chances := m.intended(&calm, g, 0); len(chances) > 0 {
+		return chances[0].Move, nil // without temperature there is one
 	}
-	return best.Move
+	return bitboard.NoMove, nil
 }
 
 // sorted returns the legal moves in the order of their codes, so that a seed means the

@@ -417,6 +417,17 @@ func TestRepertoire(t *testing.T) {
 			t.Errorf("%v: probability %v, want %v", c.Move, c.P, want)
 		}
 	}
+	// Lines that share a move add up.
+	both := mustParse(t, "random:book=italian*3+ruy-lopez*2+london")
+	if d, err = m.Distribution(&both, g); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d {
+		want := map[string]float64{"e2e4": 5.0 / 6, "d2d4": 1.0 / 6}[c.Move.String()]
+		if math.Abs(c.P-want) > 1e-12 {
+			t.Errorf("%v: probability %v, want %v", c.Move, c.P, want)
+		}
+	}
 	// By another order of moves into the line.
 	for _, san := range []string{"Nf3", "Nc6", "e4", "e5"} {
 		move, err := g.Position().ParseSAN(san)

@@ -11,6 +11,10 @@ import (
 func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 	f := &s.frames[ply]
 	f.pvN = 0
+	if s.drawn(ply) {
+		s.out()
+		return 0
+	}
 	if depth <= 0 {
 		return s.quiesce(ply, alpha, beta)
 	}
@@ -22,9 +26,6 @@ func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 		if f.check {
 			return -Mate + ply
 		}
-		return 0
-	}
-	if s.drawn(ply) {
 		return 0
 	}
 	if ply >= maxPly {
@@ -165,12 +166,12 @@ var reductions = func() (table [32][64]int) {
 }()
 
 // drawn reports a draw by the fifty-move rule, by material, or by repetition: for
-// the second time since the root, or for the third time in the game. The
-// position is not mate.
+// the second time since the root, or for the third time in the game. A mate by the last of the
+// fifty moves is none.
 func (s *Searcher) drawn(ply int) bool {
 	f := &s.frames[ply]
 	clock := f.pos.HalfmoveClock()
-	if clock >= 100 || f.pos.InsufficientMaterial() {
+	if clock >= 100 && (!f.check || f.pos.HasLegalMove()) || f.pos.InsufficientMaterial() {
 		return true
 	}
 	hash := f.pos.Hash()
@@ -220,9 +221,6 @@ func (s *Searcher) quiesce(ply, alpha, beta int) int {
 		if f.check {
 			return -Mate + ply
 		}
-		return 0
-	}
-	if f.check && s.drawn(ply) {
 		return 0
 	}
 	n := 0

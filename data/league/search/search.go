@@ -238,7 +238,7 @@ func (s *Searcher) iterate(depth int) bool {
 			s.finish(bestAt)
 			return false
 		}
-		r.Score, r.Exact = score, score > floor || i == 0
+		r.Score, r.Exact = score, true
 		if score > best {
 			best, bestAt = score, i
 			f.pv[0] = r.Move
@@ -246,8 +246,8 @@ func (s *Searcher) iterate(depth int) bool {
 		}
 	}
 	for i := range s.root {
-		// What was exact when it was searched may lie below the last floor.
-		s.root[i].Exact = s.root[i].Exact && (s.root[i].Score > best-s.options.Margin || i == bestAt)
+		// Bounds lie below a floor, which only rises; so may what was exact when it was searched.
+		s.root[i].Exact = s.root[i].Score > best-s.options.Margin || i == bestAt
 	}
 	s.finish(bestAt)
 	return true

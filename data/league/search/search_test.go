@@ -207,6 +207,16 @@ func TestDraws(t *testing.T) {
 	if r := s.Search(won, Options{Depth: 3}); r.Move.String() == "f6g8" || r.Score < 500 {
 		t.Errorf("a queen up: played %v (%d)", r.Move, r.Score)
 	}
+	// All of that is seen at the first ply already.
+	if r := s.Search(lost, Options{Depth: 1}); r.Move.String() != "f6g8" || r.Score != 0 {
+		t.Errorf("a queen down, one ply: played %v (%d), want the repetition f6g8", r.Move, r.Score)
+	}
+	if r := s.Search(game(t, "4k3/8/8/8/8/8/8/QK6 w - - 99 80"), Options{Depth: 1}); r.Score != 0 {
+		t.Errorf("the hundredth ply, one ply: score %d", r.Score)
+	}
+	if r := s.Search(game(t, "4k3/8/8/8/8/8/8/QK6 w - - 98 80"), Options{Depth: 1}); r.Score < 500 {
+		t.Errorf("the ninety-ninth ply, one ply: score %d", r.Score)
+	}
 	// The hundredth ply may still mate.
 	mate := game(t, "7k/8/6K1/8/8/8/Q7/8 w - - 99 80")
 	if r := s.Search(mate, Options{Depth: 2}); MateIn(r.Score) != 1 {
@@ -216,6 +226,28 @@ func TestDraws(t *testing.T) {
 	once := game(t, "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1", shuffle[:3]...)
 	if r := s.Search(once, Options{Depth: 1}); r.Score == 0 {
 		t.Errorf("the second occurrence of a position counts as a draw: %v", r.PV)
+	}
+}
+
+// TestTable has that mates count from the position they are found in.
+func TestTable(t *testing.T) {
+	tab := table{entries: make([]entry, 4)}
+	tab.start()
+	for i, test := range []struct{ score, at, probed, want int }{
+		{Mate - 5, 3, 1, Mate - 3}, {-Mate + 6, 2, 4, -Mate + 8}, {120, 3, 1, 120}, {-9000, 3, 1, -9000},
+	} {
+		hash := uint64(i+1) << 40
+		tab.store(hash, bitboard.NewMove(1, 2, 0), test.score, 4, test.at, exact)
+		if e := tab.probe(hash); e == nil || e.scoreAt(test.probed) != test.want {
+			t.Errorf("%+v: %+v", test, e)
+		}
+		if tab.probe(hash+1<<50) != nil {
+			t.Error("another position is taken for this one")
+		}
+		tab.start()
+		if tab.probe(hash) != nil {
+			t.Error("an entry outlived its search")
+		}
 	}
 }
 
@@ -247,6 +279,24 @@ func TestEvaluationKeepsUp(t *testing.T) {
 			q := mirrored(t, &b.pos)
 			if m := newBoard(&q); m.evaluate() != b.evaluate() {
 				t.Fatalf("%s: worth %d, mirrored %d", b.pos.FEN(), b.evaluate(), m.evaluate())
+			}
+		}
+	}
+}
+
+// TestEvaluationKeepsUpWithRareMoves has castling, en passant and promotions.
+func TestEvaluationKeepsUpWithRareMoves(t *testing.T) {
+	for _, fen := range []string{
+		"r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1", "r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1",
+		"4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 1", "4k3/8/8/8/3Pp3/8/8/4K3 b - d3 0 1",
+		"1n2k3/P7/8/8/8/8/p7/1N2K3 w - - 0 1", "1n2k3/P7/8/8/8/8/p7/1N2K3 b - - 0 1",
+	} {
+		b := newBoard(game(t, fen).Position())
+		for _, m := range b.pos.Legal(nil) {
+			next := b
+			next.make(m)
+			if fresh := newBoard(&next.pos); fresh != next {
+				t.Errorf("%s: after %v sum %d phase %d, made anew %d and %d", fen, m, next.sum, next.phase, fresh.sum, fresh.phase)
 			}
 		}
 	}
