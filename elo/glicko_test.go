@@ -205,3 +205,24 @@ func BenchmarkPaperGlicko2(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N*len(games))/b.Elapsed().Seconds(), "games/s")
 }
+
+// TestPaperFloor: 300 games lost in the paper's order end where its Figure 1 has the
+// models with caps 1300 and 1500 at T=1.5: 809 ± 175 and 808 ± 176, read off to about 3.
+func TestPaperFloor(t *testing.T) {
+	var games []PaperGame
+	for i := range 300 {
+		games = append(games, PaperGame{[]float64{1552, 1842, 2142}[i/100], Loss})
+	}
+	g, err := PaperGlicko2(games)
+	if err != nil || math.Abs(g.Rating-808.3) > 0.1 || math.Abs(g.RD-175.8) > 0.1 {
+		t.Errorf("%+v, %v", g, err)
+	}
+	// A single draw shows.
+	for i := range games {
+		one := append([]PaperGame(nil), games...)
+		one[i].Outcome = Draw
+		if g, err := PaperGlicko2(one); err != nil || g.Rating < 831 {
+			t.Errorf("a draw in game %d: %+v, %v", i+1, g, err)
+		}
+	}
+}

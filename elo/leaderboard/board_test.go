@@ -22,7 +22,7 @@ func play(t testing.TB, s *Store, match int64, r elo.Record, cause LossCause, sa
 	t.Helper()
 	for slot := range r.Games() {
 		g := simpleGame(match, slot)
-		g.PlayerWhite = true
+		g.PlayerWhite = slot%2 == 0
 		// Spread the outcomes evenly over the slots.
 		outcome := elo.Loss
 		switch n := slot * 37 % r.Games(); {
@@ -34,6 +34,9 @@ func play(t testing.TB, s *Store, match int64, r elo.Record, cause LossCause, sa
 			outcome = elo.Draw
 		}
 		g.Result = map[elo.Outcome]string{elo.Win: "1-0", elo.Draw: "1/2-1/2", elo.Loss: "0-1"}[outcome]
+		if !g.PlayerWhite {
+			g.Result = map[elo.Outcome]string{elo.Win: "0-1", elo.Draw: "1/2-1/2", elo.Loss: "1-0"}[outcome]
+		}
 		if outcome == elo.Loss {
 			g.LossCause = cause
 		}
