@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"transcend/internal/cli"
+	"transcend/internal/fakeengine"
 )
 
 func TestEloCounts(t *testing.T) {
@@ -157,6 +158,10 @@ func TestEloPGN(t *testing.T) {
 
 func TestEloDatabase(t *testing.T) {
 	dir := t.TempDir()
+	fake, err := fakeengine.Build(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	checkpoint := writeModel(t, dir)
 	code, _, errs := arenaIn(t, dir, "--engine", "random", "--model", checkpoint, "--temp", "0,1", "--illegal", "mask", "--max-moves", "20", "--games", "4")
 	if code != cli.ExitOK {
@@ -167,12 +172,14 @@ func TestEloDatabase(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	// An opponent at another limit is another player; the models are the same.
-	code, _, errs = arenaIn(t, dir, "--engine", "random", "--model", checkpoint, "--temp", "0,1", "--illegal", "mask", "--max-moves", "20", "--games", "4", "--nodes", "7")
-	if code != cli.ExitOK {
-		t.Fatalf("exit %d\n%s", code, errs)
+	for _, nodes := range []string{"1", "7"} {
+		code, _, errs = arenaIn(t, dir, "--engine", fake, "--model", checkpoint, "--temp", "0,1", "--illegal", "mask", "--max-moves", "20", "--games", "4", "--nodes", nodes)
+		if code != cli.ExitOK {
+			t.Fatalf("exit %d\n%s", code, errs)
+		}
 	}
 	_, out, _ = arenaIn(t, dir, "elo", "--db", "arena.db")
-	if n := strings.Count(out, "T=0 ") + strings.Count(out, "T=1 "); n != 2 || strings.Count(out, "random (") != 2 || !strings.Contains(out, "16 games") {
+	if n := strings.Count(out, "T=0 ") + strings.Count(out, "T=1 "); n != 2 || strings.Count(out, "Fake 1.0 (") != 2 || !strings.Contains(out, "24 games") {
 		t.Errorf("%d rows of models, want 2, and 2 of opponents:\n%s", n, out)
 	}
 	if code, _, errs = arenaIn(t, dir, "elo", "--db", "none.db"); code != cli.ExitFailure {

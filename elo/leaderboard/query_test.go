@@ -36,8 +36,8 @@ func TestQueries(t *testing.T) {
 
 	tallies, err := s.Tallies(ctx)
 	want := map[int64]Tally{
-		first:  {Record: elo.Record{Wins: 2, Draws: 3, Losses: 9}, Losses: map[LossCause]int{LostIllegal: 9}, Attempts: 14 * 22, Illegal: 14 * 2, IllegalGames: 14},
-		second: {Record: elo.Record{Wins: 8, Draws: 1, Losses: 4}, Black: elo.Record{Wins: 1}, Losses: map[LossCause]int{LostBoard: 4}, Attempts: 12*22 + 9, Illegal: 12 * 2, IllegalGames: 12},
+		first:  {Record: elo.Record{Wins: 2, Draws: 3, Losses: 9}, Black: elo.Record{Wins: 1, Draws: 1, Losses: 5}, Losses: map[LossCause]int{LostIllegal: 9}, Attempts: 14 * 22, Illegal: 14 * 2, IllegalGames: 14},
+		second: {Record: elo.Record{Wins: 8, Draws: 1, Losses: 4}, Black: elo.Record{Wins: 4, Draws: 1, Losses: 2}, Losses: map[LossCause]int{LostBoard: 4}, Attempts: 12*22 + 9, Illegal: 12 * 2, IllegalGames: 12},
 	}
 	if err != nil || !reflect.DeepEqual(tallies, want) {
 		t.Errorf("tallies %+v, want %+v, %v", tallies, want, err)
@@ -59,7 +59,7 @@ func TestQueries(t *testing.T) {
 		{"nobody", Filter{Player: 99}, 0},
 		{"losses of the player under test", Filter{Outcome: &loss}, 13},
 		{"the opponent's losses", Filter{Player: m.OpponentID, Outcome: &loss}, 2},
-		{"the player's wins, one with Black", Filter{Player: m.PlayerID, Outcome: &win}, 10},
+		{"the player's wins, some with Black", Filter{Player: m.PlayerID, Outcome: &win}, 10},
 		{"illegal", Filter{Cause: LostIllegal}, 9},
 		{"with illegal moves", Filter{Illegal: true, Match: second}, 12},
 	} {
