@@ -210,9 +210,12 @@ func besideNotnil(t *testing.T, every int, find func(realGame) ([]*chess.Move, [
 			}
 		})
 	}
-	eachRealGame(t, every, func(g realGame) { work <- g })
-	close(work)
-	wg.Wait()
+	func() {
+		// Without the folder of real games the test is skipped in here.
+		defer wg.Wait()
+		defer close(work)
+		eachRealGame(t, every, func(g realGame) { work <- g })
+	}()
 	t.Logf("%d games, %d positions, %d of them with an en passant capture", games.Load(), positions.Load(), enPassants.Load())
 	if games.Load() < 1000 {
 		t.Errorf("only %d games", games.Load())
