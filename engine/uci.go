@@ -517,8 +517,8 @@ func (c *UCI) quit() error {
 	_ = c.write(c.cfg.Timeouts.Quit)
 	// Some engines end at the end of their input rather than at "quit".
 	c.proc.stdin.Close()
+	start := time.Now() // before the timer, or a timeout seems shorter than its limit
 	c.timer.Reset(c.cfg.Timeouts.Quit)
-	start := time.Now()
 	select {
 	case <-c.proc.exited:
 		if !c.proc.state.Success() {
@@ -607,6 +607,7 @@ func (c *UCI) exchange(ctx context.Context, allowed time.Duration, ok func() boo
 		// A broken pipe. What the engine wrote before it went may be the answer,
 		// so it is read first.
 	}
+	late := false
 	for {
 		c.mu.Lock()
 		done, ended := ok(), c.ended
@@ -616,11 +617,13 @@ func (c *UCI) exchange(ctx context.Context, allowed time.Duration, ok func() boo
 			return nil
 		case ended:
 			return errEnded
+		case late:
+			return errDeadline
 		}
 		select {
 		case <-c.wake:
 		case <-c.timer.C:
-			return errDeadline
+			late = true // unless the answer came together with the deadline
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.closing:
