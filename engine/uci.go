@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
 )
 
@@ -37,6 +39,10 @@ type Config struct {
 	// line break. Calls do not overlap. The line is valid until Trace returns.
 	Trace func(sent bool, line []byte)
 }
+
+// ProcessLimits bound what an engine's process may use: memory, processor time,
+// processors.
+type ProcessLimits = process.Limits
 
 // Timeouts bound every exchange with an engine. A field that is zero stands for
 // its default.
@@ -109,7 +115,7 @@ const (
 // returns the error of its death, and Close is still due.
 type UCI struct {
 	cfg  Config
-	proc *process
+	proc *process.Process
 
 	// Known after the handshake, then constant.
 	name, idName, author string
@@ -187,12 +193,12 @@ func StartUCI(ctx context.Context, cfg Config) (*UCI, error) {
 	cmd := exec.Command(path, cfg.Args...)
 	cmd.Dir = cfg.Dir
 	cmd.Env = append(os.Environ(), cfg.Env...)
-	if c.proc, err = startProcess(cmd, cfg.Limits, c.read); err != nil {
-		return nil, err
+	if c.proc, err = process.Start(cmd, cfg.Limits, c.read); err != nil {
+		return nil, &StartError{Path: path, Err: err}
 	}
 	if err := c.start(ctx); err != nil {
-		c.proc.kill()
-		<-c.proc.done
+		c.proc.Kill()
+		<-c.proc.Done
 		return nil, err
 	}
 	return c, nil
@@ -230,21 +236,20 @@ func (c *UCI) start(ctx context.Context) error {
 		c.buf = append(append(c.buf, line...), '\n')
 	}
 	for _, o := range options {
-		value := o.Value
-		if value == "" && findOption(c.announced, o.Name).Type == String {
-			value = "<empty>" // how the protocol writes it
-		}
-		c.buf = appendSetOption(c.buf, o.Name, value)
+		c.buf = appendSetOption(c.buf, o, findOption(c.announced, o.Name).Type)
 	}
 	return c.ping(ctx, "isready")
 }
 
-func appendSetOption(dst []byte, name, value string) []byte {
+// appendSetOption appends the command that sets o. An empty string is sent as
+// nothing after "value", as other clients do, and not as the "<empty>" that
+// engines announce: Stockfish 15 takes that for the name of a file.
+func appendSetOption(dst []byte, o Option, t OptionType) []byte {
 	dst = append(dst, "setoption name "...)
-	dst = append(dst, name...)
-	if value != "" {
+	dst = append(dst, o.Name...)
+	if o.Value != "" || t == String {
 		dst = append(dst, " value "...)
-		dst = append(dst, value...)
+		dst = append(dst, o.Value...)
 	}
 	return append(dst, '\n')
 }
@@ -263,7 +268,7 @@ func (c *UCI) Traffic() Traffic {
 }
 
 // Exited is closed when the engine's process has ended and been reaped.
-func (c *UCI) Exited() <-chan struct{} { return c.proc.done }
+func (c *UCI) Exited() <-chan struct{} { return c.proc.Done }
 
 // Spec implements Player: kind, name (the engine's own), version (the part of it
 // from the first word with a digit on), author, program, sha256 (of the program),
@@ -271,7 +276,7 @@ func (c *UCI) Exited() <-chan struct{} { return c.proc.done }
 func (c *UCI) Spec() map[string]string {
 	c.hashOnce.Do(func() {
 		var err error
-		if c.hash, err = HashFile(c.proc.path); err != nil {
+		if c.hash, err = HashFile(c.proc.Path); err != nil {
 			c.hash = "unknown: " + err.Error()
 		}
 	})
@@ -280,7 +285,7 @@ func (c *UCI) Spec() map[string]string {
 		"name":    c.idName,
 		"version": version(c.idName),
 		"author":  c.author,
-		"program": filepath.Base(c.proc.path),
+		"program": filepath.Base(c.proc.Path),
 		"sha256":  c.hash,
 	}
 	if len(c.cfg.Args) > 0 {
@@ -320,7 +325,7 @@ func (c *UCI) NewGame(ctx context.Context, seed uint64) error {
 	defer c.release()
 	c.buf = c.buf[:0]
 	if c.seed != nil {
-		c.buf = appendSetOption(c.buf, c.seed.Name, foldSeed(c.seed, seed))
+		c.buf = appendSetOption(c.buf, Option{c.seed.Name, foldSeed(c.seed, seed)}, c.seed.Type)
 	}
 	c.buf = append(c.buf, "ucinewgame\n"...)
 	return c.ping(ctx, "ucinewgame")
@@ -501,7 +506,7 @@ func (c *UCI) Close() error {
 }
 
 func (c *UCI) quit() error {
-	defer func() { <-c.proc.done }()
+	defer func() { <-c.proc.Done }()
 	if c.fatal != nil {
 		return nil
 	}
@@ -516,12 +521,12 @@ func (c *UCI) quit() error {
 	// When this fails the engine is gone or deaf; what follows finds out.
 	_ = c.write(c.cfg.Timeouts.Quit)
 	// Some engines end at the end of their input rather than at "quit".
-	c.proc.stdin.Close()
+	c.proc.Stdin.Close()
 	start := time.Now() // before the timer, or a timeout seems shorter than its limit
 	c.timer.Reset(c.cfg.Timeouts.Quit)
 	select {
-	case <-c.proc.exited:
-		if !c.proc.state.Success() {
+	case <-c.proc.Exited:
+		if !c.proc.State.Success() {
 			return c.died("quit")
 		}
 		return nil
@@ -646,10 +651,10 @@ func (c *UCI) write(allowed time.Duration) error {
 	}
 	if len(c.buf) > smallWrite {
 		// Not every system has deadlines on pipes.
-		_ = c.proc.stdin.SetWriteDeadline(time.Now().Add(allowed))
-		defer c.proc.stdin.SetWriteDeadline(time.Time{})
+		_ = c.proc.Stdin.SetWriteDeadline(time.Now().Add(allowed))
+		defer c.proc.Stdin.SetWriteDeadline(time.Time{})
 	}
-	_, err := c.proc.stdin.Write(c.buf)
+	_, err := c.proc.Stdin.Write(c.buf)
 	return err
 }
 
@@ -672,11 +677,11 @@ func (c *UCI) failed(during string, err error) error {
 
 // stalled kills an engine that does not answer.
 func (c *UCI) stalled(during string, limit, elapsed time.Duration) error {
-	c.proc.kill()
-	<-c.proc.done
+	c.proc.Kill()
+	<-c.proc.Done
 	c.fatal = &TimeoutError{
 		Player: c.name, During: during, Limit: limit, Elapsed: elapsed, Stalled: true,
-		LastLine: c.last(), Stderr: c.proc.stderrText(),
+		LastLine: c.last(), Stderr: c.proc.Stderr(),
 	}
 	return c.fatal
 }
@@ -686,15 +691,15 @@ func (c *UCI) died(during string) error {
 	err := &CrashError{Player: c.name, During: during}
 	c.timer.Reset(exitGrace)
 	select {
-	case <-c.proc.exited:
+	case <-c.proc.Exited:
 	case <-c.timer.C:
 		err.ClosedOutput = true
-		c.proc.kill()
+		c.proc.Kill()
 	}
 	c.timer.Stop()
-	<-c.proc.done
-	err.Status, err.ExitCode = c.proc.state.String(), c.proc.state.ExitCode()
-	err.LastLine, err.Stderr = c.last(), c.proc.stderrText()
+	<-c.proc.Done
+	err.Status, err.ExitCode = c.proc.State.String(), c.proc.State.ExitCode()
+	err.LastLine, err.Stderr = c.last(), c.proc.Stderr()
 	c.fatal = err
 	return err
 }
@@ -706,7 +711,7 @@ func (c *UCI) last() string {
 }
 
 // read takes the engine's output apart until it ends.
-func (c *UCI) read(f *os.File) {
+func (c *UCI) read(f io.Reader) {
 	r := bufio.NewReaderSize(f, maxLine)
 	var head []byte
 	for {

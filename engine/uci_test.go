@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
 	"transcend/internal/fakeengine"
 )
@@ -223,7 +224,7 @@ func TestFaults(t *testing.T) {
 			wantCrash("search", crash)(t, err)
 			var e *CrashError
 			errors.As(err, &e)
-			if !strings.HasSuffix(e.Stderr, "e\nlast words\n") || len(e.Stderr) != stderrTail {
+			if !strings.HasSuffix(e.Stderr, "e\nlast words\n") || len(e.Stderr) != process.StderrTail {
 				t.Errorf("the tail of stderr is %d bytes, %q", len(e.Stderr), clip(e.Stderr, 200))
 			}
 			if !strings.Contains(err.Error(), "last words") {
@@ -579,7 +580,7 @@ func TestCommands(t *testing.T) {
 		"setoption name Skill Level value 3",
 		"setoption name Clear Hash",
 		"setoption name Hash value 64",
-		"setoption name SyzygyPath value <empty>",
+		"setoption name SyzygyPath value ",
 		"setoption name Style value Risky",
 		"isready",
 		"setoption name Seed value 5",

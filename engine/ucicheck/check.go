@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options, only []string, report func(Result)) err
 		began := time.Now()
 		if i == 0 || started {
 			var err error
-			if p.cmd == nil && i > 0 {
+			if p.proc == nil && i > 0 {
 				err = p.greet()
 			}
 			if err == nil {
@@ -213,17 +213,13 @@ var checks = []check{
 		return nil
 	}},
 	ready("stop-idle", `"stop" and "ponderhit" without a search are ignored`, "stop", "ponderhit", "stop"),
-	{"set-options", "each option can be set to its default", func(p *probe) error {
+	{"set-options", "each option can be set to its default (but for files that it would write)", func(p *probe) error {
 		for _, o := range p.options {
 			info, ok := parseOption(o)
-			if !ok || info.typ == "button" {
+			if !ok || info.typ == "button" || info.typ == "string" && namesOutput(info.name) {
 				continue
 			}
-			value := info.def
-			if value == "" {
-				value = "<empty>"
-			}
-			p.send("setoption name " + info.name + " value " + value)
+			p.send("setoption name " + info.name + " value " + info.def)
 		}
 		p.send("setoption name No Such Option value 3", "setoption name")
 		p.send("isready")
@@ -393,9 +389,9 @@ var checks = []check{
 	{"quit-searching", `"quit" ends a search`, func(p *probe) error {
 		return quits(p, func() { p.send("position startpos", "go infinite", "quit") })
 	}},
-	{"eof", "the end of the input ends it", func(p *probe) error { return quits(p, func() { p.stdin.Close() }) }},
+	{"eof", "the end of the input ends it", func(p *probe) error { return quits(p, func() { p.proc.Stdin.Close() }) }},
 	{"eof-searching", "so it does during a search", func(p *probe) error {
-		return quits(p, func() { p.send("position startpos", "go infinite"); p.stdin.Close() })
+		return quits(p, func() { p.send("position startpos", "go infinite"); p.proc.Stdin.Close() })
 	}},
 }
 
@@ -439,19 +435,16 @@ func gameOver(p *probe, position string) error {
 func quits(p *probe, end func()) error {
 	defer p.end()
 	end()
-	go func(lines chan string) {
-		for range lines {
-		}
-	}(p.lines)
+	p.drain()
 	select {
-	case <-p.exited:
+	case <-p.proc.Exited:
 	case <-time.After(p.Timeout):
 		return failf("it still runs %v later", p.Timeout)
 	case <-p.ctx.Done():
 		return p.ctx.Err()
 	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		return warnf("it ended with %v", p.cmd.ProcessState)
+	if !p.proc.State.Success() {
+		return warnf("it ended with %v", p.proc.State)
 	}
 	return nil
 }
@@ -501,6 +494,14 @@ func parseOption(line string) (option, bool) {
 		o.def = ""
 	}
 	return o, true
+}
+
+// namesOutput guesses whether a string option names a file that the engine
+// writes, as Stockfish's "Debug Log File" does: such a file is not to be made, not
+// even by an engine that takes a default for a name.
+func namesOutput(option string) bool {
+	name := strings.ToLower(option)
+	return slices.ContainsFunc([]string{"log", "debug", "dump", "save", "write", "output", "learn"}, func(word string) bool { return strings.Contains(name, word) })
 }
 
 func checkOptions(p *probe) error {

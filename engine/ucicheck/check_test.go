@@ -1,8 +1,12 @@
 package ucicheck
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +144,8 @@ func TestStockfish(t *testing.T) {
 	if err != nil {
 		t.Skip("needs stockfish (apt install stockfish)")
 	}
-	err = Run(context.Background(), Options{Path: path, Timeout: 30 * time.Second, Margin: 10 * time.Second}, nil, func(r Result) {
+	dir := t.TempDir()
+	err = Run(context.Background(), Options{Path: path, Dir: dir, Timeout: 30 * time.Second, Margin: 10 * time.Second}, nil, func(r Result) {
 		if r.Verdict == Fail {
 			t.Errorf("%s: %s", r.Name, r.Text)
 		}
@@ -148,4 +153,93 @@ func TestStockfish(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	wantEmpty(t, dir)
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		t.Errorf("a file appeared: %q", e.Name())
+	}
+}
+
+// TestSettingDefaultsWritesNothing: an engine that opens what its options name
+// finds no name in a default that is empty, and is not told of its log.
+func TestSettingDefaultsWritesNothing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the engine of this test is a shell script")
+	}
+	path, dir := filepath.Join(t.TempDir(), "engine.sh"), t.TempDir()
+	script := `#!/bin/sh
+while read -r line; do
+	case "$line" in
+	uci) printf '%s\n' 'option name Debug Log File type string default engine.log' 'option name Book type string default <empty>' 'option name Hash type spin default 1 min 1 max 9' uciok ;;
+	isready) echo readyok ;;
+	"setoption name Debug Log File"* | "setoption name Book value"?* | "setoption name Hash value 1") touch "${line#*value}" ;;
+	quit) exit ;;
+	esac
+done
+`
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var got []Result
+	if err := Run(context.Background(), Options{Path: path, Dir: dir, Timeout: 30 * time.Second}, []string{"set-options"}, func(r Result) { got = append(got, r) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || got[0].Verdict != Pass {
+		t.Errorf("%+v", got)
+	}
+	// That options were set at all is seen by the one that has a name in it.
+	if err := os.Remove(filepath.Join(dir, " 1")); err != nil {
+		t.Error(err)
+	}
+	wantEmpty(t, dir)
+}
+
+// TestGrandchildren: what an engine started ends with it, also when the engine is
+// killed.
+func TestGrandchildren(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("processes are looked for in /proc")
+	}
+	path, env := fakeengine.Self()
+	mark := fmt.Sprintf("TRANSCEND_UCICHECK_TEST=%d", time.Now().UnixNano())
+	o := Options{Path: path, Env: append(env, mark), Args: []string{"-grandchild", "-ignore-term"}, Timeout: 30 * time.Second}
+	seen := 0
+	if err := Run(context.Background(), o, []string{"handshake"}, func(r Result) {
+		seen = len(processes(mark))
+		if r.Verdict != Pass {
+			t.Errorf("%+v", r)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if seen != 2 {
+		t.Errorf("%d processes while it ran, want an engine and its child: this tests nothing", seen)
+	}
+	// The child is no child of ours: its end is seen when the system has reaped it.
+	for deadline := time.Now().Add(20 * time.Second); len(processes(mark)) > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("processes %v are left", processes(mark))
+		}
+	}
+}
+
+// processes are those with the variable in their environment.
+func processes(variable string) []string {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	var pids []string
+	for _, file := range files {
+		// Empty for zombies, an error for what has ended or is not ours.
+		env, err := os.ReadFile(file)
+		if err == nil && bytes.Contains(env, []byte("\x00"+variable+"\x00")) {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return pids
 }

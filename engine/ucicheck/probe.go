@@ -8,10 +8,10 @@ import (
 	"io"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
 
 	"transcend/engine"
+	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
 )
 
@@ -33,11 +33,8 @@ type probe struct {
 	Options
 	ctx context.Context
 
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	lines  chan string // closed at the end of the output
-	exited chan struct{}
-	stderr tail
+	proc  *process.Process // nil when none runs
+	lines chan string      // closed at the end of the output
 
 	greeting []string // the lines before uciok
 	options  []string // the rests of its option lines
@@ -48,21 +45,8 @@ func (p *probe) start() error {
 	cmd := exec.Command(p.Path, p.Args...)
 	cmd.Dir = p.Dir
 	cmd.Env = append(cmd.Environ(), p.Env...)
-	p.stderr = tail{}
-	cmd.Stderr = &p.stderr
-	cmd.WaitDelay = time.Second // of a descendant that holds the pipes
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	stdout, stdoutW := io.Pipe()
-	cmd.Stdout = stdoutW
-	if err := cmd.Start(); err != nil {
-		return &engine.StartError{Path: p.Path, Err: err}
-	}
-	p.cmd, p.stdin, p.lines, p.exited = cmd, stdin, make(chan string, 1024), make(chan struct{})
-	lines, exited := p.lines, p.exited
-	go func() {
+	lines := make(chan string, 1024)
+	proc, err := process.Start(cmd, process.Limits{}, func(stdout io.Reader) {
 		defer close(lines)
 		r := bufio.NewReader(stdout)
 		for {
@@ -74,48 +58,31 @@ func (p *probe) start() error {
 				return
 			}
 		}
-	}()
-	go func() {
-		_ = cmd.Wait()
-		stdoutW.Close()
-		close(exited)
-	}()
+	})
+	if err != nil {
+		return &engine.StartError{Path: p.Path, Err: err}
+	}
+	p.proc, p.lines = proc, lines
 	return nil
 }
 
-// end kills the engine, if it is there.
+// end kills the engine and whatever it started, if it is there.
 func (p *probe) end() {
-	if p.cmd == nil {
+	if p.proc == nil {
 		return
 	}
-	_ = p.cmd.Process.Kill()
+	p.proc.Kill()
+	p.drain()
+	<-p.proc.Done
+	p.proc = nil
+}
+
+// drain throws away what is written from now on.
+func (p *probe) drain() {
 	go func(lines chan string) {
 		for range lines {
 		}
 	}(p.lines)
-	<-p.exited
-	p.stdin.Close()
-	p.cmd = nil
-}
-
-// tail keeps the last of what is written.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, b...)
-	t.b = t.b[max(0, len(t.b)-4096):]
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.b))
 }
 
 // send writes lines. An engine that does not read fails by what it does not
@@ -123,7 +90,7 @@ func (t *tail) String() string {
 func (p *probe) send(lines ...string) {
 	text := strings.Join(lines, "\n") + "\n"
 	done := make(chan struct{})
-	stdin := p.stdin
+	stdin := p.proc.Stdin
 	go func() {
 		defer close(done)
 		_, _ = io.WriteString(stdin, text)
@@ -179,12 +146,12 @@ func clip(s string) string {
 
 func (p *probe) died(during string) error {
 	select {
-	case <-p.exited:
+	case <-p.proc.Exited:
 	case <-time.After(time.Second):
 		return failf("the engine closed its output, %s", during)
 	}
-	text := fmt.Sprintf("the engine ended (%v), %s", p.cmd.ProcessState, during)
-	if s := p.stderr.String(); s != "" {
+	text := fmt.Sprintf("the engine ended (%v), %s", p.proc.State, during)
+	if s := strings.TrimSpace(p.proc.Stderr()); s != "" {
 		text += fmt.Sprintf("; it complained: %q", clip(s[strings.LastIndexByte(s, '\n')+1:]))
 	}
 	return &finding{Fail, text}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package engine
+package process
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ const guardScript = `trap '' HUP INT QUIT TERM; read -r _; kill -s KILL 0`
 // guardShell is where POSIX systems have their shell.
 const guardShell = "/bin/sh"
 
-// group is a process group led by a guard; see process.
+// group is a process group led by a guard; see Process.
 type group struct {
 	guard *exec.Cmd
 	hold  *os.File // the guard lives while this is open
@@ -54,7 +54,7 @@ const limitScript = `ulimit -v "$1" && ulimit -t "$2" && shift 2 && exec "$@"`
 
 // apply makes cmd start within the limits. A shell sets them before it becomes
 // the engine, so that nothing of the engine runs without them.
-func (l ProcessLimits) apply(cmd *exec.Cmd) error {
+func (l Limits) apply(cmd *exec.Cmd) error {
 	if l.Memory <= 0 && l.CPUTime <= 0 {
 		return nil
 	}

@@ -1,8 +1,12 @@
-package engine
+// Package process runs an engine's program so that nothing of it outlives its
+// owner: in a process group of its own, guarded, with its output read and the
+// last of its standard error kept. It knows no protocol.
+package process
 
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -16,16 +20,16 @@ import (
 // exec.Cmd's WaitDelay does for pipes that a Cmd copies itself.
 const drainDelay = time.Second
 
-// stderrTail is how much of an engine's standard error is kept.
-const stderrTail = 8 << 10
+// StderrTail is how much of an engine's standard error is kept.
+const StderrTail = 8 << 10
 
-// process is a running engine and whatever it started.
+// Process is a running engine and whatever it started.
 //
-// All of it dies with the engine, with kill, and with this process, however this
+// All of it dies with the engine, with Kill, and with this process, however this
 // process ends:
 //
 //   - The engine lives in a process group of its own, so that Ctrl-C in the
-//     terminal does not reach it, and kill ends the whole group.
+//     terminal does not reach it, and Kill ends the whole group.
 //   - On Unix the leader of the group is not the engine but a guard: a shell that
 //     blocks reading a pipe of which this process holds the other end. When this
 //     process dies, even by kill -9, the guard reads end of file and kills its
@@ -38,26 +42,26 @@ const stderrTail = 8 << 10
 //   - On Windows a job object takes the place of group and guard.
 //
 // A descendant that leaves the group on purpose (setsid) escapes.
-type process struct {
-	path  string
-	group *group
+type Process struct {
+	Path  string   // of the program
+	Stdin *os.File // written and closed by the owner
 
-	stdin          *os.File // written by the owner
-	stdout, stderr *os.File
-
-	// exited is closed when the engine itself has ended and its group has been
-	// killed; state is set. done is closed when the pipes have been drained and
+	// Exited is closed when the engine itself has ended and its group has been
+	// killed; State is set. Done is closed when the pipes have been drained and
 	// closed as well, and no goroutine is left.
-	exited, done chan struct{}
-	state        *os.ProcessState
+	Exited, Done chan struct{}
+	State        *os.ProcessState
+
+	group          *group
+	stdout, stderr *os.File
 
 	mu   sync.Mutex
 	tail []byte // of standard error
 }
 
-// ProcessLimits bound what an engine's process may use. The zero value bounds
+// Limits bound what an engine's process may use. The zero value bounds
 // nothing.
-type ProcessLimits struct {
+type Limits struct {
 	// Memory is the size of the address space in bytes (RLIMIT_AS, Unix): an
 	// allocation beyond it fails in the engine. It counts mapped files and reserved
 	// space, too, so it has to be generous.
@@ -69,23 +73,23 @@ type ProcessLimits struct {
 	CPUs []int
 }
 
-// startProcess runs cmd. read gets standard output, on a goroutine of its own,
-// and returns at its end.
-func startProcess(cmd *exec.Cmd, limits ProcessLimits, read func(*os.File)) (*process, error) {
-	p := &process{path: cmd.Path, exited: make(chan struct{}), done: make(chan struct{})}
+// Start runs cmd, whose pipes, attributes and limits are set here. read gets
+// standard output, on a goroutine of its own, and returns at its end.
+func Start(cmd *exec.Cmd, limits Limits, read func(io.Reader)) (*Process, error) {
+	p := &Process{Path: cmd.Path, Exited: make(chan struct{}), Done: make(chan struct{})}
 	if err := limits.apply(cmd); err != nil {
-		return nil, &StartError{Path: p.path, Err: err}
+		return nil, err
 	}
 	started := make(chan error)
 	go p.run(cmd, limits.CPUs, read, started)
 	if err := <-started; err != nil {
-		return nil, &StartError{Path: p.path, Err: err}
+		return nil, err
 	}
 	return p, nil
 }
 
 // run owns the process from the fork to the last closed pipe.
-func (p *process) run(cmd *exec.Cmd, cpus []int, read func(*os.File), started chan<- error) {
+func (p *Process) run(cmd *exec.Cmd, cpus []int, read func(io.Reader), started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := onCPUs(cpus, func() error { return p.start(cmd) }); err != nil {
@@ -99,22 +103,22 @@ func (p *process) run(cmd *exec.Cmd, cpus []int, read func(*os.File), started ch
 
 	// An error of Wait is in the state: no pipe is copied by cmd.
 	_ = cmd.Wait()
-	p.state = cmd.ProcessState
+	p.State = cmd.ProcessState
 	p.group.end()
 	// Everything the engine wrote can be read without waiting; on systems without
 	// deadlines on pipes nobody can hold them any more, the group being dead.
 	_ = p.stdout.SetReadDeadline(time.Now().Add(drainDelay))
 	_ = p.stderr.SetReadDeadline(time.Now().Add(drainDelay))
-	close(p.exited)
+	close(p.Exited)
 	readers.Wait()
-	p.stdin.Close()
+	p.Stdin.Close()
 	p.stdout.Close()
 	p.stderr.Close()
-	close(p.done)
+	close(p.Done)
 }
 
 // start makes the pipes and the group and forks.
-func (p *process) start(cmd *exec.Cmd) (err error) {
+func (p *Process) start(cmd *exec.Cmd) (err error) {
 	var files []*os.File
 	defer func() {
 		if err != nil {
@@ -149,20 +153,21 @@ func (p *process) start(cmd *exec.Cmd) (err error) {
 	stdin.Close()
 	stdout.Close()
 	stderr.Close()
-	p.stdin, p.stdout, p.stderr = ourStdin, ourStdout, ourStderr
+	p.Stdin, p.stdout, p.stderr = ourStdin, ourStdout, ourStderr
 	return nil
 }
 
-// kill ends the engine and everything in its group. The group is reaped by run.
-func (p *process) kill() { p.group.kill() }
+// Kill ends the engine and everything in its group. It may be called at any
+// time; Done tells when all is over.
+func (p *Process) Kill() { p.group.kill() }
 
-func (p *process) readStderr() {
+func (p *Process) readStderr() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := p.stderr.Read(buf)
 		p.mu.Lock()
 		p.tail = append(p.tail, buf[:n]...)
-		if over := len(p.tail) - stderrTail; over > 0 {
+		if over := len(p.tail) - StderrTail; over > 0 {
 			p.tail = append(p.tail[:0], p.tail[over:]...)
 		}
 		p.mu.Unlock()
@@ -172,8 +177,9 @@ func (p *process) readStderr() {
 	}
 }
 
-// stderrText returns the last of what the engine wrote to standard error.
-func (p *process) stderrText() string {
+// Stderr returns the last StderrTail bytes of what the engine wrote to standard
+// error.
+func (p *Process) Stderr() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return string(bytes.ToValidUTF8(p.tail, []byte("?")))

@@ -1,4 +1,4 @@
-package engine
+package process
 
 import (
 	"errors"
@@ -77,7 +77,7 @@ func (g *group) end() {
 }
 
 // apply reports limits that this system does not have.
-func (l ProcessLimits) apply(*exec.Cmd) error {
+func (l Limits) apply(*exec.Cmd) error {
 	if l.Memory > 0 || l.CPUTime > 0 {
 		return errors.New("limits of memory and processor time are not supported on this system")
 	}
