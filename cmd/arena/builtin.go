@@ -10,20 +10,25 @@ import (
 	"transcend/internal/cli"
 )
 
-// Players that are no programs: a uniformly random mover, and simulated players as
-// league:800, by rating, or league:ply1:rho=0.3, by text.
+// Players that are no programs: a uniformly random mover, simulated players as
+// league:800, by rating, or league:ply1:rho=0.3, by text, and what an ideal learner makes of their
+// games, as ideal:pool=noise,temp=0.001.
 const (
 	builtinRandom = "random"
 	builtinLeague = "league:"
+	builtinIdeal  = "ideal:"
 )
 
 // isBuiltin reports whether a word is meant for a player of this program.
 func isBuiltin(word string) bool {
-	return word == builtinRandom || strings.HasPrefix(word, builtinLeague)
+	return word == builtinRandom || strings.HasPrefix(word, builtinLeague) || strings.HasPrefix(word, builtinIdeal)
 }
 
 // builtin returns the factory of a player for which isBuiltin holds.
 func builtin(word string) (match.Factory, error) {
+	if text, ok := strings.CutPrefix(word, builtinIdeal); ok {
+		return idealFactory(text)
+	}
 	text, simulated := strings.CutPrefix(word, builtinLeague)
 	if !simulated {
 		return func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }, nil
@@ -36,6 +41,19 @@ func builtin(word string) (match.Factory, error) {
 		return nil, cli.WithHint(cli.Usagef("%s: %w", word, league.ErrUnbounded), "a number of nodes makes it the same player everywhere: league:search:nodes=20000")
 	}
 	return func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player.Player) }, nil
+}
+
+// idealFactory makes ideal learners that share what they compute.
+func idealFactory(text string) (match.Factory, error) {
+	config, err := engine.ParseIdeal(text)
+	if err != nil {
+		return nil, cli.Usagef("%w", err)
+	}
+	mixture, err := config.Mixture()
+	if err != nil {
+		return nil, cli.Usagef("ideal:%s: %w", text, err)
+	}
+	return func(context.Context) (engine.Player, error) { return engine.NewIdealPlayer(config, mixture) }, nil
 }
 
 // poolPlayers are the players of a pool of the league.

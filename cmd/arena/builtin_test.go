@@ -10,6 +10,7 @@ func TestBuiltinPlayers(t *testing.T) {
 	ctx := context.Background()
 	for word, name := range map[string]string{
 		"random": "random", "league:random": "league:random", "league:ply1:rho=0.3": "league:ply1:rho=0.3",
+		"ideal:pool=noise": "ideal:noise T=0.001", "ideal:pool=specialists,temp=1,chars=true,posterior=true": "ideal:specialists posterior chars T=1",
 		"league:800": "league:boltz:depth=1,t=8,rho=0.2,book=all",
 	} {
 		if !isBuiltin(word) {
@@ -32,6 +33,11 @@ func TestBuiltinPlayers(t *testing.T) {
 	}
 	for _, word := range []string{"league:", "league:search", "league:9000", "league:pawn"} {
 		if _, err := builtin(word); err == nil || !strings.Contains(err.Error(), "league") {
+			t.Errorf("%s: error %v", word, err)
+		}
+	}
+	for _, word := range []string{"ideal:", "ideal:pool=nowhere", "ideal:pool=noise,temp=-1"} {
+		if _, err := builtin(word); err == nil || !strings.Contains(err.Error(), "ideal") {
 			t.Errorf("%s: error %v", word, err)
 		}
 	}

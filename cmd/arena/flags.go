@@ -128,7 +128,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	s := &settings{}
 	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
 	fs.SortFlags = false
-	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, random (a uniformly random mover), or a simulated player: league:800, league:ply1:rho=0.3")
+	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, random (a uniformly random mover), a simulated player: league:800, league:ply1:rho=0.3, or the ideal learner of a pool: ideal:pool=noise,temp=0.001")
 	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
 	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
 	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (default for stockfish: all that have a rating)")

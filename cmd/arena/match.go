@@ -31,7 +31,8 @@ An engine is key=value words, quoted as in a shell:
   cmd=PROGRAM  name=NAME  args="..."  dir=DIR  init="LINE"  option.Hash=16  restart=on
   tc=[MOVES/]SECONDS[+INC]  st=SECONDS or movetime=100ms  nodes=N  depth=N  timemargin=MS
 A model is model=DIR temp=0.001 illegal=mask topk=K topp=P weights=bf16; cmd=random moves at random,
-cmd=league:800 or cmd=league:ply1:rho=0.3 is a simulated player (chesstrain league --help).
+cmd=league:800 or cmd=league:ply1:rho=0.3 is a simulated player (chesstrain league --help),
+cmd=ideal:pool=noise,temp=0.001 what an ideal learner of a pool's games would play.
 --each gives keys to all of them.
 
 Every finished game is stored in the database at once. A match that was stopped or

@@ -141,7 +141,7 @@ func (c *Corpus) Play(m *Mover, number int) *Game {
 	seed := mix(mix(c.Seed, 0x67616d65), uint64(number))
 	pick := func(n int, which uint64) int { return int(draw(seed, which) * float64(n)) }
 	white := pick(len(c.Pool.Players), drawWhite)
-	others := c.Pool.near(white, c.MaxGap)
+	others := c.Pool.Near(white, c.MaxGap)
 	black := others[pick(len(others), drawBlack)]
 	game := &Game{
 		Number: number, Seed: seed, corpus: c,

@@ -179,6 +179,7 @@ type Mover struct {
 	search *search.Searcher
 	legal  [bitboard.MaxMoves]bitboard.Move
 	order  []Chance
+	shared *sharedSearches // nil: every search is made
 }
 
 // NewMover returns a mover whose searches have a transposition table of about
@@ -357,6 +358,9 @@ func (m *Mover) searchFor(p *Player, g *bitboard.Game, limit search.Options, bli
 	}
 	limit.Depth = tighter(limit.Depth, p.Depth)
 	limit.Nodes = tighter(limit.Nodes, p.Nodes)
+	if m.shared != nil {
+		return m.shared.search(m.search, g, limit)
+	}
 	return m.search.Search(g, limit)
 }
 

@@ -284,9 +284,9 @@ func (e *UnknownPoolError) Hint() string {
 	return "pools are " + strings.Join(Ratings().PoolNames(), ", ") + ", or a file with a player a line"
 }
 
-// near returns the players within gap of the one at i, itself only where there is no
-// other.
-func (p *Pool) near(i, gap int) []int {
+// Near returns the players that the one at i may meet where ratings differ by at most gap, 0
+// for any: all others within it, itself only where there is none.
+func (p *Pool) Near(i, gap int) []int {
 	var found []int
 	for j := range p.Players {
 		if j != i && (gap == 0 || max(p.Players[j].Elo-p.Players[i].Elo, p.Players[i].Elo-p.Players[j].Elo) <= gap) {
