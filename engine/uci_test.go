@@ -532,7 +532,8 @@ func TestScore(t *testing.T) {
 		}
 	})
 	t.Run("before readyok", func(t *testing.T) {
-		c := &UCI{wake: make(chan struct{}, 1), pings: 1, searching: true}
+		c := newUCI(Config{})
+		c.pings, c.searching = 1, true
 		c.line([]byte("info depth 9 score cp 1"), false)
 		c.line([]byte("bestmove e2e4"), false)
 		if s := c.info.score(); s != nil || !c.searching {
@@ -844,13 +845,14 @@ func FuzzLine(f *testing.F) {
 			defer w.Close()
 			_, _ = w.Write(output)
 		}()
-		c := &UCI{name: "fuzz", wake: make(chan struct{}, 1), handshake: handshake, pings: 1, searching: !handshake}
+		c := newUCI(Config{Name: "fuzz"})
+		c.handshake, c.pings, c.searching = handshake, 1, !handshake
 		c.read(r)
 		if !c.ended || c.pings < 0 {
 			t.Errorf("ended %v, %d pings", c.ended, c.pings)
 		}
 		pos := bitboard.Start()
-		reply, err := c.reply(&pos, time.Now())
+		reply, err := c.answer(&pos, time.Now())
 		if err == nil && !pos.IsLegal(reply.Move) {
 			t.Errorf("%q gives %v", output, reply.Move)
 		}
