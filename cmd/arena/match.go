@@ -13,14 +13,20 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
+	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/elo/leaderboard"
+	"transcend/elo/sprt"
 	"transcend/engine"
+	"transcend/engine/arena"
 	"transcend/engine/match"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
+	"transcend/model/blas"
 )
 
 const matchHelp = `Play engines and models against each other.
@@ -115,7 +121,7 @@ type matchSettings struct {
 
 	resign match.Resign
 	draw   match.DrawRule
-	sprt   *sprtTest
+	sprt   *sprt.Test
 	cores  []int // what --affinity allows
 }
 
@@ -258,9 +264,11 @@ func (s *matchSettings) check() error {
 	}
 	var err error
 	if s.SPRT != "" {
-		if s.sprt, err = parseSPRT(s.SPRT); err != nil {
+		test, err := sprt.Parse(s.SPRT)
+		if err != nil {
 			return cli.WithHint(cli.Usagef("--sprt: %w", err), "--sprt elo0=0,elo1=5,alpha=0.05,beta=0.05")
 		}
+		s.sprt = &test
 	}
 	if s.cores, err = parseCores(s.Affinity); err != nil {
 		return cli.Usagef("--affinity %s: %w", s.Affinity, err)
@@ -417,18 +425,18 @@ func playMatch(ctx context.Context, stdout, stderr io.Writer, args []string) err
 			return fmt.Errorf("--save-config: %w", err)
 		}
 	}
-	t, err := newTournament(ctx, s, stderr)
-	if err != nil {
+	t := &matching{matchSettings: s, stderr: stderr}
+	defer t.close()
+	if err := t.open(ctx); err != nil {
 		return err
 	}
-	defer t.close()
-	playErr := t.play(ctx)
-	if playErr != nil && len(t.results) == 0 {
+	playErr := t.Play(ctx)
+	t.block.Close()
+	if playErr != nil && t.Played() == 0 {
 		return playErr
 	}
-	// What was played is shown even when it could not go on; the context may have
-	// ended.
-	if err := t.report(context.WithoutCancel(ctx), stdout); err != nil {
+	// What was played is shown even when it could not go on.
+	if err := t.report(stdout); err != nil {
 		return errors.Join(playErr, err)
 	}
 	switch {
@@ -437,7 +445,176 @@ func playMatch(ctx context.Context, stdout, stderr io.Writer, args []string) err
 	case playErr != nil:
 		return playErr
 	}
-	return t.failures()
+	return t.Failures()
+}
+
+// matching is one execution of the command.
+type matching struct {
+	*matchSettings
+	*arena.Tournament
+	stderr   io.Writer
+	store    *leaderboard.Store
+	traffic  *trafficLog
+	book     *match.Openings
+	entrants []*entrant
+	workerN  int
+
+	block   *cli.Block
+	began   time.Time
+	drawn   time.Time  // when the live table was
+	warning sync.Mutex // the workers warn
+}
+
+// open prepares everything that can fail before a game is played.
+func (t *matching) open(ctx context.Context) (err error) {
+	progress := t.stderr
+	if t.quiet {
+		progress = io.Discard
+	}
+	t.block, t.began = cli.NewBlock(progress), time.Now()
+	warning := ""
+	if t.workerN, warning, err = t.workers(); err != nil {
+		return err
+	}
+	if warning != "" {
+		t.warn(warning)
+	}
+	if t.book, err = t.openings(); err != nil {
+		return err
+	}
+	if t.Log != "" {
+		if t.traffic, err = newTrafficLog(t.Log); err != nil {
+			return err
+		}
+	}
+	if err := t.makeEntrants(ctx); err != nil {
+		return err
+	}
+	config, err := json.Marshal(t.matchConfig)
+	if err != nil {
+		return err
+	}
+	if t.store, err = leaderboard.Open(t.DB); err != nil {
+		return err
+	}
+	o := arena.TournamentOptions{
+		Name: t.Name, Kind: leaderboard.TournamentKind(t.matchConfig.Tournament), Rounds: t.Rounds, Games: t.Games, Seeds: t.Seeds, Config: config,
+		Openings: t.book, NoPairs: t.NoPairs, Seed: t.Seed,
+		Rules:     match.Rules{MaxPlies: 2 * t.MaxMoves, NoClaims: t.NoClaims, Resign: t.resign, Draw: t.draw},
+		JudgeName: t.Judge, SPRT: t.sprt, Recover: t.Recover, Retries: t.Retries, Concurrency: t.workerN, PGN: t.PGNOut,
+		Show: arena.Show{Announced: t.announce, Finished: t.shown, Warn: t.warn},
+	}
+	if t.Judge != "" {
+		o.Judge = t.judge
+	}
+	for _, e := range t.entrants {
+		o.Entrants = append(o.Entrants, arena.Entrant{Entrant: e.Entrant, Name: e.name, Limit: e.limit, Player: e.player, KnowsRules: e.isUCI})
+	}
+	t.Tournament, err = arena.NewTournament(ctx, t.store, o)
+	return err
+}
+
+func (t *matching) close() {
+	if t.block != nil {
+		t.block.Close()
+	}
+	if t.Tournament != nil {
+		t.Close()
+	}
+	if t.store != nil {
+		t.store.Close()
+	}
+	if t.traffic != nil {
+		t.traffic.close()
+	}
+}
+
+// warn writes a warning above the live lines, and also when progress is not
+// shown.
+func (t *matching) warn(text string) {
+	text = "warning: " + text
+	if t.quiet {
+		t.warning.Lock()
+		defer t.warning.Unlock()
+		fmt.Fprintln(t.stderr, text)
+		return
+	}
+	t.block.Printf("%s", text)
+}
+
+// makeEntrants makes and tries every player.
+func (t *matching) makeEntrants(ctx context.Context) error {
+	m := &makers{limits: t.processLimits(), traffic: t.traffic}
+	if threads := t.threads(); len(t.cores) > 0 {
+		m.cpus = func(worker int) []int { return t.cores[worker*threads : (worker+1)*threads] }
+	}
+	names := map[string]int{}
+	for _, config := range t.Engines {
+		if config.Model != "" {
+			if !t.book.Blindfold() {
+				return cli.WithHint(cli.Usagef("%s: models know a position by its moves alone, and these openings set positions up", config.label()), "--openings builtin, or a PGN file")
+			}
+			kernels, err := blas.New(blas.Options{})
+			if err != nil {
+				return err
+			}
+			blas32.Use(kernels)
+		}
+		e, err := m.entrant(ctx, config)
+		if err != nil {
+			return err
+		}
+		if names[e.name]++; names[e.name] > 1 {
+			if config.Name != "" {
+				return cli.Usagef("two players are named %q", e.name)
+			}
+			e.name = fmt.Sprintf("%s #%d", e.name, names[e.name])
+		}
+		t.entrants = append(t.entrants, e)
+	}
+	return nil
+}
+
+// judge starts the engine of --judge.
+func (t *matching) judge(ctx context.Context) (match.Judge, func() error, error) {
+	config, win, err := parseJudge(t.Judge)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &makers{limits: t.processLimits(), traffic: t.traffic}
+	e, err := m.entrant(ctx, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := e.New(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := e.Control
+	return &match.EngineJudge{Player: p, Limit: engine.Limit{MoveTime: c.MoveTime, Nodes: c.Nodes, Depth: c.Depth}, Win: win}, p.Close, nil
+}
+
+// parseJudge reads --judge.
+func parseJudge(text string) (entrantConfig, int, error) {
+	win := 150
+	var rest []string
+	for _, word := range strings.Fields(text) {
+		if value, ok := strings.CutPrefix(word, "win="); ok {
+			if _, err := fmt.Sscanf(value, "%d", &win); err != nil || win < 1 {
+				return entrantConfig{}, 0, cli.Usagef("--judge %q: win=%s: want centipawns", text, value)
+			}
+			continue
+		}
+		rest = append(rest, word)
+	}
+	e, err := parseEntrant(strings.Join(rest, " "), entrantConfig{})
+	if err == nil && e.TC != "" {
+		err = errors.New("a judge has no clock: give it depth=, nodes= or movetime=")
+	}
+	if err != nil {
+		return e, 0, cli.Usagef("--judge: %w", err)
+	}
+	return e, win, nil
 }
 
 // processLimits are the limits of each engine's process.

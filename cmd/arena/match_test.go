@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"transcend/elo/leaderboard"
-	"transcend/internal/bitboard"
+	"transcend/engine/arena"
 	"transcend/internal/cli"
 	"transcend/internal/fakeengine"
 	"transcend/pgn"
@@ -85,7 +85,7 @@ func TestMatchPlayStoreResumeExtend(t *testing.T) {
 	if code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
-	var s summary
+	var s arena.Summary
 	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Games != 10 || len(s.Standings) != 2 || s.Standings[0].Rating == nil || len(s.Crosstable) != 1 || s.Crosstable[0].Pairs.Count() != 5 {
 		t.Fatalf("%v in %s", err, out)
 	}
@@ -143,7 +143,7 @@ func TestSwissTournament(t *testing.T) {
 	dir, fake := t.TempDir(), fakePath(t)
 	args := append([]string{"match", "--tournament", "swiss", "--rounds", "3", "--maxmoves", "12", "--games", "2", "--json"}, fakes(fake, "a", "b", "c", "d", "e")...)
 	code, out, errs := arenaIn(t, dir, args...)
-	var s summary
+	var s arena.Summary
 	if err := json.Unmarshal([]byte(out), &s); code != cli.ExitOK || err != nil || s.Games != 12 {
 		t.Fatalf("exit %d, %v, %d games\n%s", code, err, s.Games, errs)
 	}
@@ -201,7 +201,7 @@ func TestModelsInAMatch(t *testing.T) {
 	checkpoint := writeModel(t, dir)
 	code, out, errs := arenaIn(t, dir, append([]string{"match", "--maxmoves", "20", "--games", "4", "--json",
 		"--engine", "model=" + checkpoint + " temp=1 illegal=mask name=m", "--engine", "cmd=random"}, fakes(fake, "a")...)...)
-	var s summary
+	var s arena.Summary
 	if err := json.Unmarshal([]byte(out), &s); code != cli.ExitOK || err != nil || s.Games != 12 {
 		t.Errorf("exit %d, %v\n%s%s", code, err, out, errs)
 	}
@@ -233,7 +233,7 @@ func TestSPRTStops(t *testing.T) {
 	// One side loses every game by illegal moves.
 	code, out, _ := arenaIn(t, dir, append([]string{"match", "--games", "2000", "--maxmoves", "10", "--sprt", "elo0=0,elo1=100,model=logistic", "--json"},
 		fakes(fake, "good", "bad -bestmove=illegal")...)...)
-	var s summary
+	var s arena.Summary
 	if err := json.Unmarshal([]byte(out), &s); err != nil || s.SPRT == nil || s.SPRT.Decision != "H1" || s.Games >= 1000 {
 		t.Errorf("%v, %d games, %+v", err, s.Games, s.SPRT)
 	}
@@ -300,26 +300,6 @@ func TestParseEntrant(t *testing.T) {
 	}
 	if len(base.Options) != 1 {
 		t.Error("an engine changed what all have")
-	}
-}
-
-// TestPGNOfBlackToMove: evaluations belong to the mover, whoever begins.
-func TestPGNComments(t *testing.T) {
-	m, err := bitboard.ParseUCI("e7e5")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := toPGN(leaderboard.Game{StartFEN: "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1", Result: "1/2-1/2", Moves: []uint16{uint16(m)},
-		Evals: []leaderboard.Eval{{Centipawns: -35, Depth: 9, Millis: 98}}}, "w", "b")
-	if err != nil || g.Comments[0] != "-0.35/9 0.098s" {
-		t.Errorf("%v, %v", g, err)
-	}
-	for e, want := range map[leaderboard.Eval]string{
-		{IsMate: true, Mate: 3, Depth: 5, Millis: 1}: "+M3/5 0.001s", {IsMate: true, Mate: -2, Depth: 5}: "-M2/5 0.000s", {NoScore: true, Millis: 1500}: "1.500s",
-	} {
-		if got := evalComment(e); got != want {
-			t.Errorf("%+v: %q, want %q", e, got, want)
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"transcend/elo/leaderboard"
+	"transcend/engine/arena"
 	"transcend/internal/cli"
 )
 
@@ -56,7 +57,7 @@ func TestFailuresInAMatch(t *testing.T) {
 				}
 				return
 			}
-			var s summary
+			var s arena.Summary
 			if err := json.Unmarshal([]byte(out), &s); err != nil {
 				t.Fatal(err, out)
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"transcend/elo/leaderboard"
+	"transcend/engine/arena"
 	"transcend/pgn"
 )
 
@@ -37,7 +38,7 @@ func TestPGNOfAThousandGames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want[fmt.Sprint(g.Slot+1)] = fmt.Sprintf("%v %s %s %s %v", movesOf(g.Moves), g.Result, g.Termination, g.Opening, g.PlayerWhite)
+		want[fmt.Sprint(g.Slot+1)] = fmt.Sprintf("%v %s %s %s %v", arena.MovesOf(g.Moves), g.Result, g.Termination, g.Opening, g.PlayerWhite)
 	}
 	r, err := pgn.Open("g.pgn")
 	if err != nil {

@@ -15,23 +15,14 @@ import (
 	"transcend/elo"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
+	"transcend/engine/arena"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 )
 
-// opponent is an engine at one level.
-type opponent struct {
-	label, short string
-	level        *int // nil: its own strength
-	factory      match.Factory
-	player       leaderboard.Player // complete once the engine was tried
-	tried        bool
-	anchor       elo.Anchor // its rating, where opponents are chosen by it
-}
-
 // openOpponents starts the engine once: what is wrong with it should show before
 // the first game.
-func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
+func (a *sweeping) openOpponents(ctx context.Context) ([]*arena.Opponent, error) {
 	if isBuiltin(a.engine) {
 		factory, err := builtin(a.engine)
 		if err != nil {
@@ -44,10 +35,10 @@ func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
 		defer p.Close()
 		a.choose = chooseEven
 		a.limit = match.Control{} // it does not think
-		return []*opponent{{
-			factory: factory,
-			player:  leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
-			label:   p.Name(), short: p.Name(), tried: true,
+		return []*arena.Opponent{{
+			New:    factory,
+			Player: leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
+			Label:  p.Name(), Short: p.Name(), Tried: true,
 		}}, nil
 	}
 	path, err := engine.Find(a.engine)
@@ -67,12 +58,12 @@ func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
 			return nil, err
 		}
 		a.choose = chooseEven
-		return []*opponent{o}, a.try(ctx, o)
+		return []*arena.Opponent{o}, o.Try(ctx, o)
 	}
 	if !math.IsNaN(a.anchorElo) && len(levels) > 1 {
 		return nil, cli.Usagef("--anchor-elo rates one opponent, and there are %d levels", len(levels))
 	}
-	var all []*opponent
+	var all []*arena.Opponent
 	for _, level := range levels {
 		o, err := a.engineAt(path, &level)
 		if err != nil {
@@ -80,32 +71,32 @@ func (a *arena) openOpponents(ctx context.Context) ([]*opponent, error) {
 		}
 		all = append(all, o)
 	}
-	if err := a.try(ctx, all[0]); err != nil {
+	if err := all[0].Try(ctx, all[0]); err != nil {
 		return nil, err
 	}
 	if a.choose == chooseEven && !byDefault {
 		return all, nil
 	}
-	return a.rated(all)
+	return a.rated(all, levels)
 }
 
 // rated leaves the opponents that have a rating, by which they are chosen. The
 // first has been tried; the others differ by their level.
-func (a *arena) rated(all []*opponent) ([]*opponent, error) {
-	var kept []*opponent
+func (a *sweeping) rated(all []*arena.Opponent, levels []int) ([]*arena.Opponent, error) {
+	var kept []*arena.Opponent
 	var without []string
 	var reason error
-	for _, o := range all {
-		p := leaderboard.Player{Name: o.label, Spec: maps.Clone(all[0].player.Spec)}
-		p.Spec[leaderboard.SpecSkillLevel] = fmt.Sprint(*o.level)
+	for i, o := range all {
+		p := leaderboard.Player{Name: o.Label, Spec: maps.Clone(all[0].Player.Spec)}
+		p.Spec[leaderboard.SpecSkillLevel] = fmt.Sprint(levels[i])
 		_, anchor, err := a.anchorsBy(p, a.limit.String())
 		switch {
 		case err == nil:
-			o.anchor = anchor
+			o.Anchor = anchor
 			kept = append(kept, o)
 		case errors.Is(err, elo.ErrNoAnchor):
 			reason = err
-			without = append(without, o.short)
+			without = append(without, o.Short)
 		default:
 			return nil, err
 		}
@@ -126,7 +117,7 @@ func isStockfish(path string) bool {
 
 // setsStrength tells whether an --option already decides how strong the engine
 // plays.
-func (a *arena) setsStrength() bool {
+func (a *sweeping) setsStrength() bool {
 	for _, o := range a.options {
 		name, _, _ := strings.Cut(strings.ToLower(o), "=")
 		switch strings.TrimSpace(name) {
@@ -138,7 +129,7 @@ func (a *arena) setsStrength() bool {
 }
 
 // engineAt is the engine at a level, or at its own strength.
-func (a *arena) engineAt(path string, level *int) (*opponent, error) {
+func (a *sweeping) engineAt(path string, level *int) (*arena.Opponent, error) {
 	config := engine.Config{Path: path, Args: a.engineArgs}
 	for _, text := range a.options {
 		o, err := engine.ParseOption(text)
@@ -147,14 +138,15 @@ func (a *arena) engineAt(path string, level *int) (*opponent, error) {
 		}
 		config.Options = append(config.Options, o)
 	}
-	o := &opponent{short: filepath.Base(path), level: level}
+	o := &arena.Opponent{Short: filepath.Base(path)}
 	if level != nil {
 		config.Options = append(config.Options, engine.Option{Name: "Skill Level", Value: fmt.Sprint(*level)})
-		o.short = fmt.Sprintf("level %d", *level)
+		o.Short = fmt.Sprintf("level %d", *level)
 	}
-	o.label = o.short
+	o.Label = o.Short
+	o.Try = func(ctx context.Context, o *arena.Opponent) error { return try(ctx, o, level != nil) }
 	keeps := a.defects[defectSharedHash]
-	o.factory = func(ctx context.Context) (engine.Player, error) {
+	o.New = func(ctx context.Context) (engine.Player, error) {
 		p, err := engine.StartUCI(ctx, config)
 		if err == nil && keeps {
 			return &keepsHash{Player: p}, nil
@@ -168,11 +160,11 @@ func (a *arena) engineAt(path string, level *int) (*opponent, error) {
 }
 
 // try starts an engine and learns what it is.
-func (a *arena) try(ctx context.Context, o *opponent) error {
-	if o.tried {
+func try(ctx context.Context, o *arena.Opponent, leveled bool) error {
+	if o.Tried {
 		return nil
 	}
-	p, err := o.factory(ctx)
+	p, err := o.New(ctx)
 	var crash *engine.CrashError
 	if errors.As(err, &crash) && crash.During == "uci" {
 		err = cli.WithHint(err, "is it a UCI engine? start it by hand and type uci: it should answer uciok")
@@ -181,16 +173,16 @@ func (a *arena) try(ctx context.Context, o *opponent) error {
 		return err
 	}
 	defer p.Close()
-	o.label = p.Name()
-	if o.level != nil {
-		o.label += " " + o.short
+	o.Label = p.Name()
+	if leveled {
+		o.Label += " " + o.Short
 	}
-	o.player, o.tried = leaderboard.Player{Name: o.label, Spec: p.Spec()}, true
+	o.Player, o.Tried = leaderboard.Player{Name: o.Label, Spec: p.Spec()}, true
 	return nil
 }
 
 // chooseAnchors decides how opponents are rated.
-func (a *arena) chooseAnchors() error {
+func (a *sweeping) chooseAnchors() error {
 	by, err := anchorsFor(a.anchors)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"transcend/elo/leaderboard"
+	"transcend/engine/arena"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 )
@@ -400,7 +401,7 @@ func (w *watcher) boardLines(g leaderboard.Live, color bool) (lines [boardHeight
 	game := bitboard.NewGame(start)
 	text := "-"
 	last := bitboard.NoMove
-	for _, m := range movesOf(g.Moves) {
+	for _, m := range arena.MovesOf(g.Moves) {
 		p := game.Position()
 		san := p.SAN(m)
 		if game.Make(m) != nil {

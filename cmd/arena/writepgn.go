@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/elo/leaderboard"
+	"transcend/engine/arena"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
@@ -52,11 +53,11 @@ func writeGames(ctx context.Context, stdout, _ io.Writer, args []string) error {
 		return eachGame(ctx, store, *matches, write)
 	}
 	if *out != "-" {
-		return atomicPGN(*out, each)
+		return arena.WritePGN(*out, each)
 	}
 	w := pgn.NewWriter(stdout)
 	return each(func(g leaderboard.Game, white, black string) error {
-		p, err := toPGN(g, white, black)
+		p, err := arena.ToPGN(g, white, black)
 		if err != nil {
 			return err
 		}
@@ -133,7 +134,7 @@ func eachGame(ctx context.Context, store *leaderboard.Store, matches []int64, wr
 
 // writePGN writes the games of the matches to a file.
 func writePGN(ctx context.Context, store *leaderboard.Store, path string, matches []int64) error {
-	return atomicPGN(path, func(write func(leaderboard.Game, string, string) error) error {
+	return arena.WritePGN(path, func(write func(leaderboard.Game, string, string) error) error {
 		return eachGame(ctx, store, matches, write)
 	})
 }

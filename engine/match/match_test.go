@@ -245,3 +245,96 @@ func TestRunStops(t *testing.T) {
 		t.Errorf("error = %v after %d games, want canceled after 2", err, n)
 	}
 }
+
+// waiting is a player whose game lasts until it is let go.
+type waiting struct {
+	*scripted
+	playing *atomic.Int32
+	begun   chan struct{}
+	end     chan struct{}
+}
+
+func (p waiting) Move(ctx context.Context, _ *bitboard.Game, _ engine.Limit) (engine.Reply, error) {
+	p.playing.Add(1)
+	defer p.playing.Add(-1)
+	p.begun <- struct{}{}
+	select {
+	case <-p.end:
+		return engine.Reply{}, engine.ErrResigned
+	case <-ctx.Done():
+		return engine.Reply{}, ctx.Err()
+	}
+}
+
+// TestResize: more games at once begin when more are asked for, and when fewer are,
+// each worker that is too many ends with its game.
+func TestResize(t *testing.T) {
+	var playing, open atomic.Int32
+	begun, end, resize := make(chan struct{}), make(chan struct{}), make(chan int)
+	entrant := Entrant{New: func(context.Context) (engine.Player, error) {
+		open.Add(1)
+		return waiting{&scripted{open: &open}, &playing, begun, end}, nil
+	}}
+	var tasks []Task
+	for slot := range 40 {
+		tasks = append(tasks, Task{1, 0, 1, slot})
+	}
+	var recorded atomic.Int32
+	r := Runner{Entrants: []Entrant{entrant, entrant}, Concurrency: 1, Resize: resize, Elsewhere: func(Task) error { t.Error("nothing is elsewhere"); return nil },
+		Record: func(Task, *Game) error { recorded.Add(1); return nil }}
+	done := make(chan error)
+	go func() { done <- r.Run(t.Context(), slices.Values(tasks)) }()
+	<-begun
+	resize <- 3
+	<-begun
+	<-begun
+	if n := playing.Load(); n != 3 {
+		t.Fatalf("%d games at once, want 3", n)
+	}
+	resize <- 1
+	for range 3 { // one of them begins another
+		end <- struct{}{}
+	}
+	<-begun
+	select {
+	case <-begun:
+		t.Fatal("two games at once, want 1")
+	default:
+	}
+	resize <- 2
+	<-begun
+	go func() {
+		for range begun {
+		}
+	}()
+	for range 37 {
+		end <- struct{}{}
+	}
+	if err := <-done; err != nil || recorded.Load() != 40 || open.Load() != 0 {
+		t.Errorf("%v, %d games, %d players left", err, recorded.Load(), open.Load())
+	}
+	close(begun)
+}
+
+// TestElsewhere: games that others have are left out, and told one at a time; what
+// is made of them may end the run.
+func TestElsewhere(t *testing.T) {
+	entrant := Entrant{New: func(context.Context) (engine.Player, error) { return script(engine.ErrResigned), nil }}
+	var tasks []Task
+	for slot := range 30 {
+		tasks = append(tasks, Task{1, 0, 1, slot})
+	}
+	played, left := 0, 0
+	r := Runner{Entrants: []Entrant{entrant, entrant}, Concurrency: 3,
+		Claim:     func(t Task) (bool, error) { return t.Slot%3 != 0, nil },
+		Elsewhere: func(Task) error { left++; return nil },
+		Record:    func(Task, *Game) error { played++; return nil }}
+	if err := r.Run(t.Context(), slices.Values(tasks)); err != nil || played != 20 || left != 10 {
+		t.Errorf("%v, %d played, %d left", err, played, left)
+	}
+	left = 0
+	r.Elsewhere = func(Task) error { left++; return ErrStop }
+	if err := r.Run(t.Context(), slices.Values(tasks)); err != nil || left != 1 {
+		t.Errorf("%v, %d left", err, left)
+	}
+}

@@ -57,8 +57,15 @@ type Runner struct {
 	// started anew, before the run is given up.
 	Retries int
 
-	// Claim, when not nil, is asked before a game; false leaves it out.
-	Claim func(Task) (bool, error)
+	// Resize changes the number of workers while Run goes on: one that is too many
+	// ends when its game has ended. nil: it stays.
+	Resize <-chan int
+
+	// Claim, when not nil, is asked before a game; false leaves it out. Then
+	// Elsewhere, when not nil, is told, by one goroutine at a time with Record and
+	// with the same meaning of its error.
+	Claim     func(Task) (bool, error)
+	Elsewhere func(Task) error
 	// Record stores a finished game. It is called by one goroutine at a time;
 	// its error ends the run. ErrStop ends it without an error.
 	Record func(Task, *Game) error
@@ -95,9 +102,10 @@ func (r *Runner) Run(ctx context.Context, tasks iter.Seq[Task]) error {
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 
-	queue := make(chan Task)
+	queue, fed := make(chan Task), make(chan struct{})
 	var feeder sync.WaitGroup
 	feeder.Go(func() {
+		defer close(fed)
 		defer close(queue)
 		for t := range tasks {
 			select {
@@ -107,17 +115,21 @@ func (r *Runner) Run(ctx context.Context, tasks iter.Seq[Task]) error {
 			}
 		}
 	})
-	s := &session{Runner: r, starts: make(chan struct{}, max(1, r.Starts))}
+	s := &session{Runner: r, starts: make(chan struct{}, max(1, r.Starts)), running: map[int]bool{}}
 	if r.Starts == 0 {
 		s.starts = make(chan struct{}, runtime.NumCPU())
 	}
 	var workers sync.WaitGroup
-	for i := range max(1, r.Concurrency) {
+	start := func(i int) {
 		workers.Go(func() {
 			w := worker{session: s}
 			defer w.close()
 			ctx := context.WithValue(ctx, workerKey{}, i)
-			for t := range queue {
+			for s.stays(i) {
+				t, ok := <-queue
+				if !ok {
+					return
+				}
 				if err := w.task(ctx, t); err != nil {
 					cancel(err)
 					return
@@ -125,6 +137,19 @@ func (r *Runner) Run(ctx context.Context, tasks iter.Seq[Task]) error {
 			}
 		})
 	}
+	s.resize(max(1, r.Concurrency), start)
+	workers.Go(func() {
+		for {
+			select {
+			case n := <-r.Resize:
+				s.resize(max(1, n), start)
+			case <-fed:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	workers.Wait()
 	feeder.Wait()
 	if err := outer.Err(); err != nil {
@@ -141,15 +166,45 @@ type session struct {
 	*Runner
 	starts    chan struct{}
 	recording sync.Mutex
+
+	workers sync.Mutex
+	wanted  int          // workers
+	running map[int]bool // by number
 }
 
-func (s *session) record(ctx context.Context, t Task, g *Game) error {
+// resize starts the workers that are missing; those that are too many see it in
+// stays.
+func (s *session) resize(n int, start func(worker int)) {
+	s.workers.Lock()
+	defer s.workers.Unlock()
+	s.wanted = n
+	for i := range n {
+		if !s.running[i] {
+			s.running[i] = true
+			start(i)
+		}
+	}
+}
+
+// stays says whether a worker is to play another game.
+func (s *session) stays(worker int) bool {
+	s.workers.Lock()
+	defer s.workers.Unlock()
+	if worker >= s.wanted {
+		delete(s.running, worker)
+		return false
+	}
+	return true
+}
+
+// one calls f unless the run has ended, by one goroutine at a time.
+func (s *session) one(ctx context.Context, f func() error) error {
 	s.recording.Lock()
 	defer s.recording.Unlock()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return s.Record(t, g)
+	return f()
 }
 
 // seat is a player that a worker holds for an entrant. Two entrants of one game
@@ -169,14 +224,20 @@ type worker struct {
 func (w *worker) task(ctx context.Context, t Task) error {
 	if w.Claim != nil {
 		ok, err := w.Claim(t)
-		if err != nil || !ok {
+		if err != nil {
 			return err
+		}
+		if !ok {
+			if w.Elsewhere == nil {
+				return nil
+			}
+			return w.one(ctx, func() error { return w.Elsewhere(t) })
 		}
 	}
 	g, err := w.play(ctx, t)
 	if err == nil {
 		g.Slot = t.Slot
-		err = w.record(ctx, t, g)
+		err = w.one(ctx, func() error { return w.Record(t, g) })
 	}
 	if err != nil && w.Left != nil {
 		w.Left(t)

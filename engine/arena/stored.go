@@ -1,4 +1,4 @@
-package main
+package arena
 
 // From games as they are played to games as the database keeps them.
 
@@ -81,8 +81,8 @@ func moveCodes(moves []bitboard.Move) []uint16 {
 	return codes
 }
 
-// movesOf converts stored codes.
-func movesOf(codes []uint16) []bitboard.Move {
+// MovesOf converts stored codes.
+func MovesOf(codes []uint16) []bitboard.Move {
 	moves := make([]bitboard.Move, len(codes))
 	for i, c := range codes {
 		moves[i] = bitboard.Move(c)

@@ -1,4 +1,6 @@
-package main
+package arena
+
+// Stored games as PGN.
 
 import (
 	"fmt"
@@ -16,12 +18,13 @@ import (
 	"transcend/pgn"
 )
 
-// atomicPGN replaces the file path by the games that each yields.
-func atomicPGN(path string, each func(write func(g leaderboard.Game, white, black string) error) error) error {
+// WritePGN replaces the file path by the games that each yields, with the names of
+// White and Black.
+func WritePGN(path string, each func(write func(g leaderboard.Game, white, black string) error) error) error {
 	return atomicfile.WriteFile(path, 0o644, func(w io.Writer) error {
 		pw := pgn.NewWriter(w)
 		return each(func(g leaderboard.Game, white, black string) error {
-			out, err := toPGN(g, white, black)
+			out, err := ToPGN(g, white, black)
 			if err != nil {
 				return err
 			}
@@ -30,10 +33,10 @@ func atomicPGN(path string, each func(write func(g leaderboard.Game, white, blac
 	})
 }
 
-// toPGN is a stored game with what the players said as comments, as other match
+// ToPGN is a stored game with what the players said as comments, as other match
 // runners write them: the mover's evaluation in pawns, depth and time,
 // "+0.35/12 0.098s", and "book" for moves of the opening.
-func toPGN(g leaderboard.Game, white, black string) (*pgn.Game, error) {
+func ToPGN(g leaderboard.Game, white, black string) (*pgn.Game, error) {
 	result, err := bitboard.ParseResult(g.Result)
 	if err != nil {
 		return nil, fmt.Errorf("game %d of match %d: %w", g.Slot, g.MatchID, err)
@@ -59,7 +62,7 @@ func toPGN(g leaderboard.Game, white, black string) (*pgn.Game, error) {
 	if g.Opening != "" && g.Opening != "startpos" {
 		tags = append(tags, pgn.Tag{Name: "Opening", Value: g.Opening})
 	}
-	out := &pgn.Game{Tags: tags, Start: start, Moves: movesOf(g.Moves), Result: result}
+	out := &pgn.Game{Tags: tags, Start: start, Moves: MovesOf(g.Moves), Result: result}
 	if g.BookPlies > 0 || len(g.Evals) > 0 {
 		out.Comments = make([]string, len(out.Moves))
 		for i := range min(g.BookPlies, len(out.Comments)) {
@@ -135,7 +138,7 @@ func (p *pgnFile) publish() error {
 }
 
 func (p *pgnFile) write(g leaderboard.Game, white, black string) error {
-	out, err := toPGN(g, white, black)
+	out, err := ToPGN(g, white, black)
 	if err == nil {
 		err = p.w.Write(out)
 	}
