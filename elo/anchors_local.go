@@ -15,7 +15,8 @@ import (
 
 // LocalScale is a set of opponents that were rated by games among themselves, by
 // "arena calibrate". It is a scale of its own: the first player has the rating that
-// it was given, everything else is a difference from that.
+// it was given, or the players that an anchor set rates have its ratings; everything else is a
+// difference from that.
 type LocalScale struct {
 	Format  string `json:"format"` // LocalScaleFormat
 	Version int    `json:"version"`
@@ -25,6 +26,7 @@ type LocalScale struct {
 	Openings  string        `json:"openings"`
 	MaxPlies  int           `json:"max_plies,omitempty"`
 	Seed      uint64        `json:"seed"`
+	Anchors   string        `json:"anchors,omitempty"` // ID of the set whose players were held; "": the first player was
 	Players   []LocalPlayer `json:"players"`
 	Meetings  []Meeting     `json:"meetings"`
 	Advantage float64       `json:"advantage"` // of the first move, in points
@@ -63,6 +65,9 @@ type Meeting struct {
 func (s *LocalScale) ContentID() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %d %d\n", s.Openings, s.MaxPlies, s.Seed)
+	if s.Anchors != "" {
+		fmt.Fprintf(h, "anchors %q\n", s.Anchors)
+	}
 	for _, p := range s.Players {
 		fmt.Fprintf(h, "%q %q\n", p.Limit, p.Name)
 		for _, k := range slices.Sorted(maps.Keys(p.Spec)) {
@@ -135,9 +140,13 @@ func NewLocalScale(s LocalScale) *LocalScale {
 // Set is the anchor set of the scale's name; Anchor rates its players. Each
 // of its players has been rated at its own limit.
 func (s *LocalScale) Set() AnchorSet {
+	held := fmt.Sprintf("%s = %.0f", s.Players[0].Name, s.Players[0].Rating)
+	if s.Anchors != "" {
+		held = s.Anchors
+	}
 	return AnchorSet{
 		Name: "local", Version: s.ID,
-		Scale:   fmt.Sprintf("local %s (%s = %.0f)", s.ID, s.Players[0].Name, s.Players[0].Rating),
+		Scale:   fmt.Sprintf("local %s (%s)", s.ID, held),
 		Engines: "the players of its file", Conditions: "each player's own limit", OwnLimits: true,
 		Source: "arena calibrate",
 	}

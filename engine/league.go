@@ -20,7 +20,8 @@ type LeaguePlayer struct {
 	closed atomic.Bool
 }
 
-// leagueTable is the size of the transposition table: enough for a second.
+// leagueTable is the size of the transposition table of a player that only its limit
+// bounds: enough for a second.
 const leagueTable = 16 << 20
 
 // NewLeaguePlayer returns a player; its errors are those of p.Validate.
@@ -28,7 +29,11 @@ func NewLeaguePlayer(p league.Player) (*LeaguePlayer, error) {
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return &LeaguePlayer{player: p, mover: league.NewMover(leagueTable)}, nil
+	table := leagueTable
+	if p.Bounded() {
+		table = 0 // as in a corpus: the size is part of what a search finds
+	}
+	return &LeaguePlayer{player: p, mover: league.NewMover(table)}, nil
 }
 
 // Name implements Player.

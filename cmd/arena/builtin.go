@@ -56,6 +56,19 @@ func idealFactory(text string) (match.Factory, error) {
 	return func(context.Context) (engine.Player, error) { return engine.NewIdealPlayer(config, mixture) }, nil
 }
 
+// builtinRating is what is known of the rating of a player of this program, 0 for nothing.
+func builtinRating(word string) float64 {
+	text, simulated := strings.CutPrefix(word, builtinLeague)
+	if !simulated {
+		return 0
+	}
+	player, err := league.Find(text)
+	if err != nil {
+		return 0 // builtin has said so
+	}
+	return float64(player.Elo)
+}
+
 // poolPlayers are the players of a pool of the league.
 func poolPlayers(name string) ([]calibrated, error) {
 	pool, err := league.OpenPool(name)
@@ -69,7 +82,7 @@ func poolPlayers(name string) ([]calibrated, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, calibrated{name: p.Name(), spec: p.Spec(),
+		all = append(all, calibrated{name: p.Name(), spec: p.Spec(), rating: float64(pool.Players[i].Elo),
 			new: func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player) }})
 		if err := p.Close(); err != nil {
 			return nil, err

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
+	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -23,6 +25,7 @@ import (
 
 	"transcend/elo"
 	"transcend/elo/joint"
+	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/match"
 	"transcend/internal/atomicfile"
@@ -48,9 +51,12 @@ lichess-ai=1..8 is Lichess's computer opponent: Fairy-Stockfish, whose skill lev
 go below 0, with Lichess's levels, depths and times (Debian: fairy-stockfish).
 
 Everybody meets everybody in --games games, half with each color, on paired
-openings. Ratings are the maximum likelihood of all games at once. They are
-differences from the first player, whose rating is --first-rating: a local scale,
-named by a hash of its content, that is never mixed with another in a table.
+openings; --within and --gap leave out pairs, --pair-games says how many games some
+pairs play, the last rule that fits being the one. Ratings are the maximum likelihood of
+all games at once. They are differences from the first player, whose rating is
+--first-rating, or hang on the engines that an anchor set rates (--anchors), which keep
+those ratings: a local scale, named by a hash of its content, that is never mixed with
+another in a table.
 Each game is kept in FILE.games when it ends; a calibration that was stopped goes on
 with the same command, and plays more with more --games.
 
@@ -58,6 +64,8 @@ examples:
   arena calibrate --players random,stockfish:level=0..5:movetime=10ms --games 100 --out scale.json
   arena calibrate --players stockfish:level=1:movetime=100ms,stockfish:level=1:depth=level+1 --games 400 --out l1.json
   arena calibrate --players lichess-ai=1..4,stockfish:level=0..3:movetime=100ms --within 2 --out lichess.json
+  arena calibrate --players stockfish:level=0..5:nodes=25000 --players league-pool=ladder --anchors stockfish-ccrl-40-4 \
+      --gap 400 --games 400 --pair-games 'Stockfish* vs *=12' --pair-games 'Stockfish* vs Stockfish*=0' --out league.json
 
 flags:
 `
@@ -66,7 +74,11 @@ flags:
 type calibration struct {
 	players     []calibrated
 	games       int
+	pairGames   []pairRule
 	within      int
+	gap         int
+	anchors     string
+	anchorSet   elo.AnchorSet
 	out         string
 	openings    string
 	maxMoves    int
@@ -89,6 +101,64 @@ type calibrated struct {
 	spec  map[string]string
 	entry match.Entrant
 	new   match.Factory
+	// rating is what is believed of it before, by which --gap chooses pairs; 0: nothing.
+	rating float64
+	anchor *elo.Anchor // what it is held at; nil: it is rated
+}
+
+// pairRule is a --pair-games: how many games play two players whose names match.
+type pairRule struct {
+	text, one, other string // of path.Match
+	games            int
+}
+
+func parsePairRule(text string) (pairRule, error) {
+	r := pairRule{text: text}
+	at := max(0, strings.LastIndexByte(text, '=')) // names have some, too
+	one, other, ok := strings.Cut(text[:at], " vs ")
+	n, err := strconv.Atoi(strings.TrimPrefix(text[at:], "="))
+	if !ok || err != nil || n < 0 || n > maxPairGames {
+		return r, cli.WithHint(cli.Usagef("--pair-games %q is not of the form NAME vs NAME=GAMES", text), "--pair-games 'Stockfish* vs *=10'")
+	}
+	r.one, r.other, r.games = strings.TrimSpace(one), strings.TrimSpace(other), n
+	for _, pattern := range []string{r.one, r.other} {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return r, cli.Usagef("--pair-games %q: %q: %w", text, pattern, err)
+		}
+	}
+	return r, nil
+}
+
+// applies reports whether the rule is about two players.
+func (r pairRule) applies(a, b string) bool {
+	match := func(pattern, name string) bool {
+		ok, _ := path.Match(pattern, name)
+		return ok
+	}
+	return match(r.one, a) && match(r.other, b) || match(r.one, b) && match(r.other, a)
+}
+
+// maxPairGames is how many games two players may play. The slots of a pair are a
+// range of their own: with the same slots for all pairs, a player would play with the same
+// random numbers against each opponent, and its games would not be independent.
+const maxPairGames = 1 << 20
+
+// gamesOf is how many games two players play.
+func (c *calibration) gamesOf(i, j int) int {
+	a, b := c.players[i], c.players[j]
+	if c.within > 0 && j-i > c.within {
+		return 0
+	}
+	if c.gap > 0 && a.rating != 0 && b.rating != 0 && math.Abs(a.rating-b.rating) > float64(c.gap) {
+		return 0
+	}
+	games := c.games
+	for _, r := range c.pairGames {
+		if r.applies(a.name, b.name) {
+			games = r.games
+		}
+	}
+	return games
 }
 
 // slotOf is a game of two players, by their numbers.
@@ -121,7 +191,10 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 	fs.SortFlags = false
 	players := fs.StringArray("players", nil, "who is to be rated; may be repeated")
 	fs.IntVar(&c.games, "games", 100, "games of each pair")
+	rules := fs.StringArray("pair-games", nil, "games of some pairs instead, as 'Stockfish* vs *=10'; may be repeated")
 	fs.IntVar(&c.within, "within", 0, "pair only players at most so many places apart in the list; 0: all")
+	fs.IntVar(&c.gap, "gap", 0, "pair only players whose ratings, where they are known before, differ by at most this; 0: all")
+	fs.StringVar(&c.anchors, "anchors", "", "hold the engines that this anchor set rates at its ratings, instead of the first player")
 	fs.StringVar(&c.out, "out", "scale.json", "the scale")
 	fs.StringVar(&c.openings, "openings", "builtin", "openings: builtin, none, or a file (EPD, PGN, lines of moves)")
 	fs.IntVar(&c.maxMoves, "max-moves", 0, "a game of this many full moves is a draw; 0: no limit")
@@ -142,12 +215,14 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 		return cli.Usagef("unexpected argument %q", fs.Arg(0))
 	case len(*players) == 0:
 		return cli.WithHint(cli.Usagef("nobody to rate: --players is missing"), "--players random,stockfish:level=0..5:movetime=10ms")
-	case c.games < 1 || c.games > 1_000_000:
-		return cli.Usagef("--games %d: must be from 1 to 1,000,000", c.games)
+	case c.games < 1 || c.games > maxPairGames:
+		return cli.Usagef("--games %d: must be from 1 to %s", c.games, cli.Count(maxPairGames))
 	case c.concurrency < 1 || c.concurrency > 4096:
 		return cli.Usagef("--concurrency %d: must be from 1 to 4096", c.concurrency)
-	case c.within < 0 || c.maxMoves < 0 || c.retries < 0 || c.budget < 0:
-		return cli.Usagef("--within, --max-moves, --retries and --time must not be negative")
+	case c.within < 0 || c.gap < 0 || c.maxMoves < 0 || c.retries < 0 || c.budget < 0:
+		return cli.Usagef("--within, --gap, --max-moves, --retries and --time must not be negative")
+	case c.anchors != "" && fs.Changed("first-rating"):
+		return cli.Usagef("--anchors and --first-rating both say where the scale lies: give one of them")
 	case !(c.firstRating >= -elo.MaxRating/2 && c.firstRating <= elo.MaxRating/2):
 		return cli.Usagef("--first-rating %v: must be within %d of 0", c.firstRating, elo.MaxRating/2)
 	}
@@ -156,6 +231,13 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 		c.progress = io.Discard
 	}
 	var err error
+	for _, text := range *rules {
+		rule, err := parsePairRule(text)
+		if err != nil {
+			return err
+		}
+		c.pairGames = append(c.pairGames, rule)
+	}
 	if c.book, err = calibrationOpenings(c.openings, c.seed); err != nil {
 		return err
 	}
@@ -175,6 +257,9 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 		if slices.ContainsFunc(c.players[:i], func(q calibrated) bool { return q.name == p.name }) {
 			return cli.Usagef("--players names %s twice", p.name)
 		}
+	}
+	if err := c.hold(); err != nil {
+		return err
 	}
 	if err := c.openLog(); err != nil {
 		return err
@@ -204,6 +289,38 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 		return err
 	}
 	return c.show(stdout, scale, fit)
+}
+
+// hold holds the engines that the anchor set rates, or the first player.
+func (c *calibration) hold() error {
+	if c.anchors == "" {
+		c.players[0].anchor = &elo.Anchor{Name: c.players[0].name, Rating: c.firstRating}
+		return nil
+	}
+	rate, err := anchorsFor(c.anchors)
+	if err != nil {
+		return err
+	}
+	held := 0
+	var reason error
+	for i := range c.players {
+		p := &c.players[i]
+		set, anchor, err := rate(leaderboard.Player{Name: p.name, Spec: p.spec}, p.entry.Control.String())
+		switch {
+		case err == nil:
+			// What the set says of its errors is about the scale, not about these games.
+			p.anchor, p.rating, c.anchorSet = &elo.Anchor{Name: p.name, Rating: anchor.Rating}, anchor.Rating, set
+			held++
+		case errors.Is(err, elo.ErrNoAnchor):
+			reason = err
+		default:
+			return err
+		}
+	}
+	if held == 0 {
+		return cli.WithHint(cli.Usagef("--anchors %s rates none of the players: %w", c.anchors, reason), "add some that it rates: stockfish:level=0..5:nodes=25000")
+	}
+	return nil
 }
 
 func calibrationOpenings(name string, seed uint64) (*match.Openings, error) {
@@ -239,7 +356,7 @@ func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
 			return nil, err
 		}
 		defer p.Close()
-		return []calibrated{{name: p.Name(), spec: p.Spec(), new: factory}}, nil
+		return []calibrated{{name: p.Name(), spec: p.Spec(), new: factory, rating: builtinRating(text)}}, nil
 	}
 	if name, ok := strings.CutPrefix(text, "league-pool="); ok {
 		return poolPlayers(name)
@@ -356,8 +473,8 @@ func parseNumbers(s string) ([]int, error) {
 }
 
 // tryCalibrated starts an engine once, to see that it works and what it is.
-func tryCalibrated(ctx context.Context, path string, options []engine.Option, control match.Control, name string) (calibrated, error) {
-	config := engine.Config{Path: path, Options: options}
+func tryCalibrated(ctx context.Context, program string, options []engine.Option, control match.Control, name string) (calibrated, error) {
+	config := engine.Config{Path: program, Options: options}
 	factory := func(ctx context.Context) (engine.Player, error) { return engine.StartUCI(ctx, config) }
 	p, err := factory(ctx)
 	if err != nil {
@@ -375,7 +492,7 @@ func (c *calibration) logPath() string { return c.out + ".games" }
 // settings is what the games have in common: with other settings they are others.
 func (c *calibration) settings() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %d %d\n", c.book.String(), c.maxMoves, c.seed)
+	fmt.Fprintf(h, "slots by pair %q %d %d\n", c.book.String(), c.maxMoves, c.seed)
 	for _, p := range c.players {
 		spec, _ := json.Marshal(p.spec) // keys in order
 		fmt.Fprintf(h, "%q %q %s\n", p.name, p.entry.Control.String(), spec)
@@ -386,8 +503,8 @@ func (c *calibration) settings() string {
 // openLog reads the games that were played and opens their file for more.
 func (c *calibration) openLog() (err error) {
 	c.results = map[slotOf]calibrationGame{}
-	path := c.logPath()
-	if c.log, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+	name := c.logPath()
+	if c.log, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return fmt.Errorf("the games of the calibration: %w", err)
 	}
 	defer func() {
@@ -410,10 +527,10 @@ func (c *calibration) openLog() (err error) {
 	if lines.Scan() {
 		var have gamesHeader
 		if err := json.Unmarshal(lines.Bytes(), &have); err != nil || have.Format != gamesFormat {
-			return fmt.Errorf("%s holds no games of a calibration; name another --out", path)
+			return fmt.Errorf("%s holds no games of a calibration; name another --out", name)
 		}
 		if have.Settings != header.Settings {
-			return cli.WithHint(cli.Usagef("%s holds games of another calibration (of %s)", path, strings.Join(have.Players, "; ")),
+			return cli.WithHint(cli.Usagef("%s holds games of another calibration (of %s)", name, strings.Join(have.Players, "; ")),
 				"give the flags of that one to continue it, or name another --out")
 		}
 	} else {
@@ -431,7 +548,7 @@ func (c *calibration) openLog() (err error) {
 		var r calibrationGame
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil || r.First < 0 || r.Second <= r.First || r.Second >= len(c.players) || r.Slot < 0 ||
 			r.Score != 0 && r.Score != 0.5 && r.Score != 1 {
-			return fmt.Errorf("%s: line %d is no game", path, n)
+			return fmt.Errorf("%s: line %d is no game", name, n)
 		}
 		c.results[slotOf{r.First, r.Second, r.Slot}] = r
 	}
@@ -448,15 +565,16 @@ var errBudget = errors.New("the time is up")
 // stopped all have about as many.
 func (c *calibration) missing() []match.Task {
 	var tasks []match.Task
-	for slot := 0; slot < c.games; slot += 2 {
+	most := c.games
+	for _, r := range c.pairGames {
+		most = max(most, r.games)
+	}
+	for slot := 0; slot < most; slot += 2 {
 		for i := range c.players {
 			for j := i + 1; j < len(c.players); j++ {
-				if c.within > 0 && j-i > c.within {
-					continue
-				}
-				for s := slot; s < min(slot+2, c.games); s++ {
+				for s := slot; s < min(slot+2, c.gamesOf(i, j)); s++ {
 					if _, done := c.results[slotOf{i, j, s}]; !done {
-						tasks = append(tasks, match.Task{First: i, Second: j, Slot: s})
+						tasks = append(tasks, match.Task{First: i, Second: j, Slot: (i*len(c.players)+j)*maxPairGames + s})
 					}
 				}
 			}
@@ -479,10 +597,11 @@ func (c *calibration) play(ctx context.Context) error {
 		Rules: match.Rules{MaxPlies: 2 * c.maxMoves},
 		Seed:  c.seed, Openings: c.book, Concurrency: c.concurrency, Retries: c.retries,
 		Void: func(t match.Task, err error) {
-			status.Printf("warning: game %d of %s and %s is void: %v", t.Slot+1, c.players[t.First].name, c.players[t.Second].name, err)
+			status.Printf("warning: game %d of %s and %s is void: %v", t.Slot%maxPairGames+1, c.players[t.First].name, c.players[t.Second].name, err)
 		},
 		Record: func(t match.Task, g *match.Game) error {
-			res := calibrationGame{First: t.First, Second: t.Second, Slot: t.Slot, Score: g.Score(0), End: g.Termination, Plies: len(g.Moves), Millis: g.Elapsed.Milliseconds()}
+			slot := t.Slot % maxPairGames
+			res := calibrationGame{First: t.First, Second: t.Second, Slot: slot, Score: g.Score(0), End: g.Termination, Plies: len(g.Moves), Millis: g.Elapsed.Milliseconds()}
 			b, err := json.Marshal(res)
 			if err != nil {
 				return err
@@ -490,7 +609,7 @@ func (c *calibration) play(ctx context.Context) error {
 			if _, err := c.log.Write(append(b, '\n')); err != nil {
 				return fmt.Errorf("keeping a game: %w", err)
 			}
-			c.results[slotOf{t.First, t.Second, t.Slot}] = res
+			c.results[slotOf{t.First, t.Second, slot}] = res
 			played++
 			left := time.Duration(float64(time.Since(began)) / float64(played) * float64(len(tasks)-played))
 			text := fmt.Sprintf("%s of %s games, %s left", cli.Count(played), cli.Count(len(tasks)), cli.Duration(left))
@@ -518,9 +637,8 @@ func (c *calibration) play(ctx context.Context) error {
 func (c *calibration) rate() (*elo.LocalScale, *joint.Fit, error) {
 	players := make([]joint.Player, len(c.players))
 	for i, p := range c.players {
-		players[i].Name = p.name
+		players[i] = joint.Player{Name: p.name, Anchor: p.anchor}
 	}
-	players[0].Anchor = &elo.Anchor{Name: c.players[0].name, Rating: c.firstRating}
 	var games []joint.Game
 	meetings := map[[2]int]*elo.Record{}
 	keys := make([]slotOf, 0, len(c.results))
@@ -553,6 +671,9 @@ func (c *calibration) rate() (*elo.LocalScale, *joint.Fit, error) {
 		return nil, nil, err
 	}
 	s := elo.LocalScale{Openings: c.book.String(), MaxPlies: 2 * c.maxMoves, Seed: c.seed, Program: cli.Version()}
+	if c.anchors != "" {
+		s.Anchors = c.anchorSet.ID()
+	}
 	if s.Openings == "" {
 		s.Openings = "startpos"
 	}
@@ -595,8 +716,8 @@ func (c *calibration) show(stdout io.Writer, s *elo.LocalScale, fit *joint.Fit) 
 		p := s.Players[i]
 		rating, interval := fmt.Sprintf("%.0f", p.Rating), fmt.Sprintf("%+.0f %+.0f", p.Interval.Low-p.Rating, p.Interval.High-p.Rating)
 		switch {
-		case i == 0:
-			interval = "fixed"
+		case c.players[i].anchor != nil:
+			interval = "held"
 		case p.Side == elo.Above:
 			rating, interval = fmt.Sprintf("> %.0f", p.Interval.Low), "won all"
 		case p.Side == elo.Below:
