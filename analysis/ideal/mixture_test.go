@@ -66,13 +66,6 @@ const (
 	backRank   = "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 40"
 )
 
-func sum(p []float64) (s float64) {
-	for _, x := range p {
-		s += x
-	}
-	return s
-}
-
 // TestMixtureByHand has a mate in one: whoever searches plays Rd8, noise plays all moves alike.
 func TestMixtureByHand(t *testing.T) {
 	m := mixture(t, pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.6", "random", "ply1:rho=0.3,seed=2"), Options{})
