@@ -26,6 +26,7 @@ usage: chesstrain --max-elo 1000 --pgn FILE... | --lichess MONTHS [flags]
        chesstrain prepare [flags]         make a corpus file, to train on it many times
        chesstrain stats [flags]           describe the games of a corpus file or of PGN
        chesstrain league [flags]          play games between simulated players
+       chesstrain experiment NAME [flags] train on their games, and see whether models surpass them
        chesstrain bench [flags]           measure what this machine can do
 
 chesstrain COMMAND --help tells about the other commands.

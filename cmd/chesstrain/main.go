@@ -27,6 +27,7 @@ var subcommands = []struct {
 	{"prepare", prepare},
 	{"stats", describe},
 	{"league", playLeague},
+	{"experiment", runExperiment},
 	{"bench", bench},
 }
 

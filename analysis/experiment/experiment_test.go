@@ -1,0 +1,121 @@
+package experiment
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func tinyLab(t *testing.T) *Lab {
+	t.Helper()
+	return &Lab{Dir: t.TempDir(), Program: "test", Precision: "f32"}
+}
+
+func TestCells(t *testing.T) {
+	e := Denoise()
+	for _, preset := range Presets() {
+		cells, err := e.Cells(Settings{Preset: preset})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if preset == PresetDefault && !slices.ContainsFunc(cells, func(c Cell) bool { return c.Headline && c.Seed == 3 }) {
+			t.Error("the headline has fewer than three seeds")
+		}
+	}
+	if _, err := e.Cells(Settings{Preset: "enormous"}); err == nil {
+		t.Error("an unknown preset was planned")
+	}
+	cells, err := e.Cells(Settings{Preset: PresetTiny})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cells[0]
+	before := c.Key()
+	c.Name, c.Group = "another", "another"
+	if c.Key() != before {
+		t.Error("the key depends on the name")
+	}
+	if c.Training.Steps++; c.Key() == before {
+		t.Error("the key does not depend on the steps")
+	}
+	c.Measure.MaxPlies = c.Model.Context
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "context") {
+		t.Errorf("games that do not fit into the context: %v", err)
+	}
+}
+
+// TestTinyExperiment does a whole one, and again, when everything is there.
+func TestTinyExperiment(t *testing.T) {
+	l, e := tinyLab(t), Denoise()
+	s := Settings{Preset: PresetTiny}
+	cells, err := e.Cells(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for range 2 {
+		done, err := l.DoAll(context.Background(), &e, cells, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := NewReport(&e, s, done)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := r.Write(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if info, err := os.Stat(f); err != nil || info.Size() == 0 {
+				t.Errorf("%s: %v", f, err)
+			}
+		}
+		texts = append(texts, r.Markdown())
+		m := cells[0].Measure
+		if got, want := len(done[0].Games), m.Games*len(m.Temperatures); got != want {
+			t.Errorf("%d games of the model, want %d", got, want)
+		}
+		if done[0].Result.Training.Steps != cells[0].Training.Steps {
+			t.Errorf("%d steps, want %d", done[0].Result.Training.Steps, cells[0].Training.Steps)
+		}
+	}
+	if texts[0] != texts[1] {
+		t.Error("the report of what was there differs from the first")
+	}
+	// A game that was lost is played again as it was.
+	path := filepath.Join(l.cellDir(&cells[0]), "games.jsonl")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b[:len(b)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(l.cellDir(&cells[0]), "result.json")); err != nil {
+		t.Fatal(err)
+	}
+	done, err := l.DoAll(context.Background(), &e, cells, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sorted := func(b []byte) []string { return slices.Sorted(strings.Lines(string(b))) }
+	if !reflect.DeepEqual(sorted(b), sorted(after)) {
+		t.Error("games that were played again differ")
+	}
+	r, err := NewReport(&e, s, done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Markdown() != texts[0] {
+		t.Error("the report differs after games were played again")
+	}
+}

@@ -1,0 +1,350 @@
+package experiment
+
+// A directory in which cells are done.
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"transcend/data"
+	"transcend/internal/atomicfile"
+	"transcend/model"
+)
+
+// Lab is a directory in which cells are done. Matrix products are those that the program
+// installed; Precision says which (a model.TrainConfig.Precision).
+type Lab struct {
+	Dir       string
+	Program   string // version, for provenance
+	Precision string
+	Threads   int // 0: as many as there are cores
+	// Progress shows what is going on: the share of the present step that is done, and a
+	// text. Several goroutines may call it, one at a time. May be nil.
+	Progress func(done float64, text string)
+	// Warn tells of what went wrong and was mended. May be nil.
+	Warn func(text string)
+}
+
+func (l *Lab) show(done float64, format string, args ...any) {
+	if l.Progress != nil {
+		l.Progress(done, fmt.Sprintf(format, args...))
+	}
+}
+
+func (l *Lab) warn(format string, args ...any) {
+	if l.Warn != nil {
+		l.Warn(fmt.Sprintf(format, args...))
+	}
+}
+
+// Result is what came out of a cell, whichever experiment asked for it.
+type Result struct {
+	Corpus    CorpusStats    `json:"corpus"`
+	Training  *TrainingStats `json:"training,omitempty"` // nil without a model
+	Agreement *Agreements    `json:"agreement,omitempty"`
+	// Seconds that agreement and games took.
+	Seconds float64 `json:"seconds"`
+	Program string  `json:"program"`
+}
+
+// Done is a cell with everything that is known of it.
+type Done struct {
+	Cell   Cell
+	Result Result
+	// Games are those of the model and of the players that the experiment adds, References those
+	// of the experts and the league's players.
+	Games, References []PlayedGame
+	// Extra is what Experiment.Measure returned, as JSON; nil without.
+	Extra json.RawMessage
+}
+
+// ErrBusy is returned for a cell that another process is doing.
+var ErrBusy = errors.New("another process is doing it")
+
+// cellDir is the directory of a cell.
+func (l *Lab) cellDir(c *Cell) string {
+	return filepath.Join(l.Dir, "cells", c.Name+"-"+c.Key())
+}
+
+// files of an experiment in a cell.
+func (e *Experiment) extraFile() string { return "extra-" + e.Name + ".json" }
+func (e *Experiment) gamesFile() string { return "games-" + e.Name + ".jsonl" }
+
+// Do does what is missing of a cell and returns it. The error is ErrBusy when another process
+// is at it.
+func (l *Lab) Do(ctx context.Context, e *Experiment, c *Cell) (*Done, error) {
+	dir := l.cellDir(c)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "cell.lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("experiment: locking %s: %w", dir, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("experiment: cell %s: %w", c.Name, ErrBusy)
+	}
+	defer lock.Close()
+	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
+	}
+	done, err := l.do(ctx, e, c, dir)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("cell %s: %w", c.Name, err)
+	}
+	return done, err
+}
+
+func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done, error) {
+	if err := writeJSON(filepath.Join(dir, "cell.json"), c); err != nil {
+		return nil, err
+	}
+	done := &Done{Cell: *c}
+	proto, err := newProtocol(&c.Measure)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := l.corpus(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	setup, err := l.setup(c, stats)
+	if err != nil {
+		return nil, err
+	}
+	resultFile := filepath.Join(dir, "result.json")
+	have, err := readJSON(resultFile, &done.Result)
+	if err != nil {
+		return nil, err
+	}
+	if e.Players != nil || e.Measure != nil || !have {
+		// Somebody is to ask the model.
+		if setup.HeldOut, err = c.heldOut(stats); err != nil {
+			return nil, err
+		}
+		if !c.Model.None() {
+			m, training, err := l.train(ctx, c, dir, stats, setup.HeldOut)
+			if err != nil {
+				return nil, err
+			}
+			setup.Model = m
+			if !have {
+				done.Result.Training = training
+			}
+		}
+	}
+	began := time.Now()
+	if done.References, err = l.references(ctx, c, setup, proto); err != nil {
+		return nil, err
+	}
+	experts, others, err := setup.opponents()
+	if err != nil {
+		return nil, err
+	}
+	var models []Entrant
+	if setup.Model != nil {
+		models = l.modelEntrants(setup, proto)
+	} else if !c.Model.None() {
+		// All games are there.
+		for _, t := range c.Measure.Temperatures {
+			models = append(models, Entrant{Name: ModelName(t)})
+		}
+	}
+	done.Games, err = l.play(ctx, filepath.Join(dir, "games.jsonl"), c.Seed, proto, gauntlet(models, experts, others, c.Measure.Games))
+	if err != nil {
+		return nil, err
+	}
+	if !have {
+		if len(setup.HeldOut) > 0 {
+			if done.Result.Agreement, err = l.agreement(ctx, setup); err != nil {
+				return nil, err
+			}
+		}
+		done.Result.Corpus, done.Result.Program = *stats, l.Program
+		done.Result.Seconds = time.Since(began).Seconds()
+		if err := writeJSON(resultFile, &done.Result); err != nil {
+			return nil, err
+		}
+	}
+	if e.Players != nil {
+		extra, err := e.Players(ctx, setup)
+		if err != nil {
+			return nil, fmt.Errorf("experiment: %s: players: %w", e.Name, err)
+		}
+		games, err := l.play(ctx, filepath.Join(dir, e.gamesFile()), c.Seed, proto, gauntlet(extra, experts, others, c.Measure.Games))
+		if err != nil {
+			return nil, err
+		}
+		done.Games = append(done.Games, games...)
+	}
+	if e.Measure != nil {
+		path := filepath.Join(dir, e.extraFile())
+		if have, err := readJSON(path, &done.Extra); err != nil {
+			return nil, err
+		} else if !have {
+			value, err := e.Measure(ctx, setup)
+			if err != nil {
+				return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
+			}
+			if err := writeJSON(path, value); err != nil {
+				return nil, err
+			}
+			if _, err := readJSON(path, &done.Extra); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return done, nil
+}
+
+// setup collects what does not have to be computed.
+func (l *Lab) setup(c *Cell, stats *CorpusStats) (*Setup, error) {
+	pool, err := c.Corpus.pool()
+	if err != nil {
+		return nil, err
+	}
+	s := &Setup{Cell: c, Experts: pool, Measured: c.Corpus.measured(pool), League: newSimulated, Progress: func(done float64, text string) { l.show(done, "%s", text) }}
+	if !c.Model.None() {
+		if s.Tokenizer, err = c.Model.tokenizer(); err != nil {
+			return nil, err
+		}
+	}
+	s.Training = func(ctx context.Context) (*data.Corpus, error) { return l.training(ctx, c) }
+	return s, nil
+}
+
+// references are the games of the experts and the league's players with each other. They do not depend on
+// the model or the seed, so cells share them.
+func (l *Lab) references(ctx context.Context, c *Cell, s *Setup, proto protocol) ([]PlayedGame, error) {
+	experts, others, err := s.opponents()
+	if err != nil {
+		return nil, err
+	}
+	var players []Entrant
+	var names []string
+	for _, p := range append(experts, others...) {
+		if !slices.Contains(names, p.Name) {
+			players, names = append(players, p), append(names, p.Name)
+		}
+	}
+	m := c.Measure
+	dir := filepath.Join(l.Dir, "references")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
+	}
+	path := filepath.Join(dir, key([]any{names, m.References, m.Openings, m.MaxPlies, m.Adjudicate, c.Corpus.Version})+".jsonl")
+	unlock, err := l.waitLock(ctx, path+".lock", "for the experts' games that another process plays")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return l.play(ctx, path, referenceSeed, proto, roundRobin(players, m.References))
+}
+
+const referenceSeed = 1
+
+// waitLock locks a file, waiting for whoever has it.
+func (l *Lab) waitLock(ctx context.Context, path, why string) (func(), error) {
+	lock := flock.New(path)
+	for {
+		ok, err := lock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("experiment: locking %s: %w", path, err)
+		}
+		if ok {
+			return func() { lock.Close() }, nil
+		}
+		l.show(0, "waiting %s", why)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// DoAll does the cells of an experiment in their order and returns them in it. Cells that
+// another process is doing are left until all others are done. each is called before a cell; may
+// be nil.
+func (l *Lab) DoAll(ctx context.Context, e *Experiment, cells []Cell, each func(i int)) ([]*Done, error) {
+	all := make([]*Done, len(cells))
+	for left := len(cells); left > 0; {
+		busy := ""
+		before := left
+		for i := range cells {
+			if all[i] != nil {
+				continue
+			}
+			if each != nil {
+				each(i)
+			}
+			done, err := l.Do(ctx, e, &cells[i])
+			if errors.Is(err, ErrBusy) {
+				busy = cells[i].Name
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			all[i] = done
+			left--
+		}
+		if left == before {
+			l.show(0, "waiting for cell %s, which another process does", cmp.Or(busy, "?"))
+			select {
+			case <-time.After(2 * time.Second):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+	}
+	return all, nil
+}
+
+// Estimate is about how long a cell takes, nothing of it being there.
+func (l *Lab) Estimate(c *Cell) time.Duration {
+	seconds := float64(c.Corpus.Games+c.Corpus.HeldOut) / gamesPerSecond
+	n := len(c.Corpus.Players) + len(c.Measure.League)
+	seconds += float64(c.Measure.References) * float64(n*(n-1)/2) / gamesPerSecond
+	if !c.Model.None() {
+		tok, err := c.Model.tokenizer()
+		if err != nil {
+			return 0
+		}
+		config := c.Model.config(tok)
+		rate := flopsF32
+		if l.Precision == model.PrecisionBF16 {
+			rate = flopsBF16
+		}
+		perToken := config.FLOPsPerToken(config.Context)
+		seconds += c.Training.Seconds + float64(c.Training.Steps*c.Training.Rows*c.Model.Context)*perToken/rate
+		tokens := float64(c.Measure.Positions*2) + float64(len(c.Measure.Temperatures)*c.Measure.Games*c.Measure.MaxPlies)
+		seconds += tokens * perToken / 3 / flopsDecoding
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// What two quiet cores with AMX do (docs/results/cpu-engine.md), for estimates: games between
+// players of one ply a second, and nominal FLOP/s of training and of decoding.
+const (
+	gamesPerSecond = 500
+	flopsBF16      = 5e11
+	flopsF32       = 2.5e11
+	flopsDecoding  = 1e11
+)
+
+// IsDone reports whether a cell's result is there.
+func (l *Lab) IsDone(c *Cell) bool {
+	_, err := os.Stat(filepath.Join(l.cellDir(c), "result.json"))
+	return err == nil
+}

@@ -1,0 +1,177 @@
+package experiment
+
+// The training of a cell.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"transcend/data"
+	"transcend/data/league"
+	"transcend/internal/cli"
+	"transcend/model"
+	"transcend/model/run"
+)
+
+// tokenizer of a model.
+func (m Model) tokenizer() (data.Tokenizer, error) { return data.NewTokenizer(m.Tokenizer) }
+
+// config is the shape of the network.
+func (m Model) config(tok data.Tokenizer) model.Config {
+	return model.Config{
+		Layers: m.Layers, Heads: m.Heads, Width: m.Width, Context: m.Context,
+		Vocab: tok.VocabSize(), Activation: model.GELU,
+	}
+}
+
+// config is the trainer's; precision is the machine's matter.
+func (t Training) config(seed uint64, precision string) model.TrainConfig {
+	c := model.DefaultTrainConfig()
+	c.Rows, c.Steps, c.Seed = t.Rows, t.Steps, seed
+	c.LearningRate, c.MinLearningRate = t.LearningRate, 0
+	c.Optimizer, c.EMA, c.Precision = t.Optimizer, t.EMA, precision
+	c.Schedule, c.DecayFraction = model.ScheduleWSD, 0.2
+	c.Warmup = 100
+	if t.Steps > 0 {
+		c.Warmup = min(c.Warmup, t.Steps/10)
+	}
+	return c
+}
+
+// TrainingStats say how a training went.
+type TrainingStats struct {
+	Parameters int     `json:"parameters"`
+	Precision  string  `json:"precision"`
+	Steps      int     `json:"steps"`
+	Tokens     int64   `json:"tokens"` // targets
+	Epochs     float64 `json:"epochs"`
+	Seconds    float64 `json:"seconds"`
+	// HeldOut is the loss on held-out games in nats a token; 0 without any.
+	HeldOut float64 `json:"held_out_loss,omitempty"`
+}
+
+// runSettings are what a run directory keeps.
+type runSettings struct {
+	Cell        Cell   `json:"cell"`
+	Precision   string `json:"precision"`
+	Fingerprint string `json:"fingerprint"` // of the corpus
+}
+
+// checkpointInterval bounds what a killed process loses.
+const checkpointInterval = 20 * time.Second
+
+// train makes the cell's model, or what is missing of it.
+func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStats, held []*league.Game) (*model.Model, *TrainingStats, error) {
+	began := time.Now()
+	path := filepath.Join(dir, "run")
+	settings := runSettings{Cell: *c, Precision: l.Precision, Fingerprint: corpus.Fingerprint}
+	d, err := run.Create(path, settings)
+	if errors.Is(err, run.ErrExists) {
+		d, err = run.Open(path, &settings)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer d.Close()
+	switch {
+	case settings.Fingerprint != corpus.Fingerprint:
+		return nil, nil, cli.WithHint(fmt.Errorf("experiment: %s was begun with other games", path), "delete that directory to train again")
+	case settings.Precision != l.Precision:
+		return nil, nil, cli.WithHint(fmt.Errorf("experiment: %s was begun with products in %s, here they are in %s", path, settings.Precision, l.Precision),
+			"go on where it was begun, or delete that directory to train again")
+	}
+	games, err := l.training(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	tok, err := c.Model.tokenizer()
+	if err != nil {
+		return nil, nil, err
+	}
+	loader, err := data.NewLoader(games, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Seed: c.Seed})
+	if err != nil {
+		return nil, nil, err
+	}
+	trainer, err := d.Resume(loader)
+	if errors.Is(err, fs.ErrNotExist) {
+		var m *model.Model
+		if m, err = model.New(c.Model.config(tok), c.Seed); err == nil {
+			trainer, err = model.NewTrainer(m, c.Training.config(c.Seed, l.Precision), loader)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	trainer.SetThreads(l.Threads)
+	tokenizer, err := tok.MarshalJSON()
+	if err != nil {
+		return nil, nil, err
+	}
+	about, err := json.MarshalIndent(settings, "", "  ")
+	if err != nil {
+		return nil, nil, err
+	}
+	result, err := d.Train(ctx, trainer, run.Options{
+		Budget: time.Duration(c.Training.Seconds * float64(time.Second)), Start: began,
+		CheckpointInterval: checkpointInterval, Keep: 1, Patience: time.Minute,
+		Files: map[string][]byte{data.TokenizerFile: tokenizer, "run.json": about},
+		Observe: func(e run.Event) {
+			if e.Warning != nil {
+				l.warn("no checkpoint was written; trying again later: %v", e.Warning)
+			}
+			steps := cli.Count(e.Step)
+			if e.Steps > 0 {
+				steps += "/" + cli.Count(e.Steps)
+			}
+			l.show(e.Fraction, "training: step %s, loss %.3f, %s tokens/s, left %s", steps, e.Loss, cli.SI(e.TokensPerSecond), cli.Duration(e.Left))
+		},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	m := trainer.Result()
+	stats := &TrainingStats{
+		Parameters: m.Config().NumParams(), Precision: l.Precision, Steps: result.Step,
+		Tokens: trainer.TokensSeen(), Epochs: loader.Epochs(), Seconds: result.Elapsed.Seconds(),
+	}
+	if len(held) > 0 {
+		if stats.HeldOut, err = heldOutLoss(ctx, c, m, tok, held); err != nil {
+			return nil, nil, err
+		}
+	}
+	return m, stats, nil
+}
+
+// heldOutLoss is the mean loss in nats a token.
+func heldOutLoss(ctx context.Context, c *Cell, m *model.Model, tok data.Tokenizer, held []*league.Game) (float64, error) {
+	corpus := data.NewCorpus()
+	for _, g := range held {
+		corpus.Append(g.Data())
+	}
+	batches, err := data.NewValidation(corpus, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context})
+	if err != nil {
+		return 0, err
+	}
+	e := m.NewEvaluator()
+	var total model.Evaluation
+	var b model.Batch
+	for batches.Next(&b) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		part, err := e.Evaluate(&b)
+		if err != nil {
+			return 0, err
+		}
+		total.Add(part)
+	}
+	if total.Count == 0 {
+		return 0, nil
+	}
+	return total.Loss(), nil
+}

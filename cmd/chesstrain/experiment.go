@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"transcend/analysis/experiment"
+	"transcend/internal/cli"
+)
+
+// experiments by name.
+func experiments() []experiment.Experiment {
+	return []experiment.Experiment{
+		experiment.Denoise(),
+	}
+}
+
+const experimentHelp = `Run an experiment with simulated players: games, training, matches, ratings, verdict.
+
+usage: chesstrain experiment NAME [flags]
+       chesstrain experiment list
+       chesstrain experiment NAME --help      what NAME is about
+
+examples:
+  chesstrain experiment list
+  chesstrain experiment denoise --preset quick
+  chesstrain experiment denoise --dry-run                the plan, and about how long it takes
+  chesstrain experiment denoise --only 'rho0.5-seed*'    some cells of it
+  chesstrain experiment denoise --out /data/lab          go on there, or begin
+
+experiments:
+`
+
+const experimentTail = `
+An experiment is a list of cells: a corpus, a model, a training and a seed. Each is done once
+and kept below --out, and a stopped or killed command goes on when it is started again;
+two of them at once divide the cells. Experiments share cells that are the same. The results are
+OUT/NAME/report.md, report.json and the pictures.
+
+--preset tiny ends within seconds and only shows that everything works.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (start it again to go on)
+`
+
+type experimentOptions struct {
+	settings     experiment.Settings
+	out, only    string
+	time         time.Duration
+	precision    string
+	threads      int
+	dryRun, json bool
+	quiet        bool
+}
+
+// runExperiment is the subcommand experiment.
+func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+	var o experimentOptions
+	fs := flagSet(program + " experiment")
+	fs.StringVar(&o.settings.Preset, "preset", experiment.PresetDefault, "size: default (hours on two cores), quick (minutes), tiny (seconds, decides nothing)")
+	fs.StringVar(&o.out, "out", "experiments", "directory of all cells and reports")
+	fs.StringVar(&o.only, "only", "", "do the cells whose names match, as 'rho0.5-*'; commas between several")
+	fs.IntVar(&o.settings.Seeds, "seeds", 0, "training seeds of the headline cells (default by preset)")
+	fs.StringVar(&o.settings.Input, "input", "", "what models are shown, moves or board (default by experiment)")
+	fs.IntVar(&o.settings.Steps, "steps", 0, "training steps of every cell (default by preset)")
+	fs.DurationVar(&o.time, "time", 0, "time to train every cell instead of steps, as 5m: other machines then train more or less")
+	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
+	fs.IntVar(&o.threads, "threads", runtime.NumCPU(), "cores to use")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "show the cells and about how long they take")
+	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
+	fs.BoolVar(&o.json, "json", false, "print report.json instead of the report, or the list or the plan as JSON")
+	all := experiments()
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) { helpExperiment(w, fs, all, args) })
+	if err != nil {
+		return err
+	}
+	if fs.NArg() != 1 {
+		return cli.WithHint(cli.Usagef("which experiment? One name is needed"), program+" experiment list")
+	}
+	name := fs.Arg(0)
+	if name == "list" {
+		return listExperiments(stdout, all, o.json)
+	}
+	i := slices.IndexFunc(all, func(e experiment.Experiment) bool { return e.Name == name })
+	if i < 0 {
+		var names []string
+		for _, e := range all {
+			names = append(names, e.Name)
+		}
+		err := cli.Usagef("there is no experiment %q", name)
+		if near := cli.Nearest(name, names); near != "" {
+			return cli.WithHint(err, "did you mean "+near+"?")
+		}
+		return cli.WithHint(err, "there are "+strings.Join(names, ", "))
+	}
+	return o.run(ctx, stdout, stderr, &all[i])
+}
+
+// helpExperiment is the help of all, or of the one that is named.
+func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []experiment.Experiment, args []string) {
+	for _, e := range all {
+		if slices.Contains(args, e.Name) {
+			fmt.Fprintf(w, "%s: %s\n\n%s\n\n", e.Name, e.About, e.Help)
+		}
+	}
+	var list strings.Builder
+	tab := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
+	for _, e := range all {
+		fmt.Fprintf(tab, "  %s\t%s\n", e.Name, e.About)
+	}
+	tab.Flush()
+	showHelp(fs, experimentHelp+list.String()+"\nflags:\n", experimentTail)(w)
+}
+
+func listExperiments(w io.Writer, all []experiment.Experiment, asJSON bool) error {
+	if asJSON {
+		type entry struct {
+			Name  string `json:"name"`
+			About string `json:"about"`
+			Help  string `json:"help"`
+		}
+		var list []entry
+		for _, e := range all {
+			list = append(list, entry{e.Name, e.About, e.Help})
+		}
+		return printJSON(w, list)
+	}
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range all {
+		fmt.Fprintf(tab, "%s\t%s\n", e.Name, e.About)
+	}
+	return tab.Flush()
+}
+
+func printJSON(w io.Writer, value any) error {
+	b, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", b)
+	return err
+}
+
+// run does an experiment.
+func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *experiment.Experiment) error {
+	switch {
+	case o.settings.Seeds < 0 || o.settings.Steps < 0 || o.time < 0:
+		return cli.Usagef("--seeds, --steps and --time must not be negative")
+	case o.settings.Steps > 0 && o.time > 0:
+		return cli.WithHint(cli.Usagef("--steps and --time are both budgets"), "give one of them")
+	case o.threads < 1 || o.threads > 4096:
+		return cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
+	}
+	if err := cli.OneOf("preset", o.settings.Preset, experiment.Presets()...); err != nil {
+		return err
+	}
+	if o.settings.Input != "" {
+		if err := cli.OneOf("input", o.settings.Input, experiment.InputMoves, experiment.InputBoard); err != nil {
+			return err
+		}
+	}
+	o.settings.Time = o.time.Seconds()
+	cells, err := e.Cells(o.settings)
+	if err != nil {
+		return cli.Usagef("%w", err)
+	}
+	if cells, err = o.choose(cells); err != nil {
+		return err
+	}
+	precision, err := resolvePrecision(o.precision)
+	if err != nil {
+		return err
+	}
+	if err := useProducts(precision, o.threads); err != nil {
+		return err
+	}
+	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads}
+	if o.dryRun {
+		return o.plan(stdout, lab, cells)
+	}
+	progress := stderr
+	if o.quiet {
+		progress = io.Discard
+	}
+	status := cli.NewStatus(progress)
+	defer status.Close()
+	v := &experimentView{status: status, cells: cells}
+	lab.Progress = v.show
+	lab.Warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
+	done, err := lab.DoAll(ctx, e, cells, v.begin)
+	status.Close()
+	if err != nil {
+		if ctx.Err() != nil {
+			return cli.WithHint(fmt.Errorf("stopped: %w", context.Canceled), "the same command goes on from here")
+		}
+		return err
+	}
+	report, err := experiment.NewReport(e, o.settings, done)
+	if err != nil {
+		return err
+	}
+	files, err := report.Write(lab)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(stdout, report.JSON())
+	}
+	if _, err := fmt.Fprint(stdout, report.Markdown()); err != nil {
+		return err
+	}
+	fmt.Fprintf(progress, "%s\n", strings.Join(files, "\n"))
+	return nil
+}
+
+// choose keeps the cells of --only.
+func (o *experimentOptions) choose(cells []experiment.Cell) ([]experiment.Cell, error) {
+	if o.only == "" {
+		return cells, nil
+	}
+	var names []string
+	matched := map[string]bool{}
+	for _, c := range cells {
+		names = append(names, c.Name)
+	}
+	for pattern := range strings.SplitSeq(o.only, ",") {
+		some := false
+		for _, name := range names {
+			ok, err := filepath.Match(pattern, name)
+			if err != nil {
+				return nil, cli.Usagef("--only %s: %w", pattern, err)
+			}
+			if ok {
+				matched[name], some = true, true
+			}
+		}
+		if !some {
+			return nil, cli.WithHint(cli.Usagef("--only %s: no cell is called so", pattern), "there are "+strings.Join(names, ", "))
+		}
+	}
+	return slices.DeleteFunc(cells, func(c experiment.Cell) bool { return !matched[c.Name] }), nil
+}
+
+// plan shows what would be done.
+func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []experiment.Cell) error {
+	if o.json {
+		return printJSON(w, cells)
+	}
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tab, "cell\texperts\tgames\tmodel\tbudget\ttime\t")
+	var total time.Duration
+	for i := range cells {
+		c := &cells[i]
+		model, budget := "none", "-"
+		if !c.Model.None() {
+			model = c.Model.String()
+			if budget = cli.Count(c.Training.Steps) + " steps"; c.Training.Steps == 0 {
+				budget = cli.Duration(time.Duration(c.Training.Seconds * float64(time.Second)))
+			}
+		}
+		state := "done"
+		if !lab.IsDone(c) {
+			estimate := lab.Estimate(c)
+			total += estimate
+			state = "about " + cli.Duration(estimate)
+		}
+		experts := c.Corpus.Players[0]
+		if n := len(c.Corpus.Players); n > 1 {
+			experts += fmt.Sprintf(" and %d more", n-1)
+		}
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Name, experts, cli.Count(c.Corpus.Games), model, budget, state)
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d cells, about %s on two quiet cores; a busy machine takes longer\n", len(cells), cli.Duration(total))
+	return err
+}
+
+// experimentView shows the progress: a live line, or a plain one every ten seconds.
+type experimentView struct {
+	status *cli.Status
+	cells  []experiment.Cell
+	at     int
+	last   time.Time
+}
+
+func (v *experimentView) begin(i int) {
+	v.at = i
+	v.status.Printf("cell %d of %d: %s", i+1, len(v.cells), v.cells[i].Name)
+}
+
+func (v *experimentView) show(done float64, text string) {
+	text = v.cells[v.at].Name + ": " + text
+	if v.status.Live() {
+		v.status.Set((float64(v.at)+min(done, 1))/float64(len(v.cells)), " "+text)
+		return
+	}
+	if now := time.Now(); now.Sub(v.last) >= 10*time.Second {
+		v.last = now
+		v.status.Printf("%s", text)
+	}
+}
