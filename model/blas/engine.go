@@ -278,11 +278,16 @@ func (j *job) work(worker int) {
 	}
 }
 
-// awaitBefore waits for the phase before f: multiplications need their operands, and
-// packing overwrites the buffers of the last multiplications.
+// awaitBefore waits for the phases that f builds on. Multiplying takes the operands of its
+// pass, and C as the pass before left it. Packing takes a buffer, of which there are
+// two, so it waits only for the multiplications of the pass before the last.
 func (j *job) awaitBefore(f int) {
-	if f > 0 {
-		p := &j.phases[f-1]
+	first, last := f-3, f-3
+	if f%2 == 1 {
+		first, last = f-2, f-1
+	}
+	for g := max(0, first); g <= last; g++ {
+		p := &j.phases[g]
 		j.await(&p.done, p.tasks)
 	}
 }

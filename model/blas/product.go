@@ -76,11 +76,7 @@ func (p *product) packs() bool { return p.packA || p.packB || p.tail > 0 }
 
 // passDepth returns how many values of k a pass takes: whole blocks.
 func (p *product) passDepth(t *tuning) int {
-	across := min(p.n, t.passColumns)
-	if p.packA {
-		across += min(p.m, t.passRows)
-	}
-	return p.depth * max(1, t.passWords/(across*t.blockSteps))
+	return p.depth * max(1, t.passWords/(min(p.n, t.passColumns)*t.blockSteps))
 }
 
 // setTail finds the columns of a B read as it lies that do not fill whole vectors.
@@ -107,11 +103,15 @@ type tuning struct {
 	blockSteps  int // steps of k between two visits to C: a panel of B stays in the first-level cache
 	taskRows    int // rows and columns of C in a task: its share of A and B stays in the second
 	taskColumns int
-	// Extents of C in one pass, and so the size of the buffers: 4 MiB each at most.
-	// Larger products take several passes, and so do those of which more than
-	// passWords would be packed at a time, which the second-level cache should hold.
-	passRows, passColumns int
-	passWords             int
+	// Where A is packed, a task takes all columns and as many rows as are about that many words.
+	taskWordsA     int
+	tasksPerThread int // into which C is cut at least where threads share it
+
+	// Columns of C in one pass, and so the size of the buffers: 4 MiB at most. Larger products
+	// take several passes, and so do those of which more than passWords of B would be
+	// packed at a time.
+	passColumns int
+	passWords   int
 
 	minSideTiles     int // products with fewer rows or columns are not for tiles,
 	minDepthTiles    int // nor those with fewer values of k,
@@ -144,7 +144,8 @@ var measured = tuning{
 	blockSteps:       256,
 	taskRows:         126,
 	taskColumns:      512,
-	passRows:         4032,
+	taskWordsA:       1 << 16,
+	tasksPerThread:   2,
 	passColumns:      4096,
 	passWords:        1 << 18,
 
@@ -160,14 +161,19 @@ var measured = tuning{
 	tileStripe:       2048,
 }
 
-// blocked is a product as a plan: passes over n, then k, then m, such that buffers stay
-// small; a pass is packed whole before it is multiplied.
+// blocked is a product as a plan: passes over n, then k, such that buffers stay small.
+//
+// B, which all tasks of a pass share, is packed before the pass is multiplied; it may lie
+// in the third-level cache, for a panel of it is read once a task. The rows of A that a
+// task multiplies are read for every panel of B, so a task that works on packed A packs
+// them itself, into the second-level cache of the core that it runs on.
 type blocked struct {
 	product
-	t          *tuning
-	threads    int
-	passDepth  int
-	bufA, bufB []float32
+	t         *tuning
+	threads   int
+	passDepth int
+	bufB      [2][]float32 // of even and odd passes
+	bufA      [][]float32  // each worker's
 }
 
 // begin takes on a product and gets the buffers of its largest pass, the first.
@@ -177,43 +183,55 @@ func (b *blocked) begin(p product, t *tuning, threads int) {
 		return
 	}
 	steps := ceil(min(p.k, b.passDepth), p.pair)
-	if p.packA {
-		b.bufA = resize(b.bufA, ceil(min(p.m, t.passRows), p.rows)*p.lanes*steps)
-	}
 	columns := p.columns // of a tail
 	if p.packB {
 		columns *= ceil(min(p.n, t.passColumns), p.columns)
 	}
-	b.bufB = resize(b.bufB, columns*steps)
+	for i := range min(threads, len(b.bufB)) {
+		b.bufB[i] = resize(b.bufB[i], columns*steps)
+	}
+	if !p.packA {
+		return
+	}
+	for len(b.bufA) < threads {
+		b.bufA = append(b.bufA, nil)
+	}
+	first := b.pass(0)
+	for i := range threads {
+		b.bufA[i] = resize(b.bufA[i], first.taskRows/p.rows*p.lanes*steps)
+	}
 }
 
 // release forgets the caller's matrices.
 func (b *blocked) release() { b.product = product{} }
 
-// cuts returns the number of passes over m, k and n. One will do where nothing is packed.
-func (b *blocked) cuts() (m, k, n int) {
+// cuts returns the number of passes over k and n. One will do where nothing is packed.
+func (b *blocked) cuts() (k, n int) {
 	if !b.product.packs() {
-		return 1, 1, 1
+		return 1, 1
 	}
-	return ceil(b.m, b.t.passRows), ceil(b.k, b.passDepth), ceil(b.n, b.t.passColumns)
+	return ceil(b.k, b.passDepth), ceil(b.n, b.t.passColumns)
 }
 
 func (b *blocked) passes() int {
-	m, k, n := b.cuts()
-	return m * k * n
+	k, n := b.cuts()
+	return k * n
 }
 
 // pass returns the product of a pass, with its panels and tasks.
 func (b *blocked) pass(i int) product {
-	p := b.product
+	p, bufB := b.product, b.bufB[0]
 	if p.packs() {
 		t := b.t
-		m, k, _ := b.cuts()
-		i0, l0, j0 := i%m*t.passRows, i/m%k*b.passDepth, i/m/k*t.passColumns
-		p.m, p.n, p.k = min(t.passRows, p.m-i0), min(t.passColumns, p.n-j0), min(b.passDepth, p.k-l0)
-		p.a.p = p.a.at(i0, l0)
+		if b.threads > 1 {
+			bufB = b.bufB[i%2] // they pack for the next pass while others multiply
+		}
+		k, _ := b.cuts()
+		l0, j0 := i%k*b.passDepth, i/k*t.passColumns
+		p.n, p.k = min(t.passColumns, p.n-j0), min(b.passDepth, p.k-l0)
+		p.a.p = p.a.at(0, l0)
 		p.b.p = p.b.at(l0, j0)
-		p.c.p = p.c.at(i0, j0)
+		p.c.p = p.c.at(0, j0)
 		if l0 > 0 {
 			p.beta = 1
 		}
@@ -227,11 +245,8 @@ func (b *blocked) pass(i int) product {
 	case p.tail > 0:
 		p.firstB = all - 1
 	}
-	if p.packA {
-		p.panelsA = unsafe.SliceData(b.bufA)
-	}
 	if p.firstB < all {
-		p.panelsB = unsafe.SliceData(b.bufB)
+		p.panelsB = unsafe.SliceData(bufB)
 	}
 	p.divide(b.t, b.threads)
 	return p
@@ -239,35 +254,30 @@ func (b *blocked) pass(i int) product {
 
 func (b *blocked) tasks(pass int) (packs, products int) {
 	p := b.pass(pass)
-	if p.panelsA != nil {
-		packs += p.packTasksA()
-	}
 	if p.panelsB != nil {
-		packs += p.packTasksB()
+		packs = p.packTasksB()
 	}
 	return packs, ceil(p.m, p.taskRows) * ceil(p.n, p.taskColumns)
 }
 
 func (b *blocked) pack(pass, task, _ int) {
 	p := b.pass(pass)
-	if p.panelsA != nil {
-		tasks := p.packTasksA()
-		if task < tasks {
-			each := p.panelsPerTaskA()
-			p.packPanelsA(task*each, min((task+1)*each, ceil(p.m, p.rows)))
-			return
-		}
-		task -= tasks
-	}
 	each := p.panelsPerTaskB()
 	p.packPanelsB(p.firstB+task*each, min(p.firstB+(task+1)*each, ceil(p.n, p.columns)))
 }
 
-func (b *blocked) multiply(pass, task, _ int) {
+func (b *blocked) multiply(pass, task, worker int) {
 	p := b.pass(pass)
 	down := ceil(p.m, p.taskRows)
 	i, j := task%down*p.taskRows, task/down*p.taskColumns
-	p.multiplyBlock(i, min(i+p.taskRows, p.m), j, min(j+p.taskColumns, p.n))
+	rows, columns := min(p.taskRows, p.m-i), min(p.taskColumns, p.n-j)
+	if p.packA {
+		p.a.p, p.c.p = p.a.at(i, 0), p.c.at(i, 0)
+		p.m, p.panelsA = rows, unsafe.SliceData(b.bufA[worker])
+		p.packPanelsA()
+		i = 0
+	}
+	p.multiplyBlock(i, i+rows, j, j+columns)
 }
 
 // divide cuts C into tasks: as large as the second-level cache likes, and, where
@@ -275,16 +285,20 @@ func (b *blocked) multiply(pass, task, _ int) {
 func (p *product) divide(t *tuning, threads int) {
 	p.taskRows = evenly(p.m, t.taskRows, p.rows)
 	p.taskColumns = evenly(p.n, t.taskColumns, p.columns)
+	if p.packA {
+		p.taskRows = evenly(p.m, max(p.rows, t.taskWordsA/ceil(p.k, p.pair)), p.rows)
+		p.taskColumns = ceil(p.n, p.columns) * p.columns
+	}
 	if threads == 1 {
 		return
 	}
-	for ceil(p.m, p.taskRows)*ceil(p.n, p.taskColumns) < 4*threads {
+	for ceil(p.m, p.taskRows)*ceil(p.n, p.taskColumns) < t.tasksPerThread*threads {
 		switch {
-		case p.taskColumns >= p.taskRows && p.taskColumns > 2*p.columns:
+		case !p.packA && p.taskColumns >= p.taskRows && p.taskColumns > 2*p.columns:
 			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
 		case p.taskRows > 2*p.rows:
 			p.taskRows = ceil(p.taskRows/p.rows, 2) * p.rows
-		case p.taskColumns > 2*p.columns:
+		case !p.packA && p.taskColumns > 2*p.columns:
 			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
 		default:
 			return
@@ -302,15 +316,10 @@ func evenly(n, size, unit int) int {
 // packWords is about how many words a task of the first phase packs.
 const packWords = 1 << 14
 
-func (p *product) panelsPerTaskA() int {
-	return max(1, packWords/(p.lanes*ceil(p.k, p.pair)))
-}
-
 func (p *product) panelsPerTaskB() int {
 	return max(1, packWords/(p.columns*ceil(p.k, p.pair)))
 }
 
-func (p *product) packTasksA() int { return ceil(ceil(p.m, p.rows), p.panelsPerTaskA()) }
 func (p *product) packTasksB() int {
 	return ceil(ceil(p.n, p.columns)-p.firstB, p.panelsPerTaskB())
 }
@@ -336,19 +345,23 @@ func (p *product) panelB(j, l, steps int) *float32 {
 	return word(p.panelsB, (l/p.pair*(ceil(p.n, p.columns)-p.firstB)+(j-p.firstB)*steps)*p.columns)
 }
 
-// packPanelsA packs panels [from, to) of A for all of k.
-func (p *product) packPanelsA(from, to int) {
+// packRows is how many rows of a matrix that run across panels are packed at a time.
+// They are read from one end to the other, as memory likes it, and not panel by panel.
+const packRows = 16
+
+// packPanelsA packs all of A.
+func (p *product) packPanelsA() {
 	dstStep := 4 * uintptr(p.lanes)
 	for l := 0; l < p.k; {
 		depth, steps := p.block(l)
-		for i := from; i < to; i++ {
-			row := i * p.rows
-			rows := min(p.rows, p.m-row)
-			dst := p.panelA(i, l, steps)
-			if p.a.col == 4 {
-				p.packRowsA(depth, p.a.at(row, l), p.a.row, dst, dstStep, rows)
-			} else {
-				p.packColsA(depth, p.a.at(row, l), p.a.col, dst, dstStep, rows)
+		each, pack, ld := packRows, p.packColsA, p.a.col
+		if p.a.col == 4 {
+			each, pack, ld = depth, p.packRowsA, p.a.row
+		}
+		for from := 0; from < depth; from += each {
+			for i := 0; i < p.m; i += p.rows {
+				dst := word(p.panelA(i/p.rows, l, steps), from/p.pair*p.lanes)
+				pack(min(each, depth-from), p.a.at(i, l+from), ld, dst, dstStep, min(p.rows, p.m-i))
 			}
 		}
 		l += depth
@@ -360,14 +373,20 @@ func (p *product) packPanelsB(from, to int) {
 	dstStep := 4 * uintptr(p.columns)
 	for l := 0; l < p.k; {
 		depth, steps := p.block(l)
+		if p.b.col == 4 {
+			for u := 0; u < depth; u += packRows {
+				for j := from; j < to; j++ {
+					dst := word(p.panelB(j, l, steps), u/p.pair*p.columns)
+					p.packRowsB(min(packRows, depth-u), p.b.at(l+u, j*p.columns), p.b.row, dst, dstStep, min(p.columns, p.n-j*p.columns))
+				}
+			}
+			l += depth
+			continue
+		}
 		for j := from; j < to; j++ {
 			column := j * p.columns
 			columns := min(p.columns, p.n-column)
 			dst := p.panelB(j, l, steps)
-			if p.b.col == 4 {
-				p.packRowsB(depth, p.b.at(l, column), p.b.row, dst, dstStep, columns)
-				continue
-			}
 			for u := 0; u < p.columns; u += p.lanes {
 				// Lanes beyond n are padding: no column of C sees them.
 				if u < columns {
