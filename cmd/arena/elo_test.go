@@ -182,6 +182,39 @@ func TestEloDatabase(t *testing.T) {
 	if n := strings.Count(out, "T=0 ") + strings.Count(out, "T=1 "); n != 2 || strings.Count(out, "Fake 1.0 (") != 2 || !strings.Contains(out, "24 games") {
 		t.Errorf("%d rows of models, want 2, and 2 of opponents:\n%s", n, out)
 	}
+	// Games under other rules are rated apart, and JSON says so.
+	code, _, errs = arenaIn(t, dir, "--engine", fake, "--model", checkpoint, "--temp", "0", "--illegal", "mask", "--max-moves", "30", "--games", "4", "--nodes", "1")
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	_, out, _ = arenaIn(t, dir, "elo", "--db", "arena.db")
+	for _, want := range []string{"protocol sound but max-moves 20,", "protocol sound but max-moves 30,", "24 games", "\n4 games", "under 2 different conditions"} {
+		if strings.Count(out, want) != 1 {
+			t.Errorf("not one %q in\n%s", want, out)
+		}
+	}
+	var report struct {
+		Fits []struct {
+			Games      int
+			Conditions struct{ Protocol string }
+		}
+	}
+	_, out, _ = arenaIn(t, dir, "elo", "--db", "arena.db", "--json")
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Fits) != 2 || report.Fits[0].Games != 24 || report.Fits[1].Games != 4 || report.Fits[0].Conditions.Protocol == report.Fits[1].Conditions.Protocol {
+		t.Errorf("%v, %+v", err, report)
+	}
+	if code, _, errs = arenaIn(t, dir, "elo", "--db", "arena.db", "--anchor", "Nobody=1000"); code != cli.ExitUsage || !strings.Contains(errs, "no such player") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	// What the temperatures show is said in words, against a rating that is known.
+	code, _, errs = arenaIn(t, dir, "--engine", fake, "--model", checkpoint, "--temp", "0.5,1", "--illegal", "mask", "--max-moves", "20", "--games", "4", "--db", "b.db", "--nodes", "1",
+		"--engine-arg=-name=Stockfish 15.1", "--level", "0")
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	if _, out, _ = arenaIn(t, dir, "elo", "--db", "b.db"); !strings.Contains(out, "2 temperatures") {
+		t.Errorf("no verdict in\n%s", out)
+	}
 	if code, _, errs = arenaIn(t, dir, "elo", "--db", "none.db"); code != cli.ExitFailure {
 		t.Errorf("exit %d: %s", code, errs)
 	}

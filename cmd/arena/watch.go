@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/spf13/pflag"
@@ -195,10 +193,10 @@ type entrantKey struct {
 // it comes from a file.
 func (w *watcher) name(match, id int64, limit string) string {
 	if name := w.names[entrantKey{match, id, limit}]; name != "" {
-		return plainText(name)
+		return cli.Printable(name)
 	}
 	if p, ok := w.players[id]; ok {
-		return plainText(p.Name)
+		return cli.Printable(p.Name)
 	}
 	return fmt.Sprintf("player %d", id)
 }
@@ -211,15 +209,6 @@ func (w *watcher) sides(matchID int64, playerWhite bool) (white, black string) {
 		return player, opponent
 	}
 	return opponent, player
-}
-
-func plainText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 // lines writes the games that have ended since the last look.
@@ -255,7 +244,7 @@ func (w *watcher) lines(ctx context.Context, out io.Writer, asJSON bool) error {
 
 func (w *watcher) gameLine(g leaderboard.Game) string {
 	white, black := w.sides(g.MatchID, g.PlayerWhite)
-	return fmt.Sprintf("%d.%d  %s - %s  %s  %s, %d moves", g.MatchID, g.Slot, white, black, plainText(g.Result), plainText(g.Termination), (len(g.Moves)+1)/2)
+	return fmt.Sprintf("%d.%d  %s - %s  %s  %s, %d moves", g.MatchID, g.Slot, white, black, cli.Printable(g.Result), cli.Printable(g.Termination), (len(g.Moves)+1)/2)
 }
 
 // draw replaces what is on the terminal, line by line so that nothing flickers.
@@ -306,7 +295,7 @@ func (w *watcher) frame(ctx context.Context, s screen) ([]string, error) {
 	if n := w.total - w.atStart; n > 0 {
 		speed = fmt.Sprintf(", %.1f a minute", float64(n)/max(time.Since(w.began).Minutes(), 1.0/60))
 	}
-	head := fmt.Sprintf("%s: %s games%s, %d in play", plainText(w.store.Path()), cli.Count(w.total), speed, len(live))
+	head := fmt.Sprintf("%s: %s games%s, %d in play", cli.Printable(w.store.Path()), cli.Count(w.total), speed, len(live))
 	lines := []string{fit(head, s.width), ""}
 
 	// The games in play get at most half of the screen, the table the rest.
@@ -342,7 +331,7 @@ func (w *watcher) table(width int) []string {
 			if len(lines) > 0 {
 				lines = append(lines, "")
 			}
-			lines = append(lines, fit(plainText(title), width))
+			lines = append(lines, fit(cli.Printable(title), width))
 		}
 		rating := "-"
 		if r.Rating != nil {
@@ -354,7 +343,7 @@ func (w *watcher) table(width int) []string {
 		}
 		rest := fmt.Sprintf("  %20s  %5d  +%d =%d -%d  %s", rating, r.Record.Games(), r.Record.Wins, r.Record.Draws, r.Record.Losses, cli.Percent(r.Record.Points(), float64(r.Record.Games())))
 		space := max(10, min(44, width-runewidth.StringWidth(rest)))
-		lines = append(lines, fit(pad(plainText(name), space)+rest, width))
+		lines = append(lines, fit(pad(cli.Printable(name), space)+rest, width))
 	}
 	return lines
 }

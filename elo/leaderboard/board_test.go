@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mattn/go-runewidth"
+
 	"transcend/elo"
 )
 
@@ -487,6 +489,18 @@ func TestLocalScaleIsNeverMixed(t *testing.T) {
 	for _, r := range board(t, s, BoardOptions{}).Rows {
 		if strings.HasPrefix(r.AnchorSet, "local") {
 			t.Errorf("the local scale in the table of the published one: %+v", r)
+		}
+	}
+}
+
+// TestTableColumns: columns are as wide as what a terminal makes of their cells, in any
+// script.
+func TestTableColumns(t *testing.T) {
+	var out strings.Builder
+	Table{{"#", "player", "Elo"}, {"1", "棋王", "7"}, {"2", "e\u0301tude", "12"}, {"3", "abcdef", "-"}}.Write(&out)
+	for _, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
+		if w := runewidth.StringWidth(line); w != 14 {
+			t.Errorf("%d columns, want 14: %q", w, line)
 		}
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 
 	"transcend/elo"
+	"transcend/internal/cli"
 )
 
 // WriteJSON writes the board as one indented JSON object and a newline.
@@ -59,7 +60,7 @@ func writeScale(out *strings.Builder, rows []Row) {
 	var notes notes
 	for i, r := range rows {
 		n := i + 1
-		t = append(t, append([]string{fmt.Sprint(n), printable(r.Player.Name)}, r.Cells()...))
+		t = append(t, append([]string{fmt.Sprint(n), cli.Printable(r.Player.Name)}, r.Cells()...))
 		for _, o := range r.Opponents {
 			t = append(t, []string{
 				"", "  vs " + opponentName(o), anchorCell(o.Anchor), "", "", "",
@@ -120,7 +121,7 @@ func (n *notes) add(row int, text string) {
 
 func (n *notes) write(out *strings.Builder) {
 	for _, text := range n.texts {
-		fmt.Fprintf(out, "  %s: %s\n", strings.Join(n.rows[text], ", "), printable(text))
+		fmt.Fprintf(out, "  %s: %s\n", strings.Join(n.rows[text], ", "), cli.Printable(text))
 	}
 }
 
@@ -168,9 +169,9 @@ func anchorCell(a *elo.Anchor) string {
 }
 
 func opponentName(o OpponentRow) string {
-	name := printable(o.Opponent.Name)
+	name := cli.Printable(o.Opponent.Name)
 	if o.Limit != "" {
-		name += " at " + printable(o.Limit)
+		name += " at " + cli.Printable(o.Limit)
 	}
 	return name
 }
@@ -219,16 +220,6 @@ func (c Conditions) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// printable drops what could move the cursor: names come from files.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 // Table is rows of cells, the header first; the second column is left-aligned, the others are
 // right-aligned. Rows may be shorter than the header.
 type Table [][]string
@@ -238,7 +229,7 @@ func (t Table) Write(out *strings.Builder) {
 	width := make([]int, len(t[0]))
 	for _, row := range t {
 		for c, cell := range row {
-			width[c] = max(width[c], utf8.RuneCountInString(cell))
+			width[c] = max(width[c], runewidth.StringWidth(cell))
 		}
 	}
 	for _, row := range t {
@@ -247,7 +238,7 @@ func (t Table) Write(out *strings.Builder) {
 			if c > 0 {
 				line.WriteString("  ")
 			}
-			pad := strings.Repeat(" ", width[c]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", width[c]-runewidth.StringWidth(cell))
 			if c == 1 {
 				line.WriteString(cell + pad)
 			} else {
