@@ -292,7 +292,7 @@ func TestResize(t *testing.T) {
 		t.Fatalf("%d games at once, want 3", n)
 	}
 	resize <- 1
-	resize <- 1 // taken when the one before has been carried out
+	resize <- 1   // taken when the one before has been carried out
 	for range 3 { // one of them begins another
 		end <- struct{}{}
 	}
