@@ -26,6 +26,11 @@ type Batch struct {
 	// SegmentStart[t] is either SegmentStart[t-1] or t. Padding is a segment
 	// like any other.
 	SegmentStart []int32
+	// Extras are the extra ids of each token, ExtraSlots numbers a token (see Config):
+	// ids, 0 ≤ id < Config.ExtraVocab, in any order, and after the last of them, where
+	// there are fewer, -1. They have length Rows·Context·ExtraSlots.
+	ExtraSlots int
+	Extras     []int32
 }
 
 // Source is an endless, seeded stream of batches. A trainer asks for one batch
@@ -36,7 +41,8 @@ type Batch struct {
 type Source interface {
 	// Next fills b with Rows·Context tokens as b.Rows and b.Context say, the
 	// slices being there already (see Resize) and to be overwritten entirely.
-	// A source with a fixed context may call b.Resize to change it.
+	// A source with a fixed context may call b.Resize to change it. ExtraSlots is the
+	// source's to set, before it calls b.Resize.
 	Next(b *Batch) error
 	// State returns where the stream stands. It may be called between any two
 	// calls of Next.
@@ -62,6 +68,7 @@ func (b *Batch) Resize(rows, context int) {
 	b.Targets = grow(b.Targets, n)
 	b.Positions = grow(b.Positions, n)
 	b.SegmentStart = grow(b.SegmentStart, n)
+	b.Extras = grow(b.Extras, n*b.ExtraSlots)
 }
 
 // grow returns s with length n, reallocated only when it must be. The content
@@ -87,8 +94,14 @@ func (b *Batch) Validate(cfg Config) error {
 		return fmt.Errorf("model: %w: %d rows of %d tokens, but %d tokens, %d targets, %d positions, %d segment starts",
 			ErrBatch, b.Rows, b.Context, len(b.Tokens), len(b.Targets), len(b.Positions), len(b.SegmentStart))
 	}
+	if b.ExtraSlots != cfg.ExtraSlots || len(b.Extras) != n*b.ExtraSlots {
+		return fmt.Errorf("model: %w: %d extra ids for %d tokens, %d for each; the model takes %d for each", ErrBatch, len(b.Extras), n, b.ExtraSlots, cfg.ExtraSlots)
+	}
 	vocab, context := int32(cfg.Vocab), int32(cfg.Context)
 	for i := range n {
+		if bad, ok := cfg.badExtra(b.Extras[i*b.ExtraSlots : (i+1)*b.ExtraSlots]); !ok {
+			return b.errorAt(i, "extra id %d outside the %d there are (-1 ends them)", bad, cfg.ExtraVocab)
+		}
 		t := int32(i % b.Context)
 		if id := b.Tokens[i]; id < 0 || id >= vocab {
 			return b.errorAt(i, "token id %d outside the vocabulary of %d", id, vocab)
@@ -104,6 +117,19 @@ func (b *Batch) Validate(cfg Config) error {
 		}
 	}
 	return nil
+}
+
+// badExtra finds an extra id of one token that the model does not have.
+func (c Config) badExtra(ids []int32) (id int32, ok bool) {
+	for _, id := range ids {
+		if id == -1 {
+			break
+		}
+		if uint32(id) >= uint32(c.ExtraVocab) {
+			return id, false
+		}
+	}
+	return 0, true
 }
 
 func (b *Batch) errorAt(i int, format string, args ...any) error {

@@ -25,7 +25,8 @@ import (
 // A checkpoint is a directory:
 //
 //	config.json            the model's shape     } what Hugging Face
-//	model.safetensors      the weights           } GPT2LMHeadModel reads
+//	model.safetensors      the weights           } GPT2LMHeadModel reads, or, with
+//	                       extra ids, something like it of another model_type
 //	optimizer.safetensors  AdamW's moments, exp_avg.NAME and exp_avg_sq.NAME;
 //	                       Muon's, momentum_buffer.NAME, of the tensors it has;
 //	                       with a moving average, param.NAME

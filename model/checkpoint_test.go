@@ -21,7 +21,7 @@ import (
 // saved makes a checkpoint of a run of a few steps.
 func saved(t testing.TB, cfg Config) (tr *Trainer, dir string) {
 	t.Helper()
-	tr, err := NewTrainer(mustNew(t, cfg, 3), smallTrain, newSyntheticSource(cfg.Vocab, 4))
+	tr, err := NewTrainer(mustNew(t, cfg, 3), smallTrain, newSource(cfg, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func saved(t testing.TB, cfg Config) (tr *Trainer, dir string) {
 }
 
 func resume(dir string, cfg Config) (*Trainer, error) {
-	return ResumeTrainer(dir, newSyntheticSource(cfg.Vocab, 1))
+	return ResumeTrainer(dir, newSource(cfg, 1))
 }
 
 func TestSaveAndLoad(t *testing.T) {

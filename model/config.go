@@ -5,7 +5,8 @@
 // through gonum's blas32, so whatever blas32.Use installed does the work.
 //
 // The package knows tokens, not what they stand for. A checkpoint is a
-// directory that Hugging Face GPT2LMHeadModel reads.
+// directory that Hugging Face GPT2LMHeadModel reads, unless the model has extra
+// ids (Config.ExtraVocab), which GPT-2 has not.
 package model
 
 import (
@@ -41,6 +42,12 @@ type Config struct {
 	// The paper's models have none.
 	Bias       bool   `json:"bias"`
 	Activation string `json:"activation"` // GELU or GELUTanh
+	// ExtraVocab is the number of extra ids (E), and ExtraSlots how many of them one
+	// token has at most (S): what is known of a token beside its id. The sum of their
+	// learned embeddings is added to those of token and position. Both 0: there are
+	// none, as in GPT-2.
+	ExtraVocab int `json:"extra_vocab,omitempty"`
+	ExtraSlots int `json:"extra_slots,omitempty"`
 }
 
 // ErrConfig is what every error about an impossible Config wraps.
@@ -49,6 +56,9 @@ var ErrConfig = errors.New("impossible model configuration")
 // maxDimension bounds every field of a Config, so that products of any two
 // fit an int64 and a damaged file cannot ask for absurd memory unnoticed.
 const maxDimension = 1 << 24
+
+// maxExtraSlots bounds ExtraSlots, by which the memory of every batch is multiplied.
+const maxExtraSlots = 1 << 10
 
 // Validate reports the first thing that is wrong with c.
 func (c Config) Validate() error {
@@ -63,6 +73,9 @@ func (c Config) Validate() error {
 	if c.Width%c.Heads != 0 {
 		return fmt.Errorf("model: %w: width %d is not a multiple of heads %d", ErrConfig, c.Width, c.Heads)
 	}
+	if c.ExtraVocab < 0 || c.ExtraVocab > maxDimension || c.ExtraSlots < 0 || c.ExtraSlots > maxExtraSlots || (c.ExtraVocab == 0) != (c.ExtraSlots == 0) {
+		return fmt.Errorf("model: %w: %d extra ids, %d a token: want 0 of both, or 1 to %d, and 1 to %d a token", ErrConfig, c.ExtraVocab, c.ExtraSlots, maxDimension, maxExtraSlots)
+	}
 	if c.Activation != GELU && c.Activation != GELUTanh {
 		return fmt.Errorf("model: %w: activation %q, want %q or %q", ErrConfig, c.Activation, GELU, GELUTanh)
 	}
@@ -75,7 +88,7 @@ func (c Config) Validate() error {
 // paramsFloat is NumParams without the danger of overflow.
 func (c Config) paramsFloat() float64 {
 	w, l := float64(c.Width), float64(c.Layers)
-	n := float64(c.Vocab)*w + float64(c.Context)*w + l*(12*w*w+2*w) + w
+	n := float64(c.Vocab)*w + float64(c.Context)*w + float64(c.ExtraVocab)*w + l*(12*w*w+2*w) + w
 	if c.Bias {
 		n += l*11*w + w
 	}
@@ -87,7 +100,7 @@ func (c Config) paramsFloat() float64 {
 // has 50,888,704.
 func (c Config) NumParams() int {
 	w := c.Width
-	n := c.Vocab*w + c.Context*w + c.Layers*(12*w*w+2*w) + w
+	n := c.Vocab*w + c.Context*w + c.ExtraVocab*w + c.Layers*(12*w*w+2*w) + w
 	if c.Bias {
 		n += c.Layers*(3*w+w+4*w+w+2*w) + w
 	}
@@ -99,9 +112,10 @@ func (c Config) NumParams() int {
 // 12·layers·width·context for attention scores and values (PaLM, appendix B;
 // nanoGPT, estimate_mfu). context is the length of the sequence a token
 // attends in; the causal half is not subtracted, so that figures compare with
-// those of other trainers. Inference takes a third.
+// those of other trainers. Extra embeddings, which are only added, do not count.
+// Inference takes a third.
 func (c Config) FLOPsPerToken(context int) float64 {
-	return 6*c.paramsFloat() + 12*float64(c.Layers)*float64(c.Width)*float64(context)
+	return 6*(c.paramsFloat()-float64(c.ExtraVocab)*float64(c.Width)) + 12*float64(c.Layers)*float64(c.Width)*float64(context)
 }
 
 // headSize is the width of one attention head.

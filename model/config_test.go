@@ -31,6 +31,7 @@ func TestParameterCounts(t *testing.T) {
 		{"GPT-2", Config{Layers: 12, Heads: 12, Width: 768, Context: 1024, Vocab: 50257, Bias: true, Activation: GELUTanh}, 124_439_808},
 		{"tiny", preset("tiny", 1970, 128), 1_056_128},
 		{"small", preset("small", 1970, 128), 6_832_896},
+		{"extra ids", Config{Layers: 1, Heads: 1, Width: 2, Context: 3, Vocab: 5, Activation: GELU, ExtraVocab: 7, ExtraSlots: 4}, 2*(3+5+7) + 12*4 + 6},
 	} {
 		if err := c.cfg.Validate(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -49,6 +50,7 @@ func TestParameterCounts(t *testing.T) {
 
 func TestFLOPsPerToken(t *testing.T) {
 	c := Config{Layers: 4, Heads: 4, Width: 128, Context: 128, Vocab: 2048, Activation: GELU}
+	c.ExtraVocab, c.ExtraSlots = 700, 32 // which are only added
 	if got, want := c.FLOPsPerToken(128), 6*1_066_112.+12*4*128*128; got != want {
 		t.Errorf("%v operations, want %v", got, want)
 	}
@@ -79,7 +81,7 @@ func TestLayoutCoversTheBuffer(t *testing.T) {
 }
 
 func TestInitialWeights(t *testing.T) {
-	cfg := Config{Layers: 8, Heads: 4, Width: 64, Context: 64, Vocab: 300, Bias: true, Activation: GELU}
+	cfg := Config{Layers: 8, Heads: 4, Width: 64, Context: 64, Vocab: 300, Bias: true, Activation: GELU, ExtraVocab: 100, ExtraSlots: 25}
 	m := mustNew(t, cfg, 42)
 	for _, x := range m.Tensors() {
 		var sum, squares float64
@@ -100,8 +102,11 @@ func TestInitialWeights(t *testing.T) {
 			}
 		default:
 			want := 0.02
-			if strings.HasSuffix(x.Name, "c_proj.weight") {
+			switch {
+			case strings.HasSuffix(x.Name, "c_proj.weight"):
 				want = 0.02 / 4 // √(2·8)
+			case x.Name == extraTensor:
+				want = 0.02 / 5 // √25
 			}
 			// Five standard errors.
 			if math.Abs(mean) > 5*want/math.Sqrt(n) || math.Abs(std/want-1) > 5/math.Sqrt(2*n) {

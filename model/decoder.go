@@ -101,6 +101,7 @@ type lane struct {
 	entries []entry
 	// Of the n new tokens of the group.
 	tokens, positions []int32   // (n)
+	extras            []int32   // (n, S)
 	x, y              []float32 // (n, C) residual stream and the product to be added to it
 	normed, att       []float32 // (n, C)
 	qkv               []float32 // (n, 3C)
@@ -143,6 +144,9 @@ type Sequence struct {
 type Step struct {
 	Sequence *Sequence
 	Tokens   []int32 // at least one
+	// Extras are the extra ids of the tokens, Config.ExtraSlots for each, as Batch has
+	// them; none for a model without.
+	Extras []int32
 	// Choice, if not nil, is drawn from the logits before Append returns.
 	Choice *Choice
 	// Logits is set by Append: of what follows the last token, one for each id.
@@ -481,6 +485,14 @@ func (d *BatchDecoder) check(steps []Step) (tokens int, err error) {
 				return 0, fmt.Errorf("model: %w: token id %d outside the vocabulary of %d", ErrBatch, id, c.Vocab)
 			}
 		}
+		if got, want := len(steps[i].Extras), n*c.ExtraSlots; got != want {
+			return 0, fmt.Errorf("model: %w: %d extra ids for %d tokens, the model takes %d (step %d)", ErrBatch, got, n, want, i)
+		}
+		for t := range n {
+			if id, ok := c.badExtra(steps[i].Extras[t*c.ExtraSlots : (t+1)*c.ExtraSlots]); !ok {
+				return 0, fmt.Errorf("model: %w: extra id %d outside the %d there are", ErrBatch, id, c.ExtraVocab)
+			}
+		}
 		if ch := steps[i].Choice; ch != nil {
 			if ch.Mask != nil && len(ch.Mask) < c.Vocab {
 				return 0, fmt.Errorf("model: %w: a mask of %d ids for %d (step %d)", ErrSampling, len(ch.Mask), c.Vocab, i)
@@ -511,11 +523,12 @@ func (l *lane) forward(steps []Step, logits []float32) {
 	l.qkv, l.hidden = grow(l.qkv, n*3*w), grow(l.hidden, n*4*w)
 	l.mean, l.rstd = grow(l.mean, n), grow(l.rstd, n)
 
-	l.entries = l.entries[:0]
+	l.entries, l.extras = l.entries[:0], l.extras[:0]
 	row := 0
 	for i := range steps {
 		s, tokens := steps[i].Sequence, steps[i].Tokens
 		l.entries = append(l.entries, entry{s, row, len(tokens)})
+		l.extras = append(l.extras, steps[i].Extras...)
 		for j, id := range tokens {
 			l.tokens[row], l.positions[row] = id, int32(s.n+j)
 			row++
@@ -524,6 +537,7 @@ func (l *lane) forward(steps []Step, logits []float32) {
 	l.ops.norm = normOp{
 		dst: l.normed, x: l.x, w: p.layers[0].ln1W, b: p.layers[0].ln1B, mean: l.mean, rstd: l.rstd,
 		tokens: l.tokens, positions: l.positions, wte: p.wte, wpe: p.wpe,
+		extras: bag{l.extras, l.d.m.cfg.ExtraSlots, p.extra},
 	}
 	l.rows(n, w, &l.ops.norm)
 	for i := range p.layers {
@@ -696,6 +710,7 @@ type Decoder struct {
 	s      *Sequence
 	step   [1]Step
 	tokens []int32
+	extras []int32
 }
 
 // NewDecoder returns a decoder of an empty sequence.
@@ -716,8 +731,13 @@ func (d *Decoder) Truncate(n int) { d.s.Truncate(n) }
 // the next Append. With an error (ErrContextFull, no tokens, or an id outside the
 // vocabulary) the sequence is as it was.
 func (d *Decoder) Append(tokens ...int32) ([]float32, error) {
-	d.tokens = append(d.tokens[:0], tokens...) // so that the caller's stay on its stack
-	d.step[0] = Step{Sequence: d.s, Tokens: d.tokens}
+	return d.AppendExtras(nil, tokens...)
+}
+
+// AppendExtras is Append for a model with extra ids; see Step.Extras.
+func (d *Decoder) AppendExtras(extras []int32, tokens ...int32) ([]float32, error) {
+	d.tokens, d.extras = append(d.tokens[:0], tokens...), append(d.extras[:0], extras...) // so that the caller's stay on its stack
+	d.step[0] = Step{Sequence: d.s, Tokens: d.tokens, Extras: d.extras}
 	if err := d.batch.Append(d.step[:]); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ var decoderConfigs = []Config{
 	{Layers: 2, Heads: 4, Width: 48, Context: 200, Vocab: 31, Activation: GELU},
 	{Layers: 1, Heads: 1, Width: 10, Context: 200, Vocab: 7, Bias: true, Activation: GELUTanh},
 	{Layers: 3, Heads: 3, Width: 9, Context: 200, Vocab: 5, Bias: true, Activation: GELU},
+	{Layers: 2, Heads: 2, Width: 24, Context: 200, Vocab: 9, Activation: GELU, ExtraVocab: 40, ExtraSlots: 5},
 }
 
 func randomTokens(n, vocab int, seed uint64) []int32 {
@@ -28,7 +29,9 @@ func randomTokens(n, vocab int, seed uint64) []int32 {
 // fullLogits are the logits after every token, from one pass over them all.
 func fullLogits(t *testing.T, m *Model, tokens []int32) [][]float32 {
 	t.Helper()
-	b := NewBatch(1, len(tokens))
+	b := &Batch{ExtraSlots: m.cfg.ExtraSlots}
+	b.Resize(1, len(tokens))
+	copy(b.Extras, extrasOf(m.cfg, 0, tokens))
 	copy(b.Tokens, tokens)
 	for i := range tokens {
 		b.Targets[i], b.Positions[i], b.SegmentStart[i] = 0, int32(i), 0
@@ -43,7 +46,7 @@ func fullLogits(t *testing.T, m *Model, tokens []int32) [][]float32 {
 
 func mustAppend(t testing.TB, d *Decoder, tokens ...int32) []float32 {
 	t.Helper()
-	logits, err := d.Append(tokens...)
+	logits, err := d.AppendExtras(extrasOf(d.batch.m.cfg, d.Len(), tokens), tokens...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +55,11 @@ func mustAppend(t testing.TB, d *Decoder, tokens ...int32) []float32 {
 
 func mustSteps(t testing.TB, d *BatchDecoder, steps []Step) {
 	t.Helper()
+	if d.m.cfg.ExtraSlots > 0 {
+		for i, s := range steps {
+			steps[i].Extras = extrasOf(d.m.cfg, s.Sequence.Len(), s.Tokens)
+		}
+	}
 	if err := d.Append(steps); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +84,7 @@ func TestDecoderMatchesTheFullPass(t *testing.T) {
 						return
 					}
 				}
-				if _, err := d.Append(0); !errors.Is(err, ErrContextFull) || d.Len() != len(tokens) {
+				if _, err := d.AppendExtras(make([]int32, cfg.ExtraSlots), 0); !errors.Is(err, ErrContextFull) || d.Len() != len(tokens) {
 					t.Errorf("append to a full context: %v, %d tokens", err, d.Len())
 				}
 			})
@@ -263,6 +271,7 @@ func TestBatchDoesNotMatter(t *testing.T) {
 		{Layers: 2, Heads: 4, Width: 48, Context: 100, Vocab: 31, Activation: GELU},
 		{Layers: 2, Heads: 4, Width: 128, Context: 100, Vocab: 300, Bias: true, Activation: GELU},
 		{Layers: 1, Heads: 8, Width: 256, Context: 100, Vocab: 600, Activation: GELU},
+		{Layers: 2, Heads: 4, Width: 48, Context: 100, Vocab: 31, Activation: GELU, ExtraVocab: 90, ExtraSlots: 20},
 	} {
 		m := mustNew(t, cfg, 1)
 		randomize(m, 1)

@@ -59,18 +59,31 @@ type hfConfig struct {
 }
 
 type ownConfig struct {
-	Bias bool `json:"bias"`
+	Bias       bool `json:"bias"`
+	ExtraVocab int  `json:"extra_vocab,omitempty"`
+	ExtraSlots int  `json:"extra_slots,omitempty"`
 }
+
+// The names of a GPT-2 and of one with extra embeddings, which a program that knows
+// the former only would leave out without a word.
+const (
+	typeGPT2, architectureGPT2   = "gpt2", "GPT2LMHeadModel"
+	typeExtra, architectureExtra = "transcend-gpt2-extra", "TranscendGPT2Extra"
+)
 
 func newHFConfig(c Config) hfConfig {
 	epsilon, yes := layerNormEpsilon, true
+	name, architecture := typeGPT2, architectureGPT2
+	if c.ExtraVocab > 0 {
+		name, architecture = typeExtra, architectureExtra
+	}
 	return hfConfig{
-		Architectures: []string{"GPT2LMHeadModel"}, ModelType: "gpt2",
+		Architectures: []string{architecture}, ModelType: name,
 		VocabSize: c.Vocab, NPositions: c.Context, NCtx: c.Context,
 		NEmbd: c.Width, NLayer: c.Layers, NHead: c.Heads,
 		ActivationFunction: c.Activation, LayerNormEpsilon: &epsilon, InitializerRange: initStd,
 		TieWordEmbeddings: &yes, ScaleAttnWeights: &yes, UseCache: true, TorchDtype: "float32",
-		Transcend: &ownConfig{Bias: c.Bias},
+		Transcend: &ownConfig{Bias: c.Bias, ExtraVocab: c.ExtraVocab, ExtraSlots: c.ExtraSlots},
 	}
 }
 
@@ -89,9 +102,14 @@ func (h hfConfig) config() (Config, error) {
 	default:
 		return c, fmt.Errorf("activation_function %q is not supported, only gelu and gelu_new", h.ActivationFunction)
 	}
+	if h.Transcend != nil {
+		c.ExtraVocab, c.ExtraSlots = h.Transcend.ExtraVocab, h.Transcend.ExtraSlots
+	}
 	switch {
-	case h.ModelType != "" && h.ModelType != "gpt2":
-		return c, fmt.Errorf("model_type %q is not supported, only gpt2", h.ModelType)
+	case h.ModelType != "" && h.ModelType != typeGPT2 && h.ModelType != typeExtra:
+		return c, fmt.Errorf("model_type %q is not supported, only %s and %s", h.ModelType, typeGPT2, typeExtra)
+	case (h.ModelType == typeExtra) != (c.ExtraVocab != 0):
+		return c, fmt.Errorf("model_type %q with %d extra ids: they are what tells %s from %s", h.ModelType, c.ExtraVocab, typeExtra, typeGPT2)
 	case h.NInner != nil && *h.NInner != 4*c.Width:
 		return c, fmt.Errorf("n_inner %d is not supported, only 4·n_embd = %d", *h.NInner, 4*c.Width)
 	case h.LayerNormEpsilon != nil && math.Abs(*h.LayerNormEpsilon-layerNormEpsilon) > 1e-9:

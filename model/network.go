@@ -65,6 +65,7 @@ type network struct {
 		rowSum            rowSumOp
 		reduce            reduceOp
 		embeddingGradient embeddingGradientOp
+		extraGradient     extraGradientOp
 	}
 }
 
@@ -95,6 +96,9 @@ type backwardState struct {
 	dnormed []float32 // (N, C)
 	dqkv    []float32 // (N, 3C)
 	partial []float32 // (chunks, 4C) gradients of vectors, to be added up
+	// The tokens that have each extra id, see extraGradientOp.
+	extraTokens []int32 // (≤N·S)
+	extraEnds   []int32 // (E)
 }
 
 func newNetwork(m *Model, pool *pool, training bool) *network {
@@ -180,6 +184,8 @@ func (nw *network) resize(rows, context int) {
 	b.dnormed = grow(b.dnormed, n*c)
 	b.dqkv = grow(b.dqkv, n*3*c)
 	b.partial = grow(b.partial, chunkCount(n, sumRows)*4*c)
+	b.extraTokens = grow(b.extraTokens, n*nw.cfg.ExtraSlots)
+	b.extraEnds = grow(b.extraEnds, nw.cfg.ExtraVocab)
 	if nw.narrow {
 		nw.dhidden16 = grow(nw.dhidden16, n*4*c)
 	}
@@ -220,7 +226,8 @@ func (c Config) ActivationBytes(rows, context int, recompute bool) int64 {
 	block := n * (9*w + int64(c.Heads) + 4)       // blockActs
 	shared := n * (layers*w + 2*w + 2 + 4*w)      // in, final, normed, mean, rstd, hidden
 	backward := n*5*w + (n+sumRows-1)/sumRows*4*w // backwardState
-	k := min(int64(lossRows(c.Vocab)), n)         // headState
+	backward += n*int64(c.ExtraSlots) + int64(c.ExtraVocab)
+	k := min(int64(lossRows(c.Vocab)), n) // headState
 	head := n + k*(2*w+int64(c.Vocab)+2) + (k+3)/4
 	return 4 * (blocks*block + shared + backward + head)
 }
@@ -262,6 +269,7 @@ func (nw *network) forward(b *Batch) {
 	nw.ops.norm = normOp{
 		dst: nw.normed.Data, dst16: nw.normed.bf16, rounding: nw.rounding, x: nw.stream(0), w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
 		tokens: b.Tokens, positions: b.Positions, wte: nw.p.wte, wpe: nw.p.wpe,
+		extras: bag{b.Extras, b.ExtraSlots, nw.p.extra},
 	}
 	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
 	n, c := nw.n, nw.cfg.Width
@@ -336,6 +344,35 @@ func (nw *network) backprop(b *Batch, g *params) {
 	}
 	nw.ops.embeddingGradient = embeddingGradientOp{dx: bw.dx, tokens: b.Tokens, positions: b.Positions, dwte: g.wte, dwpe: g.wpe, width: nw.cfg.Width}
 	nw.pool.run(embeddingChunks, &nw.ops.embeddingGradient)
+	if b.ExtraSlots > 0 {
+		nw.sortExtras(b)
+		nw.ops.extraGradient = extraGradientOp{dx: bw.dx, dtable: g.extra, tokens: bw.extraTokens, ends: bw.extraEnds, width: nw.cfg.Width}
+		nw.pool.run(embeddingChunks, &nw.ops.extraGradient)
+	}
+}
+
+// sortExtras lists the tokens of each extra id, in order: a counting sort, after
+// which no two threads need the same row of the table.
+func (nw *network) sortExtras(b *Batch) {
+	ends, tokens := nw.backward.extraEnds, nw.backward.extraTokens
+	clear(ends)
+	extras := bag{ids: b.Extras, slots: b.ExtraSlots}
+	for i := range nw.n {
+		for _, id := range extras.of(i) {
+			ends[id]++
+		}
+	}
+	at := int32(0)
+	for id, n := range ends { // for now where each begins
+		ends[id] = at
+		at += n
+	}
+	for i := range nw.n {
+		for _, id := range extras.of(i) {
+			tokens[ends[id]] = int32(i)
+			ends[id]++
+		}
+	}
 }
 
 // again computes the activations of block i, which another block's have
@@ -541,6 +578,7 @@ func (nw *network) lossAndGradient(b *Batch, g *params, scale float64, set bool)
 		// there. A batch without targets has no product for wte.
 		nw.beta = 0
 		clear(g.wpe)
+		clear(g.extra)
 		clear(g.lnfW)
 		clear(g.lnfB)
 		for i := range g.layers {

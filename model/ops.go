@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"gonum.org/v1/gonum/blas/blas32"
 
 	kernels "transcend/model/blas"
@@ -42,6 +44,23 @@ type normOp struct {
 	from, bias        []float32 // the residual stream before; nil: x is complete
 	tokens, positions []int32   // of the first LayerNorm, else nil
 	wte, wpe          []float32
+	extras            bag
+}
+
+// bag are the extra ids of tokens and the embeddings to be added for them.
+type bag struct {
+	ids   []int32 // (N, slots)
+	slots int     // 0: none
+	table []float32
+}
+
+// of are the ids of token i.
+func (b *bag) of(i int) []int32 {
+	ids := b.ids[i*b.slots : (i+1)*b.slots]
+	if n := slices.Index(ids, -1); n >= 0 {
+		return ids[:n]
+	}
+	return ids
 }
 
 func (op *normOp) run(chunk, worker int) {
@@ -54,6 +73,10 @@ func (op *normOp) run(chunk, worker int) {
 		case op.tokens != nil:
 			token, position := int(op.tokens[i]), int(op.positions[i])
 			sum = vec.AddSum(x, op.wte[token*c:(token+1)*c], op.wpe[position*c:(position+1)*c])
+			if op.extras.slots > 0 {
+				vec.AddRows(x, op.extras.table, op.extras.of(i))
+				sum = vec.Sum(x)
+			}
 		case op.from == nil:
 			sum = vec.Sum(x)
 		case op.bias == nil:
@@ -321,5 +344,25 @@ func (op *embeddingGradientOp) run(chunk, _ int) {
 		if p := int(op.positions[i]); p%embeddingChunks == chunk {
 			add(op.dwpe[p*c:(p+1)*c], op.dx[i*c:(i+1)*c])
 		}
+	}
+}
+
+// extraGradientOp adds each token's gradient to the embeddings of its extra ids. A
+// chunk does every embeddingChunks-th row, over the tokens in order.
+type extraGradientOp struct {
+	dx, dtable []float32
+	tokens     []int32 // by id, those of one id in order
+	ends       []int32 // (E) of each id's tokens
+	width      int
+}
+
+func (op *extraGradientOp) run(chunk, _ int) {
+	c := op.width
+	for id := chunk; id < len(op.ends); id += embeddingChunks {
+		from := int32(0)
+		if id > 0 {
+			from = op.ends[id-1]
+		}
+		vec.AddRows(op.dtable[id*c:(id+1)*c], op.dx, op.tokens[from:op.ends[id]])
 	}
 }

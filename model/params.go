@@ -21,6 +21,7 @@ type params struct {
 	layers []layerParams
 	lnfW   []float32 // (C)
 	lnfB   []float32 // (C)
+	extra  []float32 // (E, C) embeddings of extra ids; nil without
 }
 
 type layerParams struct {
@@ -50,6 +51,7 @@ const (
 	initOne               // LayerNorm weights
 	initNormal            // N(0, 0.02)
 	initResidual          // N(0, 0.02/√(2·layers)): projections into the residual stream
+	initExtra             // N(0, 0.02/√S), so that a sum of S is as large as other embeddings
 )
 
 func (f *field) size() int {
@@ -86,10 +88,18 @@ func (p *params) fields(c Config) []field {
 		add("mlp.c_proj.weight", &l.mlpW, initResidual, false, 4*w, w)
 		add("mlp.c_proj.bias", &l.mlpB, initZero, true, w)
 	}
-	return append(fs,
+	fs = append(fs,
 		field{name: "transformer.ln_f.weight", shape: []int{w}, view: &p.lnfW, init: initOne},
 		field{name: "transformer.ln_f.bias", shape: []int{w}, view: &p.lnfB, init: initZero, bias: true})
+	if c.ExtraVocab > 0 {
+		// The last, so that the others begin with the same random numbers as without.
+		fs = append(fs, field{name: extraTensor, shape: []int{c.ExtraVocab, w}, view: &p.extra, init: initExtra})
+	}
+	return fs
 }
+
+// extraTensor is the one tensor that GPT-2 has not.
+const extraTensor = "transformer.extra.weight"
 
 // layout lists the tensors that exist in c, in the order of the flat
 // buffer, without allocating them.
@@ -144,8 +154,8 @@ const initStream = 0x67707432 // "gpt2"
 
 // New returns a model with random weights, the same for the same seed: N(0,
 // 0.02) for matrices and embeddings, N(0, 0.02/√(2·layers)) for the two
-// projections of a block that write to the residual stream, ones for
-// LayerNorm weights, zeros for biases (GPT-2; nanoGPT, model.py).
+// projections of a block that write to the residual stream, N(0, 0.02/√S) for
+// the embeddings of S extra ids a token, ones for LayerNorm weights, zeros for biases (GPT-2; nanoGPT, model.py).
 func New(cfg Config, seed uint64) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -162,6 +172,8 @@ func New(cfg Config, seed uint64) (*Model, error) {
 			continue
 		case initResidual:
 			std /= math.Sqrt(2 * float64(cfg.Layers))
+		case initExtra:
+			std /= math.Sqrt(float64(cfg.ExtraSlots))
 		}
 		view := *f.view
 		for i := range view {

@@ -69,7 +69,7 @@ func (r *reference) gelu(x float64) float64 {
 }
 
 // logits of every token of a row.
-func (r *reference) logits(tokens, positions, segmentStart []int32) [][]float64 {
+func (r *reference) logits(tokens, positions, segmentStart, extras []int32) [][]float64 {
 	c := r.cfg.Width
 	d := c / r.cfg.Heads
 	x := make([][]float64, len(tokens))
@@ -77,6 +77,13 @@ func (r *reference) logits(tokens, positions, segmentStart []int32) [][]float64 
 		x[t] = make([]float64, c)
 		for i := range c {
 			x[t][i] = r.w["transformer.wte.weight"][int(id)*c+i] + r.w["transformer.wpe.weight"][int(positions[t])*c+i]
+			for s := range r.cfg.ExtraSlots {
+				extra := extras[t*r.cfg.ExtraSlots+s]
+				if extra < 0 {
+					break
+				}
+				x[t][i] += r.w["transformer.extra.weight"][int(extra)*c+i]
+			}
 		}
 	}
 	for l := range r.cfg.Layers {
@@ -136,7 +143,7 @@ func (r *reference) logits(tokens, positions, segmentStart []int32) [][]float64 
 func (r *reference) loss(b *Batch) (sum float64, count int) {
 	for row := range b.Rows {
 		lo, hi := row*b.Context, (row+1)*b.Context
-		logits := r.logits(b.Tokens[lo:hi], b.Positions[lo:hi], b.SegmentStart[lo:hi])
+		logits := r.logits(b.Tokens[lo:hi], b.Positions[lo:hi], b.SegmentStart[lo:hi], b.Extras[lo*b.ExtraSlots:hi*b.ExtraSlots])
 		for t, target := range b.Targets[lo:hi] {
 			if target < 0 {
 				continue
@@ -170,7 +177,9 @@ func randomize(m *Model, seed uint64) {
 // by row, and a few tokens without targets.
 func randomBatch(cfg Config, rows, context int, seed uint64) *Batch {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	b := NewBatch(rows, context)
+	b := &Batch{ExtraSlots: cfg.ExtraSlots}
+	b.Resize(rows, context)
+	randomExtras(cfg, b.Extras, seed)
 	for r := range rows {
 		start := 0
 		for t := range context {
@@ -193,6 +202,21 @@ func randomBatch(cfg Config, rows, context int, seed uint64) *Batch {
 	return b
 }
 
+// randomExtras sets the extra ids of tokens: none of them to all that there is room
+// for, some of them twice.
+func randomExtras(cfg Config, extras []int32, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 8))
+	for i := 0; i < len(extras); i += cfg.ExtraSlots {
+		n := rng.IntN(cfg.ExtraSlots + 1)
+		for s := range cfg.ExtraSlots {
+			extras[i+s] = -1
+			if s < n {
+				extras[i+s] = int32(rng.IntN(cfg.ExtraVocab))
+			}
+		}
+	}
+}
+
 func mustNew(t testing.TB, cfg Config, seed uint64) *Model {
 	t.Helper()
 	m, err := New(cfg, seed)
@@ -203,12 +227,13 @@ func mustNew(t testing.TB, cfg Config, seed uint64) *Model {
 }
 
 // gradientConfigs are small enough for finite differences and cover both
-// activations, biases, one and several heads and layers.
+// activations, biases, one and several heads and layers, extra ids.
 var gradientConfigs = []Config{
 	{Layers: 2, Heads: 2, Width: 8, Context: 9, Vocab: 11, Activation: GELU},
 	{Layers: 1, Heads: 1, Width: 6, Context: 9, Vocab: 7, Bias: true, Activation: GELU},
 	{Layers: 2, Heads: 4, Width: 8, Context: 9, Vocab: 5, Bias: true, Activation: GELUTanh},
 	{Layers: 1, Heads: 3, Width: 9, Context: 9, Vocab: 11, Activation: GELUTanh},
+	{Layers: 2, Heads: 2, Width: 8, Context: 9, Vocab: 7, Activation: GELU, ExtraVocab: 5, ExtraSlots: 3},
 }
 
 func TestLossMatchesReference(t *testing.T) {
@@ -236,7 +261,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 		step = 5
 	}
 	for _, cfg := range gradientConfigs {
-		t.Run(fmt.Sprintf("%s bias=%v heads=%d", cfg.Activation, cfg.Bias, cfg.Heads), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s bias=%v heads=%d extras=%d", cfg.Activation, cfg.Bias, cfg.Heads, cfg.ExtraSlots), func(t *testing.T) {
 			t.Parallel()
 			m := mustNew(t, cfg, 2)
 			randomize(m, 2)

@@ -69,11 +69,15 @@ func (g *golden) ints(name string) []int32 {
 
 func (g *golden) batch(prefix string) *Batch {
 	info, _ := g.f.Lookup(prefix + ".tokens")
-	return &Batch{
+	b := &Batch{
 		Rows: info.Shape[0], Context: info.Shape[1],
 		Tokens: g.ints(prefix + ".tokens"), Targets: g.ints(prefix + ".targets"),
 		Positions: g.ints(prefix + ".positions"), SegmentStart: g.ints(prefix + ".segment_start"),
 	}
+	if b.ExtraSlots = g.cfg.ExtraSlots; b.ExtraSlots > 0 {
+		b.Extras = g.ints(prefix + ".extras")
+	}
+	return b
 }
 
 func (g *golden) model() *Model {

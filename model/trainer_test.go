@@ -48,7 +48,7 @@ func withOptimizer(name string, ema float64) TrainConfig {
 
 func newTrainer(t testing.TB, cfg Config, tc TrainConfig) *Trainer {
 	t.Helper()
-	tr, err := NewTrainer(mustNew(t, cfg, 3), tc, newSyntheticSource(cfg.Vocab, 4))
+	tr, err := NewTrainer(mustNew(t, cfg, 3), tc, newSource(cfg, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,14 +104,14 @@ func (r *run) mustEqual(t *testing.T, want *run) {
 // the schedule is fixed on the way, as a time budget does it.
 func TestResumeIsExact(t *testing.T) {
 	for name, tc := range optimizers {
-		t.Run(name, func(t *testing.T) { testResumeIsExact(t, tc) })
+		t.Run(name, func(t *testing.T) { testResumeIsExact(t, smallConfig, tc) })
 	}
 }
 
-func testResumeIsExact(t *testing.T, tc TrainConfig) {
+func testResumeIsExact(t *testing.T, cfg Config, tc TrainConfig) {
 	const steps, fixedAt = 30, 20 // where the decay of 30 steps should have begun at 15
 	play := func(stops map[int]int) *run {
-		tr, r := newTrainer(t, smallConfig, tc), new(run)
+		tr, r := newTrainer(t, cfg, tc), new(run)
 		for step := 1; step <= steps; step++ {
 			if step == fixedAt {
 				tr.SetSteps(steps)
@@ -125,7 +125,7 @@ func testResumeIsExact(t *testing.T, tc TrainConfig) {
 				}
 				var err error
 				// A source with another position: Restore must set it.
-				if tr, err = ResumeTrainer(dir, newSyntheticSource(smallConfig.Vocab, 77)); err != nil {
+				if tr, err = ResumeTrainer(dir, newSource(cfg, 77)); err != nil {
 					t.Fatal(err)
 				}
 				tr.SetThreads(threads)
@@ -169,6 +169,7 @@ func testThreadsDoNotChangeAnyBit(t *testing.T, tc TrainConfig) {
 			for _, cfg := range []Config{
 				smallConfig,
 				{Layers: 1, Heads: 3, Width: 33, Context: 131, Vocab: 19, Bias: true, Activation: GELUTanh},
+				{Layers: 1, Heads: 3, Width: 33, Context: 131, Vocab: 19, Activation: GELU, ExtraVocab: 50, ExtraSlots: 9},
 			} {
 				var want *run
 				for _, threads := range []int{1, 2, 3, 7} {
@@ -270,7 +271,7 @@ func TestLearnsToTheEntropy(t *testing.T) {
 	cfg := Config{Layers: 2, Heads: 2, Width: 32, Context: 64, Vocab: 12, Activation: GELU}
 	tc := smallTrain
 	tc.Rows, tc.Accumulate, tc.Schedule, tc.Steps, tc.Warmup, tc.LearningRate = 8, 1, ScheduleCosine, 300, 20, 1e-2
-	tr, err := NewTrainer(mustNew(t, cfg, 1), tc, newSyntheticSource(cfg.Vocab, 9))
+	tr, err := NewTrainer(mustNew(t, cfg, 1), tc, newSource(cfg, 9))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +279,7 @@ func TestLearnsToTheEntropy(t *testing.T) {
 		mustStep(t, tr)
 	}
 	b := NewBatch(64, 64)
-	if err := newSyntheticSource(cfg.Vocab, 10).Next(b); err != nil {
+	if err := newSource(cfg, 10).Next(b); err != nil {
 		t.Fatal(err)
 	}
 	e, err := tr.Model().NewEvaluator().Evaluate(b)
@@ -414,7 +415,7 @@ func (s serialBLAS) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a [
 func TestSteadyStateAllocatesNothing(t *testing.T) {
 	useBLAS(t, serialBLAS{blas32.Implementation()})
 	for _, threads := range []int{1, 2} {
-		tr := newSmallTrainer(t, smallConfig)
+		tr := newSmallTrainer(t, smallExtras)
 		tr.SetThreads(threads)
 		mustStep(t, tr)
 		if n := testing.AllocsPerRun(5, func() { mustStep(t, tr) }); n != 0 {
@@ -422,7 +423,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		}
 		e := tr.Model().NewEvaluator()
 		e.SetThreads(threads)
-		b := randomBatch(smallConfig, 4, 48, 1)
+		b := randomBatch(smallExtras, 4, 48, 1)
 		evaluate := func() {
 			if _, err := e.Evaluate(b); err != nil {
 				t.Fatal(err)
@@ -544,11 +545,12 @@ func TestRecomputeChangesNoBit(t *testing.T) {
 		smallConfig,
 		{Layers: 3, Heads: 3, Width: 33, Context: 131, Vocab: 19, Bias: true, Activation: GELUTanh},
 		{Layers: 1, Heads: 1, Width: 8, Context: 16, Vocab: 11, Activation: GELU},
+		smallExtras,
 	} {
 		play := func(recompute bool) *run {
 			tc := smallTrain
 			tc.Recompute = recompute
-			tr, err := NewTrainer(mustNew(t, cfg, 3), tc, newSyntheticSource(cfg.Vocab, 4))
+			tr, err := NewTrainer(mustNew(t, cfg, 3), tc, newSource(cfg, 4))
 			if err != nil {
 				t.Fatal(err)
 			}

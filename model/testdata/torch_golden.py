@@ -22,6 +22,8 @@ CONFIGS = {
     "plain": dict(layers=2, heads=2, width=16, context=12, vocab=13, bias=False, activation="gelu"),
     "bias-tanh": dict(layers=1, heads=4, width=16, context=12, vocab=9, bias=True, activation="gelu_new"),
     "bias-erf": dict(layers=2, heads=1, width=12, context=12, vocab=7, bias=True, activation="gelu"),
+    "extra": dict(layers=1, heads=2, width=16, context=12, vocab=9, bias=False, activation="gelu",
+                  extra_vocab=10, extra_slots=4),
 }
 TRAIN = dict(learning_rate=3e-3, min_learning_rate=3e-4, warmup=2, steps=6, beta1=0.9, beta2=0.95,
              epsilon=1e-8, weight_decay=0.1, clip_norm=0.5)
@@ -56,6 +58,8 @@ def parameters(c):
         linear(h + "mlp.c_fc", w, 4 * w)
         linear(h + "mlp.c_proj", 4 * w, w)
     norm("transformer.ln_f")
+    if "extra_vocab" in c:
+        normal("transformer.extra.weight", c["extra_vocab"], w)
     return p
 
 
@@ -69,7 +73,15 @@ def batch(c, rows, context):
             start[r, t] = t if torch.rand(()) < 0.25 else start[r, t - 1]
     positions = torch.arange(context).expand(rows, context) - start
     positions[0] = torch.arange(context)
-    return dict(tokens=tokens, targets=targets, positions=positions, segment_start=start)
+    b = dict(tokens=tokens, targets=targets, positions=positions, segment_start=start)
+    if "extra_vocab" in c:
+        # From none to all of the slots, -1 behind them.
+        slots = c["extra_slots"]
+        extras = torch.randint(c["extra_vocab"], (rows, context, slots))
+        used = torch.randint(slots + 1, (rows, context, 1))
+        extras[torch.arange(slots).expand(rows, context, slots) >= used] = -1
+        b["extras"] = extras
+    return b
 
 
 def logits(c, p, b):
@@ -86,6 +98,9 @@ def logits(c, p, b):
     at = torch.arange(context)
     visible = (at[None, None, :] <= at[None, :, None]) & (at[None, None, :] >= b["segment_start"][:, :, None])
     x = p["transformer.wte.weight"][b["tokens"]] + p["transformer.wpe.weight"][b["positions"]]
+    if "extras" in b:
+        e = b["extras"]
+        x = x + (p["transformer.extra.weight"][e.clamp(min=0)] * (e >= 0)[..., None]).sum(2)
     for i in range(c["layers"]):
         h = f"transformer.h.{i}."
         q, k, v = (y.view(rows, context, n, w // n).transpose(1, 2)

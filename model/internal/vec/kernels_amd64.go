@@ -24,6 +24,11 @@ func scaleAVX512(x []float32, by float32)
 //go:noescape
 func mixAVX512(dst []float32, src []float32, alpha float32, beta float32)
 
+// addRowsAVX512 is addRowsGo.
+//
+//go:noescape
+func addRowsAVX512(dst []float32, table []float32, index []int32)
+
 // sumAVX512 is sumGo.
 //
 //go:noescape
@@ -113,6 +118,11 @@ func scaleAVX2(x []float32, by float32)
 //
 //go:noescape
 func mixAVX2(dst []float32, src []float32, alpha float32, beta float32)
+
+// addRowsAVX2 is addRowsGo.
+//
+//go:noescape
+func addRowsAVX2(dst []float32, table []float32, index []int32)
 
 // sumAVX2 is sumGo.
 //

@@ -166,6 +166,97 @@ done:
 	VZEROUPPER
 	RET
 
+// func addRowsAVX512(dst []float32, table []float32, index []int32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsAVX512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ table_base+24(FP), CX
+	MOVQ index_base+48(FP), DX
+	MOVQ index_len+56(FP), BX
+	MOVQ dst_len+8(FP), SI
+	MOVQ SI, DI
+	SHLQ $0x02, DI
+	JMP  wide
+
+wideColumns:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	XORQ    R8, R8
+	JMP     wideTest
+
+wideRow:
+	MOVLQSX (DX)(R8*4), R9
+	IMULQ   DI, R9
+	VADDPS  (CX)(R9*1), Z0, Z0
+	VADDPS  64(CX)(R9*1), Z1, Z1
+	VADDPS  128(CX)(R9*1), Z2, Z2
+	VADDPS  192(CX)(R9*1), Z3, Z3
+	INCQ    R8
+
+wideTest:
+	CMPQ    R8, BX
+	JLT     wideRow
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, SI
+
+wide:
+	CMPQ SI, $0x40
+	JGE  wideColumns
+	JMP  narrow
+
+narrowColumns:
+	VMOVUPS (AX), Z0
+	XORQ    R8, R8
+	JMP     narrowTest
+
+narrowRow:
+	MOVLQSX (DX)(R8*4), R9
+	IMULQ   DI, R9
+	VADDPS  (CX)(R9*1), Z0, Z0
+	INCQ    R8
+
+narrowTest:
+	CMPQ    R8, BX
+	JLT     narrowRow
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	SUBQ    $0x10, SI
+
+narrow:
+	CMPQ      SI, $0x10
+	JGE       narrowColumns
+	TESTQ     SI, SI
+	JZ        done
+	MOVL      $0xffffffff, R8
+	BZHIL     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (AX), K1, Z0
+	XORQ      SI, SI
+	JMP       tailTest
+
+tailRow:
+	MOVLQSX (DX)(SI*4), R8
+	IMULQ   DI, R8
+	VADDPS  (CX)(R8*1), Z0, K1, Z0
+	INCQ    SI
+
+tailTest:
+	CMPQ    SI, BX
+	JLT     tailRow
+	VMOVUPS Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func sumAVX512(x []float32) float32
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
 TEXT ·sumAVX512(SB), NOSPLIT, $0-28
@@ -1734,6 +1825,118 @@ test:
 	VMULPS     Y1, Y3, Y1
 	VADDPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y2, 32(AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addRowsAVX2(dst []float32, table []float32, index []int32)
+// Requires: AVX
+TEXT ·addRowsAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ table_base+24(FP), CX
+	MOVQ index_base+48(FP), DX
+	MOVQ index_len+56(FP), BX
+	MOVQ dst_len+8(FP), SI
+	MOVQ SI, DI
+	SHLQ $0x02, DI
+	JMP  wide
+
+wideColumns:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+	XORQ    R8, R8
+	JMP     wideTest
+
+wideRow:
+	MOVLQSX (DX)(R8*4), R9
+	IMULQ   DI, R9
+	VADDPS  (CX)(R9*1), Y0, Y0
+	VADDPS  32(CX)(R9*1), Y1, Y1
+	VADDPS  64(CX)(R9*1), Y2, Y2
+	VADDPS  96(CX)(R9*1), Y3, Y3
+	VADDPS  128(CX)(R9*1), Y4, Y4
+	VADDPS  160(CX)(R9*1), Y5, Y5
+	VADDPS  192(CX)(R9*1), Y6, Y6
+	VADDPS  224(CX)(R9*1), Y7, Y7
+	INCQ    R8
+
+wideTest:
+	CMPQ    R8, BX
+	JLT     wideRow
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	VMOVUPS Y7, 224(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, SI
+
+wide:
+	CMPQ SI, $0x40
+	JGE  wideColumns
+	JMP  narrow
+
+narrowColumns:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	XORQ    R8, R8
+	JMP     narrowTest
+
+narrowRow:
+	MOVLQSX (DX)(R8*4), R9
+	IMULQ   DI, R9
+	VADDPS  (CX)(R9*1), Y0, Y0
+	VADDPS  32(CX)(R9*1), Y1, Y1
+	INCQ    R8
+
+narrowTest:
+	CMPQ    R8, BX
+	JLT     narrowRow
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	SUBQ    $0x10, SI
+
+narrow:
+	CMPQ       SI, $0x10
+	JGE        narrowColumns
+	TESTQ      SI, SI
+	JZ         done
+	LEAQ       slidingMask<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    64(R8)(SI*4), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	VMOVUPS    96(R8)(SI*4), Y2
+	VMASKMOVPS 32(AX), Y2, Y3
+	XORQ       SI, SI
+	JMP        tailTest
+
+tailRow:
+	MOVLQSX    (DX)(SI*4), R8
+	IMULQ      DI, R8
+	VMASKMOVPS (CX)(R8*1), Y0, Y4
+	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS 32(CX)(R8*1), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+	INCQ       SI
+
+tailTest:
+	CMPQ       SI, BX
+	JLT        tailRow
+	VMASKMOVPS Y1, Y0, (AX)
+	VMASKMOVPS Y3, Y2, 32(AX)
 
 done:
 	VZEROUPPER

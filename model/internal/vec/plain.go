@@ -6,7 +6,7 @@ import "math"
 // compiler from fusing multiply-adds.
 
 var plain = kernels{
-	add: addGo, addSum: addSumGo, scale: scaleGo, mix: mixGo,
+	add: addGo, addSum: addSumGo, scale: scaleGo, mix: mixGo, addRows: addRowsGo,
 	sum: sumGo, maximum: maximumGo, squaredDistance: squaredDistanceGo,
 	normalizeBias: normalizeBiasGo, normalize: normalizeGo,
 	normBackwardSums: normBackwardSumsGo, normBackwardApply: normBackwardApplyGo,
@@ -31,6 +31,13 @@ func (s *lanes) total() float32 {
 func addGo(dst, a, b []float32) {
 	for i := range dst {
 		dst[i] = a[i] + b[i]
+	}
+}
+
+func addRowsGo(dst, table []float32, index []int32) {
+	for _, i := range index {
+		at := int(i) * len(dst)
+		addGo(dst, dst, table[at:at+len(dst)])
 	}
 }
 

@@ -27,6 +27,7 @@ type kernels struct {
 	addSum            func(dst, a, b []float32) float32
 	scale             func(x []float32, by float32)
 	mix               func(dst, src []float32, alpha, beta float32)
+	addRows           func(dst, table []float32, index []int32)
 	sum               func(x []float32) float32
 	maximum           func(x []float32) float32
 	squaredDistance   func(x []float32, from float32) float32
@@ -73,6 +74,21 @@ func Scale(x []float32, by float32) { active.scale(x, by) }
 
 // Mix sets dst to alpha·dst + beta·src.
 func Mix(dst, src []float32, alpha, beta float32) { active.mix(dst, src[:len(dst)], alpha, beta) }
+
+// AddRows adds rows of a table, which are as long as dst, to dst: those that index
+// names, one after the other. It panics for a row that the table does not have.
+func AddRows(dst, table []float32, index []int32) {
+	if len(dst) == 0 {
+		return
+	}
+	rows := uint32(len(table) / len(dst))
+	for _, i := range index {
+		if uint32(i) >= rows {
+			panic("vec: AddRows of a row that the table does not have")
+		}
+	}
+	active.addRows(dst, table, index)
+}
 
 // Sum is the sum of x.
 func Sum(x []float32) float32 { return active.sum(x) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,6 +90,10 @@ var functions = []function{
 		func(x [][]float64) []float64 {
 			return each(len(x[0]), func(i int) { x[0][i] = testMean*x[0][i] + testRstd*x[1][i] })
 		}, 3},
+	{"addRows", 2, func(k *kernels, x [][]float32) []float64 { k.addRows(x[0], x[1], []int32{0, 0}); return nil },
+		func(x [][]float64) []float64 {
+			return each(len(x[0]), func(i int) { x[0][i] += 2 * x[1][i] })
+		}, 2},
 	{"sum", 1, func(k *kernels, x [][]float32) []float64 { return []float64{float64(k.sum(x[0]))} },
 		func(x [][]float64) []float64 { return total(len(x[0]), func(i int) float64 { return x[0][i] }) }, 1},
 	{"maximum", 1, func(k *kernels, x [][]float32) []float64 { return []float64{float64(k.maximum(x[0]))} },
@@ -280,6 +285,49 @@ func TestTwins(t *testing.T) {
 				f.twins(t, newArrays(f.slices, n, func() float32 { return specials[rng.IntN(len(specials))] }))
 			}
 		})
+	}
+}
+
+// TestAddRows: which rows, in which order, and none; TestTwins sees to what lies
+// beside them.
+func TestAddRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	all := levels()
+	all["plain"] = &plain
+	for _, n := range lengths() {
+		table := make([]float32, 9*n)
+		for i := range table {
+			table[i] = float32(math.Exp(8 * rng.NormFloat64()))
+		}
+		for _, index := range [][]int32{nil, {3}, {8, 0, 8, 2, 7, 7, 1}} {
+			want := make([]float32, n)
+			for j := range want {
+				want[j] = float32(j)
+				for _, i := range index {
+					want[j] += table[int(i)*n+j]
+				}
+			}
+			for level, k := range all {
+				got := make([]float32, n)
+				for j := range got {
+					got[j] = float32(j)
+				}
+				k.addRows(got, table, index)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s, n=%d, rows %v: %v, want %v", level, n, index, got, want)
+				}
+			}
+		}
+	}
+	for _, bad := range []int32{-1, 3, math.MinInt32, math.MaxInt32} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("row %d of 3 was added", bad)
+				}
+			}()
+			AddRows(make([]float32, 5), make([]float32, 15), []int32{1, bad})
+		}()
 	}
 }
 

@@ -46,6 +46,92 @@ func mix(k isa) {
 	end()
 }
 
+// addRows keeps 64 columns of dst in registers while it goes through the rows, then
+// 16 at a time, then what is left of them.
+func addRows(k isa) {
+	begin(k, "addRows", "func(dst, table []float32, index []int32)", "is addRowsGo.")
+	dst, table, index := base("dst"), base("table"), base("index")
+	rows, columns, stride := GP64(), GP64(), GP64()
+	Load(Param("index").Len(), rows)
+	Load(Param("dst").Len(), columns)
+	MOVQ(columns, stride)
+	SHLQ(U8(2), stride)
+	// each emits body for the byte offset of every row.
+	each := func(name string, body func(row Register)) {
+		i, row := GP64(), GP64()
+		XORQ(i, i)
+		JMP(LabelRef(name + "Test"))
+		Label(name + "Row")
+		MOVLQSX(Mem{Base: index, Index: i, Scale: 4}, row)
+		IMULQ(stride, row)
+		body(row)
+		INCQ(i)
+		Label(name + "Test")
+		CMPQ(i, rows)
+		JLT(LabelRef(name + "Row"))
+	}
+	size := 64 / k.halves()
+	for _, block := range []struct {
+		name    string
+		columns int
+	}{{"wide", 64}, {"narrow", 16}} {
+		JMP(LabelRef(block.name))
+		Label(block.name + "Columns")
+		var sum []VecVirtual
+		for v := range block.columns / 16 * k.halves() {
+			sum = append(sum, k.reg())
+			VMOVUPS(Mem{Base: dst, Disp: v * size}, sum[v])
+		}
+		each(block.name, func(row Register) {
+			for v, s := range sum {
+				VADDPS(Mem{Base: table, Index: row, Scale: 1, Disp: v * size}, s, s)
+			}
+		})
+		for v, s := range sum {
+			VMOVUPS(s, Mem{Base: dst, Disp: v * size})
+		}
+		ADDQ(I32(4*block.columns), dst)
+		ADDQ(I32(4*block.columns), table)
+		SUBQ(U8(block.columns), columns)
+		Label(block.name)
+		CMPQ(columns, U8(block.columns))
+		JGE(LabelRef(block.name + "Columns"))
+	}
+	TESTQ(columns, columns)
+	JZ(LabelRef("done"))
+	if k == avx512 {
+		mask, sum := GP32(), k.reg()
+		MOVL(U32(math.MaxUint32), mask)
+		BZHIL(columns.As32(), mask, mask)
+		KMOVW(mask, K1)
+		VMOVUPS_Z(Mem{Base: dst}, K1, sum)
+		each("tail", func(row Register) { VADDPS(Mem{Base: table, Index: row, Scale: 1}, sum, K1, sum) })
+		VMOVUPS(sum, K1, Mem{Base: dst})
+	} else {
+		slide := GP64()
+		LEAQ(slidingMask(), slide)
+		NEGQ(columns)
+		var mask, sum [2]VecVirtual
+		for h := range mask {
+			mask[h], sum[h] = k.reg(), k.reg()
+			VMOVUPS(Mem{Base: slide, Index: columns, Scale: 4, Disp: 64 + 32*h}, mask[h])
+			VMASKMOVPS(Mem{Base: dst, Disp: 32 * h}, mask[h], sum[h])
+		}
+		each("tail", func(row Register) {
+			for h, s := range sum {
+				t := k.reg()
+				VMASKMOVPS(Mem{Base: table, Index: row, Scale: 1, Disp: 32 * h}, mask[h], t)
+				VADDPS(t, s, s)
+			}
+		})
+		for h, s := range sum {
+			VMASKMOVPS(s, mask[h], Mem{Base: dst, Disp: 32 * h})
+		}
+	}
+	Label("done")
+	end()
+}
+
 func sum(k isa) {
 	begin(k, "sum", "func(x []float32) float32", "is sumGo.")
 	x, acc := base("x"), k.newSum()

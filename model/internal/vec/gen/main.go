@@ -12,6 +12,7 @@ func main() {
 		addSum(k)
 		scale(k)
 		mix(k)
+		addRows(k)
 		sum(k)
 		maximum(k)
 		squaredDistance(k)
