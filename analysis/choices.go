@@ -52,7 +52,11 @@ func GameChoices(ctx context.Context, m *model.Model, tok data.Tokenizer, sampli
 	if !slices.IsSorted(plies) || len(plies) > 0 && (plies[0] < 0 || plies[len(plies)-1] > len(moves)) {
 		return nil, fmt.Errorf("analysis: choices: plies %v of a game of %d", plies, len(moves))
 	}
-	a := asker{player: player, dec: m.NewDecoder(), tok: tok, sampling: sampling}
+	enc, err := data.EncoderOf(tok, m.Config())
+	if err != nil {
+		return nil, fmt.Errorf("analysis: choices: %w", err)
+	}
+	a := asker{player: player, dec: m.NewDecoder(), enc: enc, sampling: sampling}
 	if moveTok, ok := tok.(*data.MoveTokenizer); ok {
 		a.moves = moveTok
 		a.free = make([]bool, m.Config().Vocab)
@@ -93,7 +97,7 @@ func GameChoices(ctx context.Context, m *model.Model, tok data.Tokenizer, sampli
 // asker walks through a game.
 type asker struct {
 	player   *engine.ModelPlayer
-	tok      data.Tokenizer
+	enc      data.Encoder
 	sampling model.Sampling
 
 	// A model whose tokens are moves tells of illegal ones, too.
@@ -155,12 +159,12 @@ func (a *asker) legal(ctx context.Context, game *bitboard.Game) ([]Choice, error
 
 // tokens is the choices of a model whose tokens are moves, legal or not.
 func (a *asker) tokens(game *bitboard.Game) ([]Choice, error) {
-	prompt := a.tok.AppendPrompt(nil, game.Moves())
+	prompt := a.enc.Tokenizer.AppendPrompt(nil, game.Moves())
 	// The game only grows: what the decoder holds is its beginning. Truncate keeps
 	// the last token to be fed again, if there is nothing new.
 	n := min(a.dec.Len(), len(prompt)-1)
 	a.dec.Truncate(n)
-	logits, err := a.dec.Append(prompt[n:]...)
+	logits, err := a.dec.AppendExtras(a.enc.AppendExtras(nil, game, n, len(prompt)), prompt[n:]...)
 	if errors.Is(err, model.ErrContextFull) {
 		return nil, fmt.Errorf("%w: %w", engine.ErrContextFull, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"transcend/data"
+	"transcend/internal/bitboard"
 	"transcend/model"
 )
 
@@ -34,6 +35,11 @@ const sideBySide = 64
 // time, and compares them with a float32 one in every position that the model's context
 // can hold. positions bounds those looked at, in whole rounds of games; 0 does not.
 func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, games *data.Corpus, options []model.BatchOptions, positions int, seed uint64) ([]Precision, error) {
+	enc, err := data.EncoderOf(tok, m.Config())
+	if err != nil {
+		return nil, fmt.Errorf("analysis: precision: %w", err)
+	}
+	slots := m.Config().ExtraSlots
 	decoders := []*model.BatchDecoder{m.NewBatchDecoder(model.BatchOptions{})}
 	out := make([]Precision, len(options))
 	for i, o := range options {
@@ -50,11 +56,18 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 	order := rand.New(rand.NewPCG(seed, 0x507265636973)).Perm(games.Len())
 	for at := 0; at < len(order) && (positions == 0 || len(out) > 0 && out[0].Positions < positions); at += sideBySide {
 		chosen := order[at:min(at+sideBySide, len(order))]
-		texts := make([][]int32, len(chosen))
+		texts, extras := make([][]int32, len(chosen)), make([][]int32, len(chosen))
 		for i, g := range chosen {
 			moves := games.Moves(g)
-			text := tok.AppendPrompt(nil, moves[:len(moves)-1])
+			game := bitboard.NewGame(bitboard.Start())
+			for _, move := range moves[:len(moves)-1] {
+				if err := game.Make(move); err != nil {
+					return nil, fmt.Errorf("analysis: precision: the corpus has an illegal move: %w", err)
+				}
+			}
+			text := tok.AppendPrompt(nil, game.Moves())
 			texts[i] = text[:min(len(text), m.Config().Context)]
+			extras[i] = enc.AppendExtras(nil, game, 0, len(texts[i]))
 			for _, s := range sequences {
 				s[i].Truncate(0)
 			}
@@ -68,7 +81,7 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 				steps[d] = steps[d][:0]
 				for i, text := range texts {
 					if t < len(text) {
-						steps[d] = append(steps[d], model.Step{Sequence: sequences[d][i], Tokens: text[t : t+1]})
+						steps[d] = append(steps[d], model.Step{Sequence: sequences[d][i], Tokens: text[t : t+1], Extras: extras[i][t*slots : (t+1)*slots]})
 					}
 				}
 				if err := decoders[d].Append(steps[d]); err != nil {

@@ -102,14 +102,15 @@ func BenchmarkLoader(b *testing.B) {
 	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
 	for _, test := range []struct {
 		tok     Tokenizer
+		input   string
 		packing string
 		context int
 	}{
-		{NewMoveTokenizer(), PackGames, 256}, {NewMoveTokenizer(), PackBlocks, 256},
-		{NewCharTokenizer(CharOptions{}), PackGames, 1023}, {NewCharTokenizer(CharOptions{}), PackBlocks, 1023},
+		{NewMoveTokenizer(), InputMoves, PackGames, 256}, {NewMoveTokenizer(), InputMoves, PackBlocks, 256}, {NewMoveTokenizer(), InputBoard, PackGames, 256},
+		{NewCharTokenizer(CharOptions{}), InputMoves, PackGames, 1023}, {NewCharTokenizer(CharOptions{}), InputMoves, PackBlocks, 1023},
 	} {
-		b.Run(fmt.Sprintf("%s/%s/%d", test.tok.Name(), test.packing, test.context), func(b *testing.B) {
-			l, err := NewLoader(c, test.tok, LoaderConfig{Rows: 16, Context: test.context, Packing: test.packing})
+		b.Run(fmt.Sprintf("%s/%s/%s/%d", test.tok.Name(), test.input, test.packing, test.context), func(b *testing.B) {
+			l, err := NewLoader(c, test.tok, LoaderConfig{Rows: 16, Context: test.context, Packing: test.packing, Input: test.input})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
+	"transcend/internal/bitboard"
 	"transcend/model"
 )
 
@@ -48,6 +50,7 @@ type LoaderConfig struct {
 	Rows    int    // sequences in a batch
 	Context int    // tokens in a sequence, at least 2
 	Packing string // PackGames or PackBlocks; "" is PackGames
+	Input   string // InputMoves or InputBoard; "" is InputMoves
 	Seed    uint64 // of the order of games
 	Window  int    // games that PackGames chooses from; 0: DefaultWindow
 }
@@ -55,6 +58,9 @@ type LoaderConfig struct {
 func (c *LoaderConfig) complete() error {
 	if c.Packing == "" {
 		c.Packing = PackGames
+	}
+	if c.Input == InputMoves {
+		c.Input = "" // as in states from before there was a choice
 	}
 	if c.Window == 0 {
 		c.Window = DefaultWindow
@@ -93,7 +99,9 @@ func (s LoaderStats) FillRate() float64 {
 type packer struct {
 	c   *Corpus
 	tok Tokenizer
-	cfg LoaderConfig
+	// slots is how many extra ids a token has: 0, or BoardSlots.
+	slots int
+	cfg   LoaderConfig
 
 	endless bool
 	order   []uint32 // the games of the epoch, shuffled
@@ -116,10 +124,16 @@ func newPacker(c *Corpus, tok Tokenizer, cfg LoaderConfig, endless bool) (*packe
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	if _, ok := tok.(*CharTokenizer); ok && c.games.unchecked {
-		return nil, errors.New("data: loader: the character tokenizer needs games that were replayed: read the corpus without Trust, or call Check")
+	enc, err := NewEncoder(tok, cfg.Input)
+	if err != nil {
+		return nil, err
 	}
-	p := &packer{c: c, tok: tok, cfg: cfg, endless: endless, current: waiting{game: -1}}
+	if _, ok := tok.(*MoveTokenizer); c.games.unchecked && (!ok || enc.Input() == InputBoard) {
+		return nil, errors.New("data: loader: the character tokenizer and board input need games that were replayed: read the corpus without Trust, or call Check")
+	}
+	var shape model.Config
+	enc.Configure(&shape)
+	p := &packer{c: c, tok: tok, slots: shape.ExtraSlots, cfg: cfg, endless: endless, current: waiting{game: -1}}
 	p.shuffle()
 	return p, nil
 }
@@ -171,11 +185,12 @@ func (p *packer) recycle(tokens []int32) { p.free = append(p.free, tokens) }
 // batch fills b and reports whether it got any game into it. Rows for which no
 // games are left are padding.
 func (p *packer) batch(b *model.Batch) bool {
+	b.ExtraSlots = p.slots
 	b.Resize(p.cfg.Rows, p.cfg.Context)
 	any := false
 	for row := range p.cfg.Rows {
 		lo, hi := row*p.cfg.Context, (row+1)*p.cfg.Context
-		r := rowView{b.Tokens[lo:hi], b.Targets[lo:hi], b.Positions[lo:hi], b.SegmentStart[lo:hi]}
+		r := rowView{b.Tokens[lo:hi], b.Targets[lo:hi], b.Positions[lo:hi], b.SegmentStart[lo:hi], b.Extras[lo*p.slots : hi*p.slots]}
 		var n int
 		if p.cfg.Packing == PackBlocks {
 			n = p.block(r)
@@ -194,16 +209,29 @@ func (p *packer) batch(b *model.Batch) bool {
 }
 
 // rowView is one row of a batch.
-type rowView struct{ tokens, targets, positions, start []int32 }
+type rowView struct {
+	tokens, targets, positions, start []int32
+	extras                            []int32 // packer.slots for each token
+}
 
-// put writes a game's tokens from place t on, with what follows them as the
-// last target, and returns how many there was room for.
-func (r rowView) put(t int, tokens []int32, next int32) int {
-	n := min(len(tokens), len(r.tokens)-t)
-	copy(r.tokens[t:], tokens[:n])
-	copy(r.targets[t:t+n], tokens[1:])
-	if n == len(tokens) {
-		r.targets[t+n-1] = next
+// put writes a game's tokens into a row from place t on, with the next game's
+// separator as the last target, and returns how many there was room for.
+func (p *packer) put(r rowView, t int, w waiting) int {
+	n := min(len(w.tokens), len(r.tokens)-t)
+	copy(r.tokens[t:], w.tokens[:n])
+	copy(r.targets[t:t+n], w.tokens[1:])
+	if n == len(w.tokens) {
+		r.targets[t+n-1] = p.tok.Separator()
+	}
+	if p.slots > 0 {
+		moves, pos := p.c.Moves(w.game), bitboard.Start()
+		extras := r.extras[t*p.slots : t*p.slots]
+		for i := range n {
+			if i > 0 {
+				pos.Make(moves[i-1])
+			}
+			extras = AppendBoard(extras, &pos)
+		}
 	}
 	return n
 }
@@ -214,6 +242,9 @@ func (r rowView) pad(t int, pad int32) {
 	for i := t; i < len(r.tokens); i++ {
 		r.tokens[i], r.targets[i] = pad, -1
 		r.positions[i], r.start[i] = int32(i-t), int32(t)
+	}
+	for i := t * len(r.extras) / len(r.tokens); i < len(r.extras); i++ {
+		r.extras[i] = -1
 	}
 }
 
@@ -235,7 +266,7 @@ func (p *packer) games(r rowView) int {
 			return t
 		}
 		w := p.window[pick]
-		n := r.put(t, w.tokens, p.tok.Separator())
+		n := p.put(r, t, w)
 		for i := range n {
 			r.positions[t+i], r.start[t+i] = int32(i), int32(t)
 		}
@@ -282,9 +313,8 @@ func (p *packer) block(r rowView) int {
 			}
 			p.current = waiting{game, p.tokens(game)}
 		}
-		tokens := p.current.tokens
-		n := r.put(t, tokens, p.tok.Separator())
-		whole := n == len(tokens)
+		n := p.put(r, t, p.current)
+		whole := n == len(p.current.tokens)
 		if whole || t == 0 {
 			// A cut game begins anew in the next block, unless that would cut it
 			// at the same place again.
@@ -352,7 +382,8 @@ type loaderState struct {
 	Version     int    `json:"version"`
 	Fingerprint string `json:"corpus"`
 	Games       int    `json:"games"`
-	Tokenizer   string `json:"tokenizer"` // with its options
+	Tokenizer   string `json:"tokenizer"`       // with its options
+	Input       string `json:"input,omitempty"` // "" is InputMoves
 	Packing     string `json:"packing"`
 	Context     int    `json:"context"`
 	Window      int    `json:"window_size"`
@@ -377,7 +408,7 @@ func (l *Loader) identity() loaderState {
 	}
 	return loaderState{
 		Version: loaderVersion, Fingerprint: fmt.Sprintf("%016x", l.fingerprint), Games: p.c.Len(), Tokenizer: name,
-		Packing: p.cfg.Packing, Context: p.cfg.Context, Window: p.cfg.Window, Seed: p.cfg.Seed,
+		Input: p.cfg.Input, Packing: p.cfg.Packing, Context: p.cfg.Context, Window: p.cfg.Window, Seed: p.cfg.Seed,
 	}
 }
 
@@ -412,6 +443,7 @@ func (l *Loader) Restore(state []byte) error {
 	}{
 		{"format version", s.Version, want.Version},
 		{"tokenizer", s.Tokenizer, want.Tokenizer},
+		{"input", cmp.Or(s.Input, InputMoves), cmp.Or(want.Input, InputMoves)},
 		{"number of games", s.Games, want.Games},
 		{"fingerprint of the games", s.Fingerprint, want.Fingerprint},
 		{"packing", s.Packing, want.Packing},

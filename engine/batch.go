@@ -42,6 +42,7 @@ type batched struct {
 	b      *Batch
 	s      *model.Sequence
 	tokens []int32
+	extras []int32
 	choice *model.Choice
 	logits []float32
 	err    error
@@ -56,9 +57,9 @@ func (b *Batch) newDecoder() *batched {
 func (r *batched) Len() int       { return r.s.Len() }
 func (r *batched) Truncate(n int) { r.s.Truncate(n) }
 
-// Append is model.Decoder's with a choice. It returns when a pass has answered it.
-func (r *batched) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
-	r.tokens, r.choice = append(r.tokens[:0], tokens...), choice
+// Append is model.Decoder's AppendExtras with a choice. It returns when a pass has answered it.
+func (r *batched) Append(choice *model.Choice, extras []int32, tokens ...int32) ([]float32, error) {
+	r.tokens, r.extras, r.choice = append(r.tokens[:0], tokens...), append(r.extras[:0], extras...), choice
 	b := r.b
 	b.mu.Lock()
 	b.pending = append(b.pending, r)
@@ -134,7 +135,7 @@ func (b *Batch) decode(batch []*batched) {
 	b.passes, b.requests = b.passes+1, b.requests+len(batch)
 	b.steps = b.steps[:0]
 	for _, r := range batch {
-		b.steps = append(b.steps, model.Step{Sequence: r.s, Tokens: r.tokens, Choice: r.choice})
+		b.steps = append(b.steps, model.Step{Sequence: r.s, Tokens: r.tokens, Extras: r.extras, Choice: r.choice})
 	}
 	err := b.dec.Append(b.steps)
 	if err != nil && len(batch) > 1 {

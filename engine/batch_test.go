@@ -105,7 +105,7 @@ func TestBatchGathers(t *testing.T) {
 			if i == 4 {
 				tokens = make([]int32, 21) // more than fit: this one's own misfortune
 			}
-			_, err := decoders[i].Append(nil, tokens...)
+			_, err := decoders[i].Append(nil, nil, tokens...)
 			if (i == 4) != errors.Is(err, model.ErrContextFull) {
 				t.Errorf("request %d: %v", i, err)
 			}

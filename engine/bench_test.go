@@ -156,7 +156,7 @@ type freeDecoder struct {
 
 func (d *freeDecoder) Len() int       { return d.n }
 func (d *freeDecoder) Truncate(n int) { d.n = n }
-func (d *freeDecoder) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
+func (d *freeDecoder) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]float32, error) {
 	d.n += len(tokens)
 	if choice != nil {
 		choice.Draw(d.logits)
@@ -192,7 +192,7 @@ func BenchmarkModelPlayer(b *testing.B) {
 		for _, policy := range []IllegalPolicy{{Kind: Mask}, {Kind: Resample, Attempts: 5}} {
 			cfg := ModelConfig{Tokenizer: tok, Sampling: model.Sampling{Temperature: 1}, Policy: policy}
 			b.Run(fmt.Sprintf("%s/%v/no model", tok.Name(), policy), func(b *testing.B) {
-				p, err := newModelPlayer(cfg, &freeDecoder{logits: make([]float32, tok.VocabSize())}, tok.VocabSize(), 1023)
+				p, err := newModelPlayer(cfg, &freeDecoder{logits: make([]float32, tok.VocabSize())}, model.Config{Vocab: tok.VocabSize(), Context: 1023})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -46,7 +46,7 @@ func (p *ModelPlayer) chances(ctx context.Context, g *bitboard.Game, temperature
 		return nil, fmt.Errorf("%w: %s", ErrGameOver, pos.FEN())
 	}
 	if !p.shown(g.Moves()) {
-		if err := p.show(g.Moves(), nil); err != nil {
+		if err := p.show(g, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -28,7 +28,7 @@ var ErrSetUpPosition = errors.New("a model can only play games from the initial 
 
 // ModelConfig is everything that makes a model a player.
 type ModelConfig struct {
-	Name      string // "" is "model"
+	Name      string // "" is "model"; " board input" is added where the model has that
 	Model     *model.Model
 	Tokenizer data.Tokenizer // *data.MoveTokenizer or *data.CharTokenizer
 	Sampling  model.Sampling
@@ -41,7 +41,7 @@ type ModelConfig struct {
 
 // ModelPlayer plays what a model draws. The model is blindfold: it is shown the
 // moves of the game as its tokenizer writes them and nothing else, and continues
-// them.
+// them. A model with board input is shown the board after every move as well.
 //
 // With the move tokenizer one token is drawn, among the 1,968 moves. The
 // separator "<game>" and "<pad>" are never candidates: they are no moves, and the
@@ -74,6 +74,7 @@ type ModelConfig struct {
 // Any number of players may share one Model.
 type ModelPlayer struct {
 	cfg     ModelConfig
+	enc     data.Encoder
 	initial bitboard.Position
 	context int
 	// free says which ids may be drawn without a mask; nil permits all.
@@ -90,6 +91,7 @@ type ModelPlayer struct {
 	drawn  bool         // and not used yet
 
 	prompt, sampled []int32
+	extras          []int32 // of what was last fed of the prompt
 	mask            []bool
 	legal           [bitboard.MaxMoves]bitboard.Move
 	candidates      []candidate
@@ -105,7 +107,8 @@ type decoder interface {
 	Truncate(n int)
 	// Append adds tokens, returns the logits of what follows, and makes the choice, if
 	// it is not nil. The slice is the decoder's, valid until its next Append.
-	Append(choice *model.Choice, tokens ...int32) ([]float32, error)
+	// extras are those of model.Step.
+	Append(choice *model.Choice, extras []int32, tokens ...int32) ([]float32, error)
 }
 
 // candidate is a legal move and how the model would write it.
@@ -127,11 +130,11 @@ func NewModelPlayer(cfg ModelConfig) (*ModelPlayer, error) {
 	} else if cfg.Batch.m != cfg.Model {
 		return nil, fmt.Errorf("engine: %s: the batch decodes another model", cfg.Name)
 	}
-	c := cfg.Model.Config()
-	return newModelPlayer(cfg, cfg.Batch.newDecoder(), c.Vocab, c.Context)
+	return newModelPlayer(cfg, cfg.Batch.newDecoder(), cfg.Model.Config())
 }
 
-func newModelPlayer(cfg ModelConfig, dec decoder, vocab, context int) (*ModelPlayer, error) {
+func newModelPlayer(cfg ModelConfig, dec decoder, c model.Config) (*ModelPlayer, error) {
+	vocab := c.Vocab
 	if err := cfg.Sampling.Validate(); err != nil {
 		return nil, fmt.Errorf("engine: %s: %w", cfg.Name, err)
 	}
@@ -142,10 +145,18 @@ func newModelPlayer(cfg ModelConfig, dec decoder, vocab, context int) (*ModelPla
 	if vocab < tok.VocabSize() {
 		return nil, fmt.Errorf("engine: %s: the model has %d tokens, its tokenizer %q has %d: they do not belong together", cfg.Name, vocab, tok.Name(), tok.VocabSize())
 	}
+	enc, err := data.EncoderOf(tok, c)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", cfg.Name, err)
+	}
+	if enc.Input() == data.InputBoard {
+		cfg.Name += " board input"
+	}
 	p := &ModelPlayer{
 		cfg:     cfg,
+		enc:     enc,
 		initial: bitboard.Start(),
-		context: context,
+		context: c.Context,
 		dec:     dec,
 		rng:     gameRand(0, sampleStream),
 		mask:    make([]bool, vocab),
@@ -177,7 +188,7 @@ func newModelPlayer(cfg ModelConfig, dec decoder, vocab, context int) (*ModelPla
 // Name implements Player.
 func (p *ModelPlayer) Name() string { return p.cfg.Name }
 
-// Spec implements Player: kind, tokenizer, temperature, top-k, top-p, policy, the
+// Spec implements Player: kind, tokenizer, input where it is not the moves alone, temperature, top-k, top-p, policy, the
 // model's shape, a hash of its weights, the precision where it is not float32
 // throughout, and the configuration's Details.
 func (p *ModelPlayer) Spec() map[string]string {
@@ -191,6 +202,9 @@ func (p *ModelPlayer) Spec() map[string]string {
 		"top-p":       float(p.cfg.Sampling.TopP),
 		"policy":      p.cfg.Policy.String(),
 		"context":     strconv.Itoa(p.context),
+	}
+	if input := p.enc.Input(); input != data.InputMoves {
+		spec["input"] = input
 	}
 	if m := p.cfg.Model; m != nil {
 		c := m.Config()
@@ -277,7 +291,7 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 		p.maskNext(p.candidates)
 		choice.Mask = p.mask
 	}
-	if err := p.show(g.Moves(), choice); err != nil {
+	if err := p.show(g, choice); err != nil {
 		return r, err
 	}
 	var texts []string
@@ -330,12 +344,12 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 // with all three, although its alphabet cannot write the third.
 func isResult(text string) bool { return text == "1-0" || text == "0-1" || text == "1/2-1/2" }
 
-// show brings the decoder to the end of the prompt for the move after moves. What
-// it has in common with what the decoder holds, usually all but two moves, is not
-// computed again.
+// show brings the decoder to the end of the prompt for g's next move. What it has in
+// common with what the decoder holds, usually all but two moves, is not computed again:
+// where all games begin with the same position, equal moves mean equal boards.
 // choice may be nil.
-func (p *ModelPlayer) show(moves []bitboard.Move, choice *model.Choice) error {
-	p.prompt = p.cfg.Tokenizer.AppendPrompt(p.prompt[:0], moves)
+func (p *ModelPlayer) show(g *bitboard.Game, choice *model.Choice) error {
+	p.prompt = p.cfg.Tokenizer.AppendPrompt(p.prompt[:0], g.Moves())
 	if len(p.prompt) > p.context {
 		return fmt.Errorf("%w: %d tokens, %d fit", ErrContextFull, len(p.prompt), p.context)
 	}
@@ -344,7 +358,8 @@ func (p *ModelPlayer) show(moves []bitboard.Move, choice *model.Choice) error {
 		n++
 	}
 	p.truncate(n)
-	logits, err := p.append(choice, p.prompt[n:]...)
+	p.extras = p.enc.AppendExtras(p.extras[:0], g, n, len(p.prompt))
+	logits, err := p.append(choice, p.extras, p.prompt[n:]...)
 	if err != nil {
 		return err
 	}
@@ -377,9 +392,9 @@ func (p *ModelPlayer) truncate(n int) {
 	p.cached = p.cached[:n]
 }
 
-func (p *ModelPlayer) append(choice *model.Choice, tokens ...int32) ([]float32, error) {
+func (p *ModelPlayer) append(choice *model.Choice, extras []int32, tokens ...int32) ([]float32, error) {
 	p.drawn = false
-	logits, err := p.dec.Append(choice, tokens...)
+	logits, err := p.dec.Append(choice, extras, tokens...)
 	if err != nil {
 		if errors.Is(err, model.ErrContextFull) {
 			err = fmt.Errorf("%w: %w", ErrContextFull, err)
@@ -417,10 +432,11 @@ func (p *ModelPlayer) draw(sampling model.Sampling) (string, error) {
 }
 
 // follow feeds the last sampled token to the decoder, which may still hold those
-// of an earlier draw. choice may be nil.
+// of an earlier draw. A token that is a part of a move has no extra ids. choice may be
+// nil.
 func (p *ModelPlayer) follow(choice *model.Choice) ([]float32, error) {
 	p.truncate(len(p.prompt) + len(p.sampled) - 1)
-	return p.append(choice, p.sampled[len(p.sampled)-1])
+	return p.append(choice, nil, p.sampled[len(p.sampled)-1])
 }
 
 // drawLegal draws a legal move token by token. Under Mask, fits tells whether

@@ -43,7 +43,7 @@ func (d *scripted) text() string {
 	return b.String()
 }
 
-func (d *scripted) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
+func (d *scripted) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]float32, error) {
 	if len(tokens) == 0 {
 		panic("append of nothing")
 	}
@@ -73,7 +73,7 @@ func scriptedPlayer(t *testing.T, tok data.Tokenizer, sampling model.Sampling, p
 		t.Fatal(err)
 	}
 	d := &scripted{tok: tok, context: 200, logits: logits}
-	p, err := newModelPlayer(ModelConfig{Name: "scripted", Tokenizer: tok, Sampling: sampling, Policy: pol}, d, tok.VocabSize(), d.context)
+	p, err := newModelPlayer(ModelConfig{Name: "scripted", Tokenizer: tok, Sampling: sampling, Policy: pol}, d, model.Config{Vocab: tok.VocabSize(), Context: d.context})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ type nanDecoder struct{ n, vocab int }
 
 func (d *nanDecoder) Len() int       { return d.n }
 func (d *nanDecoder) Truncate(n int) { d.n = n }
-func (d *nanDecoder) Append(choice *model.Choice, tokens ...int32) ([]float32, error) {
+func (d *nanDecoder) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]float32, error) {
 	d.n += len(tokens)
 	logits := make([]float32, d.vocab)
 	for i := range logits {

@@ -191,14 +191,14 @@ func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) 
 		config.Details = map[string]string{curves.SpecCap: fmt.Sprint(s.cap)}
 	}
 	c := &arena.Contest{
-		Label: config.Name,
-		New:   func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) },
+		New: func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) },
 	}
 	p, err := c.New(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Close()
+	c.Label = p.Name()
 	name := p.Name()
 	if a.policy.String() != "forfeit-after-5" {
 		name += " " + a.policy.String()

@@ -117,6 +117,33 @@ func TestTrainEvaluateAndResume(t *testing.T) {
 	}
 }
 
+func TestBoardInput(t *testing.T) {
+	games := sample(t, 60)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := command(t, "", append([]string{"--pgn", "a.pgn", "--input", "board"}, small...)...)
+	run := filepath.Join("runs", "all-move-tiny-board")
+	if code != cli.ExitOK || !strings.Contains(out, "board") || !strings.Contains(out, run) || !strings.Contains(errs, "board input") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	code, out, errs = command(t, "", "--resume", "--json", "--quiet")
+	var result outcome
+	if err := json.Unmarshal([]byte(out), &result); code != cli.ExitOK || err != nil || result.Input != "board" || result.Moves.Positions == 0 {
+		t.Errorf("resume: exit %d, %v, %+v\n%s", code, err, result, errs)
+	}
+	for _, file := range []string{"run.json", "checkpoint-00000006/run.json", "evaluation.json"} {
+		if b, err := os.ReadFile(filepath.Join(run, file)); err != nil || !strings.Contains(string(b), `"input": "board"`) {
+			t.Errorf("%s does not name the input: %v", file, err)
+		}
+	}
+	code, out, _ = command(t, "", append([]string{"--pgn", "a.pgn", "--json"}, small...)...)
+	if code != cli.ExitOK || !strings.Contains(out, `"input": "moves"`) {
+		t.Errorf("without: exit %d\n%s", code, out)
+	}
+}
+
 func TestCharactersFromStandardInput(t *testing.T) {
 	games := sample(t, 60)
 	t.Chdir(t.TempDir())
@@ -188,6 +215,8 @@ func TestErrors(t *testing.T) {
 		{"--pgn a.pgn --steps 5 --rows 99999999", cli.ExitUsage, []string{"tokens a batch"}},
 		{"--pgn a.pgn --steps 5 --max-elo 900 --min-elo 1000", cli.ExitUsage, []string{"no game can be kept"}},
 		{"--pgn a.pgn --steps 5 --draw-artifact", cli.ExitUsage, []string{"--tokenizer char"}},
+		{"--pgn a.pgn --steps 5 --input bord", cli.ExitUsage, []string{"did you mean --input board?"}},
+		{"--pgn a.pgn --steps 5 --input board --tokenizer char", cli.ExitUsage, []string{"--input board", "--tokenizer char", "hint:"}},
 		{"--pgn a.pgn --steps 5 --threads -1", cli.ExitUsage, []string{"--threads -1"}},
 		{"--pgn a.pgn --steps 5 --out taken", cli.ExitFailure, []string{"a run is already there", "hint: continue it with chesstrain --resume --out taken"}},
 		{"--pgn a.pgn --steps 5 --max-elo 100 --out none", cli.ExitFailure, []string{"no game is left", "max_elo", "hint: raise --max-elo"}},

@@ -40,6 +40,7 @@ examples:
   chesstrain --max-elo 1000 --lichess 2023-01 --games 500000 --time 2h
   chesstrain --corpus games.parquet --split player --time 1h
   zstdcat lichess_db_standard_rated_2023-01.pgn.zst | chesstrain --max-elo 1300 --pgn - --preset small --steps 20000
+  chesstrain --max-elo 1000 --pgn games.pgn --input board
   chesstrain --max-elo 1000 --pgn games.pgn --tokenizer char --preset paper --packing blocks --steps 100000
   chesstrain --resume                     continue the newest run below runs/
   chesstrain --resume --out runs/NAME     continue that run
@@ -76,6 +77,7 @@ type settings struct {
 
 	Tokenizer    string `json:"tokenizer"`
 	DrawArtifact bool   `json:"draw_artifact,omitempty"`
+	Input        string `json:"input,omitempty"` // "" in runs from before there was a choice: moves
 	Packing      string `json:"packing"`
 
 	Preset  string            `json:"preset"`
@@ -154,6 +156,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 
 	fs.StringVar(&s.Preset, "preset", "tiny", "model size and its training defaults: tiny (1 M parameters), small (7 M), paper (16 layers, 8 heads, width 512)")
 	fs.StringVar(&s.Tokenizer, "tokenizer", "move", "move (one token a move) or char (the paper's 32 characters)")
+	fs.StringVar(&s.Input, "input", data.InputMoves, "moves (the model sees the moves only, as in the paper) or board (the board before each move as well: pieces, castling, en passant, side to move; with --tokenizer move)")
 	fs.StringVar(&s.Packing, "packing", "games", "games (attention stays inside each game) or blocks (the paper's stream of games)")
 	fs.BoolVar(&s.DrawArtifact, "draw-artifact", false, "char only: leave the stray \" 12-\" behind drawn games, as the paper's data has it")
 
@@ -241,6 +244,12 @@ func (s *settings) complete() error {
 	if err := cli.OneOf("tokenizer", s.Tokenizer, "move", "char"); err != nil {
 		return err
 	}
+	if err := cli.OneOf("input", s.Input, data.InputMoves, data.InputBoard); err != nil {
+		return err
+	}
+	if s.Input == data.InputBoard && s.Tokenizer != "move" {
+		return cli.WithHint(cli.Usagef("--input board shows the board before each move: it goes with tokens that are moves, not with --tokenizer %s", s.Tokenizer), "leave --tokenizer out")
+	}
 	if err := cli.OneOf("packing", s.Packing, data.PackGames, data.PackBlocks); err != nil {
 		return err
 	}
@@ -272,7 +281,11 @@ func (s *settings) complete() error {
 	} else {
 		fill(&m.Context, p.context)
 	}
-	m.Vocab = s.newTokenizer().VocabSize()
+	encoder, err := data.NewEncoder(s.newTokenizer(), s.Input)
+	if err != nil {
+		return err
+	}
+	encoder.Configure(m)
 	if err := m.Validate(); err != nil {
 		return cli.Usagef("%w", err)
 	}
@@ -363,6 +376,9 @@ func (s *settings) name() string {
 		parts = append(parts, "all")
 	}
 	parts = append(parts, s.Tokenizer, s.Preset)
+	if s.Input == data.InputBoard {
+		parts = append(parts, "board")
+	}
 	if s.Packing == data.PackBlocks {
 		parts = append(parts, "blocks")
 	}

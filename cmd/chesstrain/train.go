@@ -181,7 +181,7 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 		return nil, cli.WithHint(fmt.Errorf("%d games are left for training and %d for validation", training.Len(), validation.Len()), hint)
 	}
 	loaderConfig := data.LoaderConfig{
-		Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Seed: t.Seed,
+		Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input, Seed: t.Seed,
 	}
 	loader, err := data.NewLoader(training, t.tok, loaderConfig)
 	if err != nil {
@@ -206,8 +206,8 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	}
 	m := trainer.Result()
 	t.printf("corpus: %s games for training, %s for validation", cli.Count(training.Len()), cli.Count(validation.Len()))
-	t.printf("model: %s, %d layers, %d heads, width %d, context %d, %s parameters; %s, %s products; seed %d; %d threads",
-		t.Preset, t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()),
+	t.printf("model: %s, %s input, %d layers, %d heads, width %d, context %d, %s parameters; %s, %s products; seed %d; %d threads",
+		t.Preset, cmp.Or(t.Input, data.InputMoves), t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()),
 		cmp.Or(t.Trainer.Optimizer, model.OptimizerAdamW), cmp.Or(t.Trainer.Precision, model.PrecisionF32), t.Seed, t.threads)
 	t.printf("memory: %s for weights, gradient and optimizer, %s for the activations of a batch%s",
 		bytesText(16*int64(t.Model.NumParams())), bytesText(t.Model.ActivationBytes(t.Trainer.Rows, cmp.Or(t.Trainer.Context, t.Model.Context), t.Trainer.Recompute)),
@@ -392,7 +392,7 @@ func (t *trainRun) checkpointFiles() (map[string][]byte, error) {
 // validationLoss is the mean loss in nats a token over the first tokens of the
 // held-out games, which come in the same order every time; 0 takes all.
 func (t *trainRun) validationLoss(ctx context.Context, m *model.Model, games *data.Corpus, tokens int) (float64, error) {
-	it, err := data.NewValidation(games, t.tok, data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing})
+	it, err := data.NewValidation(games, t.tok, data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input})
 	if err != nil {
 		return 0, err
 	}
@@ -431,7 +431,7 @@ func (t *trainRun) evaluate(ctx context.Context, m *model.Model, games *data.Cor
 	}
 	out := &outcome{
 		Run: t.dir.Path(), Checkpoint: r.Checkpoint, Steps: r.Step, ElapsedSeconds: r.Elapsed.Seconds(),
-		Seed: t.Seed, Tokenizer: t.tok.Name(), Preset: t.Preset, Parameters: t.Model.NumParams(),
+		Seed: t.Seed, Tokenizer: t.tok.Name(), Input: cmp.Or(t.Input, data.InputMoves), Preset: t.Preset, Parameters: t.Model.NumParams(),
 		TrainingLoss: finite(r.Loss), ValidationLoss: loss, Moves: quality, Corpus: t.report,
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
@@ -457,6 +457,7 @@ type outcome struct {
 	ElapsedSeconds float64           `json:"elapsed_s"`
 	Seed           uint64            `json:"seed"`
 	Tokenizer      string            `json:"tokenizer"`
+	Input          string            `json:"input"` // data.InputMoves or data.InputBoard
 	Preset         string            `json:"preset"`
 	Parameters     int               `json:"parameters"`
 	TrainingLoss   float64           `json:"training_loss"`
@@ -471,6 +472,7 @@ func (o *outcome) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "%-18s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	unit := map[string]string{"move": "move", "char": "character"}[o.Tokenizer]
+	line("input", "%s", map[string]string{data.InputMoves: "moves", data.InputBoard: "board: the model saw the board before each move"}[o.Input])
 	line("steps", "%s in %s", cli.Count(o.Steps), cli.Duration(time.Duration(o.ElapsedSeconds*float64(time.Second))))
 	line("validation loss", "%.4f nats a %s (training %.4f)", o.ValidationLoss, unit, o.TrainingLoss)
 	m := o.Moves
