@@ -56,8 +56,8 @@ func (c *Corpus) measured(pool *league.Pool) []league.Rated {
 	return some
 }
 
-// league returns the games of a seed.
-func (c *Corpus) league(seed uint64) (*league.Corpus, error) {
+// league returns all games that there are.
+func (c *Corpus) league() (*league.Corpus, error) {
 	pool, err := c.pool()
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (c *Corpus) league(seed uint64) (*league.Corpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	games := &league.Corpus{Pool: pool, Seed: seed, MaxGap: c.MaxGap, Openings: rule, MaxPlies: c.MaxPlies}
+	games := &league.Corpus{Pool: pool, Seed: c.Seed, MaxGap: c.MaxGap, Openings: rule, MaxPlies: c.MaxPlies}
 	return games, games.Validate()
 }
 
@@ -89,10 +89,7 @@ type CorpusStats struct {
 func (l *Lab) corpusFiles(c *Cell) (games, about string) {
 	plain := c.Corpus
 	plain.Measured = nil
-	name := filepath.Join(l.Dir, "corpora", key(struct {
-		Corpus Corpus
-		Seed   uint64
-	}{plain, c.Seed}))
+	name := filepath.Join(l.Dir, "corpora", key(plain))
 	return name + ".parquet", name + ".json"
 }
 
@@ -112,7 +109,7 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 	if ok, err := readJSON(about, stats); ok || err != nil {
 		return stats, err
 	}
-	games, err := c.Corpus.league(c.Seed)
+	games, err := c.Corpus.league()
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +173,7 @@ func (l *Lab) training(ctx context.Context, c *Cell) (*data.Corpus, error) {
 
 // heldOut plays the held-out games again.
 func (c *Cell) heldOut(stats *CorpusStats) ([]*league.Game, error) {
-	games, err := c.Corpus.league(c.Seed)
+	games, err := c.Corpus.league()
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ type Cell struct {
 	Group    string `json:"group"`
 	Headline bool   `json:"headline,omitempty"`
 
-	Seed     uint64   `json:"seed"` // of games, weights, order and matches
+	Seed     uint64   `json:"seed"` // of weights, order of the games, and matches
 	Corpus   Corpus   `json:"corpus"`
 	Model    Model    `json:"model"`
 	Training Training `json:"training"`
@@ -107,6 +107,8 @@ type Corpus struct {
 	// MaxElo keeps games in which both ratings are at most this; 0: all.
 	MaxElo int `json:"max_elo,omitempty"`
 	MaxGap int `json:"max_gap,omitempty"`
+	// Seed is that of the games: cells that differ by Cell.Seed alone train on the same.
+	Seed uint64 `json:"seed"`
 	// Games is the number of games to train on, HeldOut of those to measure on.
 	Games   int `json:"games"`
 	HeldOut int `json:"held_out"`
@@ -214,7 +216,7 @@ func (c *Cell) Validate() error {
 	case c.Measure.Games < 0 || c.Measure.References < 0 || c.Measure.MaxPlies < 2:
 		return bad("%d games of %d plies a temperature, %d a reference", c.Measure.Games, c.Measure.MaxPlies, c.Measure.References)
 	}
-	if _, err := c.Corpus.league(c.Seed); err != nil {
+	if _, err := c.Corpus.league(); err != nil {
 		return bad("%v", err)
 	}
 	if _, err := newProtocol(&c.Measure); err != nil {

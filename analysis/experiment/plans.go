@@ -18,7 +18,7 @@ func Base(s Settings) Cell {
 	c := Cell{
 		Seed: 1,
 		Corpus: Corpus{
-			Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
+			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
 		},
 		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 128, Tokenizer: "move", Input: InputMoves},
 		Training: Training{Steps: 3000, Rows: 64, LearningRate: 8e-3, Optimizer: "muon"},

@@ -405,6 +405,3 @@ func (r *Report) Write(l *Lab) ([]string, error) {
 	}
 	return files, nil
 }
-
-// commonPictures are those of every experiment.
-func (r *Report) commonPictures() []Picture { return nil }
