@@ -119,12 +119,6 @@ type Corpus struct {
 	Version string `json:"version"`
 }
 
-// Inputs of a model.
-const (
-	InputMoves = "moves"
-	InputBoard = "board"
-)
-
 // Model says what is trained.
 type Model struct {
 	Layers    int    `json:"layers"`
@@ -132,8 +126,7 @@ type Model struct {
 	Width     int    `json:"width"`
 	Context   int    `json:"context"`
 	Tokenizer string `json:"tokenizer"` // "move" or "char"
-	// Input is what the model is shown at each position: InputMoves, or InputBoard, the
-	// board beside them.
+	// Input is what the model is shown at each position: data.InputMoves or data.InputBoard.
 	Input string `json:"input"`
 }
 
@@ -225,14 +218,13 @@ func (c *Cell) Validate() error {
 	if c.Model.None() {
 		return nil
 	}
-	if c.Model.Input != InputMoves {
-		return bad("no input %q (there is %s)", c.Model.Input, InputMoves)
-	}
 	tok, err := c.Model.tokenizer()
 	if err != nil {
 		return bad("%v", err)
 	}
-	if err := c.Model.config(tok).Validate(); err != nil {
+	if config, err := c.Model.config(tok); err != nil {
+		return bad("%v", err)
+	} else if err := config.Validate(); err != nil {
 		return bad("%v", err)
 	}
 	// The model needs a token for the separator, and must be able to finish its games.

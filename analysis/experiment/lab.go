@@ -321,7 +321,10 @@ func (l *Lab) Estimate(c *Cell) time.Duration {
 		if err != nil {
 			return 0
 		}
-		config := c.Model.config(tok)
+		config, err := c.Model.config(tok)
+		if err != nil {
+			return 0
+		}
 		rate := flopsF32
 		if l.Precision == model.PrecisionBF16 {
 			rate = flopsBF16

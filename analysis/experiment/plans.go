@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"transcend/data"
 	"transcend/data/league"
 )
 
@@ -20,7 +21,7 @@ func Base(s Settings) Cell {
 		Corpus: Corpus{
 			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
 		},
-		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 128, Tokenizer: "move", Input: InputMoves},
+		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 128, Tokenizer: "move", Input: data.InputBoard},
 		Training: Training{Steps: 3000, Rows: 64, LearningRate: 8e-3, Optimizer: "muon"},
 		Measure: Measure{
 			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
@@ -35,7 +36,7 @@ func Base(s Settings) Cell {
 		c.Measure.Games, c.Measure.References, c.Measure.Positions = 400, 40, 5000
 	case PresetTiny:
 		c.Corpus.Games, c.Corpus.HeldOut, c.Corpus.MaxPlies = 200, 10, 40
-		c.Model = Model{Layers: 1, Heads: 2, Width: 32, Context: 64, Tokenizer: "move", Input: InputMoves}
+		c.Model = Model{Layers: 1, Heads: 2, Width: 32, Context: 64, Tokenizer: "move", Input: data.InputBoard}
 		c.Training.Steps, c.Training.Rows = 30, 8
 		c.Measure.Temperatures = []float64{0.001, 1}
 		c.Measure.Games, c.Measure.References, c.Measure.Positions = 16, 4, 300

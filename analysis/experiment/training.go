@@ -22,11 +22,14 @@ import (
 func (m Model) tokenizer() (data.Tokenizer, error) { return data.NewTokenizer(m.Tokenizer) }
 
 // config is the shape of the network.
-func (m Model) config(tok data.Tokenizer) model.Config {
-	return model.Config{
-		Layers: m.Layers, Heads: m.Heads, Width: m.Width, Context: m.Context,
-		Vocab: tok.VocabSize(), Activation: model.GELU,
+func (m Model) config(tok data.Tokenizer) (model.Config, error) {
+	c := model.Config{Layers: m.Layers, Heads: m.Heads, Width: m.Width, Context: m.Context, Activation: model.GELU}
+	encoder, err := data.NewEncoder(tok, m.Input)
+	if err != nil {
+		return c, err
 	}
+	encoder.Configure(&c)
+	return c, nil
 }
 
 // config is the trainer's; precision is the machine's matter.
@@ -93,14 +96,18 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 	if err != nil {
 		return nil, nil, err
 	}
-	loader, err := data.NewLoader(games, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Seed: c.Seed})
+	loader, err := data.NewLoader(games, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input, Seed: c.Seed})
+	if err != nil {
+		return nil, nil, err
+	}
+	shape, err := c.Model.config(tok)
 	if err != nil {
 		return nil, nil, err
 	}
 	trainer, err := d.Resume(loader)
 	if errors.Is(err, fs.ErrNotExist) {
 		var m *model.Model
-		if m, err = model.New(c.Model.config(tok), c.Seed); err == nil {
+		if m, err = model.New(shape, c.Seed); err == nil {
 			trainer, err = model.NewTrainer(m, c.Training.config(c.Seed, l.Precision), loader)
 		}
 	}
@@ -153,7 +160,7 @@ func heldOutLoss(ctx context.Context, c *Cell, m *model.Model, tok data.Tokenize
 	for _, g := range held {
 		corpus.Append(g.Data())
 	}
-	batches, err := data.NewValidation(corpus, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context})
+	batches, err := data.NewValidation(corpus, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input})
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis/experiment"
+	"transcend/data"
 	"transcend/internal/cli"
 )
 
@@ -164,7 +165,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		return err
 	}
 	if o.settings.Input != "" {
-		if err := cli.OneOf("input", o.settings.Input, experiment.InputMoves, experiment.InputBoard); err != nil {
+		if err := cli.OneOf("input", o.settings.Input, data.InputMoves, data.InputBoard); err != nil {
 			return err
 		}
 	}
