@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -204,6 +205,27 @@ func TestModelsInAMatch(t *testing.T) {
 	var s arena.Summary
 	if err := json.Unmarshal([]byte(out), &s); code != cli.ExitOK || err != nil || s.Games != 12 {
 		t.Errorf("exit %d, %v\n%s%s", code, err, out, errs)
+	}
+}
+
+// TestOneEngineAtSeveralLimits: everywhere an engine has the name that the tournament
+// gave it at a limit, and not that of its first limit.
+func TestOneEngineAtSeveralLimits(t *testing.T) {
+	dir, fake := t.TempDir(), fakePath(t)
+	args := []string{"match", "--games", "4", "--maxmoves", "8", "-q"}
+	for i, name := range []string{"slow", "quick", "quickest"} {
+		args = append(args, "--engine", fmt.Sprintf("cmd=%s name=%s nodes=%d", fake, name, 9-i))
+	}
+	if code, _, errs := arenaIn(t, dir, args...); code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	for _, command := range [][]string{{"leaderboard"}, {"leaderboard", "--json"}, {"elo", "--db", "arena.db"}, {"watch", "--once"}, {"report", "--out", "-", "-q"}} {
+		_, out, _ := arenaIn(t, dir, command...)
+		for _, name := range []string{"slow", "quick", "quickest"} {
+			if !regexp.MustCompile(`\b` + name + `\b`).MatchString(out) {
+				t.Errorf("%s: no player %q in\n%s", command, name, out)
+			}
+		}
 	}
 }
 

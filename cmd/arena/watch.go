@@ -110,7 +110,7 @@ type watcher struct {
 	board    *leaderboard.Board
 	players  map[int64]leaderboard.Player
 	matches  map[int64]leaderboard.Match
-	names    map[entrantKey]string // of tournaments
+	names    map[int64][2]string // of tournaments, by match
 	total    int
 	latest   []leaderboard.Game // the latest first
 	added    []leaderboard.Game // since the look before, the oldest first
@@ -157,21 +157,8 @@ func (w *watcher) look(ctx context.Context, rate bool) error {
 	for _, m := range matches {
 		w.matches[m.ID] = m
 	}
-	tournaments, err := w.store.Tournaments(ctx)
-	if err != nil {
+	if w.names, err = w.store.MatchNames(ctx); err != nil {
 		return err
-	}
-	w.names = map[entrantKey]string{}
-	for _, t := range tournaments {
-		pairings, err := w.store.Pairings(ctx, t.ID)
-		if err != nil {
-			return err
-		}
-		for _, p := range pairings {
-			for _, e := range t.Entrants {
-				w.names[entrantKey{p.MatchID, e.PlayerID, e.Limit}] = e.Name
-			}
-		}
 	}
 	if rate {
 		if w.board, err = w.store.Leaderboard(ctx, leaderboard.BoardOptions{Anchors: w.anchors, Orders: -1}); err != nil {
@@ -182,29 +169,20 @@ func (w *watcher) look(ctx context.Context, rate bool) error {
 	return nil
 }
 
-// entrantKey is a player at a limit in a match of a tournament, where one player
-// may be several entrants.
-type entrantKey struct {
-	match, player int64
-	limit         string
-}
-
-// name is what a player is called in a match, without what could move the cursor:
-// it comes from a file.
-func (w *watcher) name(match, id int64, limit string) string {
-	if name := w.names[entrantKey{match, id, limit}]; name != "" {
-		return cli.Printable(name)
-	}
-	if p, ok := w.players[id]; ok {
-		return cli.Printable(p.Name)
-	}
-	return fmt.Sprintf("player %d", id)
-}
-
-// sides are the names of White and Black in a match.
+// sides are the names of White and Black in a match, without what could move the
+// cursor: they come from a file.
 func (w *watcher) sides(matchID int64, playerWhite bool) (white, black string) {
 	m := w.matches[matchID]
-	player, opponent := w.name(m.ID, m.PlayerID, m.PlayerLimit), w.name(m.ID, m.OpponentID, m.OpponentLimit)
+	names, ok := w.names[matchID]
+	if !ok {
+		for i, id := range []int64{m.PlayerID, m.OpponentID} {
+			names[i] = fmt.Sprintf("player %d", id)
+			if p, known := w.players[id]; known {
+				names[i] = p.Name
+			}
+		}
+	}
+	player, opponent := cli.Printable(names[0]), cli.Printable(names[1])
 	if playerWhite {
 		return player, opponent
 	}
@@ -337,7 +315,7 @@ func (w *watcher) table(width int) []string {
 		if r.Rating != nil {
 			rating = r.Rating.String()
 		}
-		name := r.Player.Name
+		name := r.Name
 		if r.Conditions.PlayerLimit != "" {
 			name += " at " + r.Conditions.PlayerLimit
 		}

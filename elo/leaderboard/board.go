@@ -132,6 +132,8 @@ type Board struct {
 // opponents on different scales, or under different conditions, are in
 // different rows and never in one number.
 type Row struct {
+	// Name is the player's, or what the tournaments of its games call it there.
+	Name       string     `json:"name"`
 	Player     Player     `json:"player"`
 	Conditions Conditions `json:"conditions"`
 
@@ -184,6 +186,7 @@ type PaperGlicko2 struct {
 
 // OpponentRow is a player's record against one opponent.
 type OpponentRow struct {
+	Name     string      `json:"name"` // as Row.Name
 	Opponent Player      `json:"opponent"`
 	Limit    string      `json:"limit,omitempty"`
 	Anchor   *elo.Anchor `json:"anchor"` // nil: no rating known
@@ -267,6 +270,10 @@ func (s *Store) Leaderboard(ctx context.Context, opt BoardOptions) (*Board, erro
 	if err != nil {
 		return nil, err
 	}
+	names, err := s.matchNames(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
 	rows := map[string]*rowBuilder{}
 	places := map[int64]place{}
 	for _, m := range matches {
@@ -279,6 +286,13 @@ func (s *Store) Leaderboard(ctx context.Context, opt BoardOptions) (*Board, erro
 			return nil, err
 		}
 		places[m.ID] = p
+		own, opponent := players[m.PlayerID].Name, players[m.OpponentID].Name
+		if n, ok := names[m.ID]; ok {
+			own, opponent = n[0], n[1]
+		}
+		p.row.Name = sameName(p.row.Name, own, players[m.PlayerID].Name)
+		o := &p.row.Opponents[p.opponent]
+		o.Name = sameName(o.Name, opponent, players[m.OpponentID].Name)
 	}
 	if err := s.collectGames(ctx, tx, opt, places); err != nil {
 		return nil, s.wrap(op, err)
@@ -293,12 +307,21 @@ func (s *Store) Leaderboard(ctx context.Context, opt BoardOptions) (*Board, erro
 			continue
 		}
 		if err := r.finish(opt); err != nil {
-			return nil, fmt.Errorf("leaderboard: rating %s: %w", r.Player.Name, err)
+			return nil, fmt.Errorf("leaderboard: rating %s: %w", r.Name, err)
 		}
 		board.Rows = append(board.Rows, r.Row)
 	}
 	slices.SortFunc(board.Rows, compareRows)
 	return board, nil
+}
+
+// sameName is the name of a player whose matches have called it so far, and now, by a
+// name each; its own where these differ.
+func sameName(before, now, own string) string {
+	if before == "" || before == now {
+		return now
+	}
+	return own
 }
 
 // placeMatch finds or begins the row that m's games belong to.

@@ -181,3 +181,38 @@ func (s *Store) Tallies(ctx context.Context) (map[int64]Tally, error) {
 	}
 	return tallies, nil
 }
+
+// MatchNames are what tournaments call the player under test and the opponent of their
+// matches, by the match's number: one player may be several entrants, at other limits or
+// twice. A match to which two tournaments give other names is left out.
+func (s *Store) MatchNames(ctx context.Context) (map[int64][2]string, error) {
+	return s.matchNames(ctx, s.reader)
+}
+
+func (s *Store) matchNames(ctx context.Context, q queryer) (map[int64][2]string, error) {
+	const op = "reading the names of entrants"
+	rows, err := q.QueryContext(ctx, `SELECT DISTINCT p.match_id, a.name, b.name FROM pairings p
+		JOIN entrants a ON a.tournament_id = p.tournament_id AND a.seat = p.first_seat
+		JOIN entrants b ON b.tournament_id = p.tournament_id AND b.seat = p.second_seat
+		WHERE p.match_id IS NOT NULL`)
+	if err != nil {
+		return nil, s.wrap(op, err)
+	}
+	defer rows.Close()
+	names, several := map[int64][2]string{}, map[int64]bool{}
+	for rows.Next() {
+		var match int64
+		var pair [2]string
+		if err := rows.Scan(&match, &pair[0], &pair[1]); err != nil {
+			return nil, s.wrap(op, err)
+		}
+		if _, known := names[match]; known {
+			several[match] = true
+		}
+		names[match] = pair
+	}
+	for match := range several {
+		delete(names, match)
+	}
+	return names, s.wrap(op, rows.Err())
+}

@@ -60,7 +60,7 @@ func writeScale(out *strings.Builder, rows []Row) {
 	var notes notes
 	for i, r := range rows {
 		n := i + 1
-		t = append(t, append([]string{fmt.Sprint(n), cli.Printable(r.Player.Name)}, r.Cells()...))
+		t = append(t, append([]string{fmt.Sprint(n), cli.Printable(r.Name)}, r.Cells()...))
 		for _, o := range r.Opponents {
 			t = append(t, []string{
 				"", "  vs " + opponentName(o), anchorCell(o.Anchor), "", "", "",
@@ -169,7 +169,7 @@ func anchorCell(a *elo.Anchor) string {
 }
 
 func opponentName(o OpponentRow) string {
-	name := cli.Printable(o.Opponent.Name)
+	name := cli.Printable(o.Name)
 	if o.Limit != "" {
 		name += " at " + cli.Printable(o.Limit)
 	}

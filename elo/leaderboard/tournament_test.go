@@ -59,6 +59,21 @@ func TestTournaments(t *testing.T) {
 	if ps, err := s.Pairings(ctx, id); err != nil || !reflect.DeepEqual(ps, pairings) {
 		t.Errorf("pairings %+v, %v", ps, err)
 	}
+	if names, err := s.MatchNames(ctx); err != nil || !reflect.DeepEqual(names, map[int64][2]string{m: {"one", "two"}}) {
+		t.Errorf("names %v, %v", names, err)
+	}
+	other := cup
+	other.Entrants = []Entrant{{1, "uno", "nodes 1"}, {2, "two", "nodes 1"}}
+	twice, err := s.EnsureTournament(ctx, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetPairings(ctx, twice, 0, []Pairing{{First: 0, Second: 1, MatchID: m, Games: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.MatchNames(ctx); err != nil || len(names) != 0 {
+		t.Errorf("two tournaments disagree, and the names are %v, %v", names, err)
+	}
 	for name, bad := range map[string]Tournament{
 		"kind":   {Kind: "knockout"},
 		"config": {Kind: Swiss, Config: json.RawMessage("{")},

@@ -169,20 +169,35 @@ func FromStore(ctx context.Context, store *leaderboard.Store, anchors leaderboar
 	if err != nil {
 		return nil, err
 	}
-	r := storeReader{anchors: anchors, players: map[int64]leaderboard.Player{}, names: map[string]int{}, limits: map[int64]map[string]bool{}}
+	r := storeReader{anchors: anchors, players: map[int64]leaderboard.Player{}, called: map[entrant]string{}, names: map[string]map[int64]int{}}
 	match := map[int64]leaderboard.Match{}
 	for _, m := range matches {
 		match[m.ID] = m
-		for _, e := range []entrant{{m.PlayerID, m.PlayerLimit}, {m.OpponentID, m.OpponentLimit}} {
-			if r.limits[e.id] == nil {
-				r.limits[e.id] = map[string]bool{}
-			}
-			r.limits[e.id][e.limit] = true
-		}
 	}
 	for _, p := range players {
 		r.players[p.ID] = p
-		r.names[p.Name]++
+	}
+	called, err := store.MatchNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range matches {
+		n, ok := called[m.ID]
+		if !ok {
+			n = [2]string{r.players[m.PlayerID].Name, r.players[m.OpponentID].Name}
+		}
+		for i, e := range []entrant{{m.PlayerID, m.PlayerLimit}, {m.OpponentID, m.OpponentLimit}} {
+			if before, known := r.called[e]; known && before != n[i] {
+				n[i] = r.players[e.id].Name
+			}
+			r.called[e] = n[i]
+		}
+	}
+	for e, name := range r.called {
+		if r.names[name] == nil {
+			r.names[name] = map[int64]int{}
+		}
+		r.names[name][e.id]++
 	}
 	var lists []*List
 	byConditions := map[string]*List{}
@@ -223,19 +238,19 @@ func FromStore(ctx context.Context, store *leaderboard.Store, anchors leaderboar
 type storeReader struct {
 	anchors leaderboard.AnchorFunc
 	players map[int64]leaderboard.Player
-	names   map[string]int            // how many players have a name
-	limits  map[int64]map[string]bool // at which a player played
+	called  map[entrant]string       // by tournaments, or their own names
+	names   map[string]map[int64]int // who bears a name, at how many limits
 }
 
 // enter finds or makes an entrant's number in a list.
 func (r *storeReader) enter(l *List, e entrant) (int, error) {
-	p := r.players[e.id]
-	name := p.Name
-	if r.names[name] > 1 {
-		name = fmt.Sprintf("%s #%d", name, e.id)
-	}
-	if len(r.limits[e.id]) > 1 {
+	p, name := r.players[e.id], r.called[e]
+	bearers := r.names[name]
+	if bearers[e.id] > 1 {
 		name = fmt.Sprintf("%s (%s)", name, cmp.Or(e.limit, "no limit"))
+	}
+	if len(bearers) > 1 {
+		name = fmt.Sprintf("%s #%d", name, e.id)
 	}
 	if i, ok := l.index[name]; ok {
 		return i, nil

@@ -51,6 +51,15 @@ func viewPlayer(p leaderboard.Player) playerView {
 	return playerView{p.ID, shown(cmp.Or(p.Name, fmt.Sprintf("player %d", p.ID))), p.Kind()}
 }
 
+// named is a player under another name.
+func named(p leaderboard.Player, name string) playerView {
+	v := viewPlayer(p)
+	if name != "" {
+		v.Name = shown(name)
+	}
+	return v
+}
+
 // tableView is the part of the leaderboard on one scale and under one set of
 // conditions.
 type tableView struct {
@@ -204,7 +213,7 @@ func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
 
 func viewRow(r leaderboard.Row, place int) rowView {
 	v := rowView{
-		Place: place, Player: viewPlayer(r.Player), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
+		Place: place, Player: named(r.Player, r.Name), Record: r.Record, Attempts: r.Attempts, IllegalMoves: r.Illegal,
 		Rating: "–", Score: percent(r.Score, r.Record.Games()), Legal: "–",
 	}
 	if r.LegalRate != nil {
@@ -231,7 +240,7 @@ func viewRow(r leaderboard.Row, place int) rowView {
 		if o.Anchor != nil {
 			rating = fmt.Sprintf("%.0f", o.Anchor.Rating)
 		}
-		v.Opponents = append(v.Opponents, opponentView{viewPlayer(o.Opponent), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
+		v.Opponents = append(v.Opponents, opponentView{named(o.Opponent, o.Name), shown(o.Limit), rating, o.Record, percent(o.Score, o.Record.Games())})
 	}
 	if r.Unrated != "" {
 		v.Notes = append(v.Notes, "No rating: "+long(r.Unrated))
@@ -737,10 +746,10 @@ const maxRated = 2_000_000
 // black[{a, b}] are a's games with Black against b.
 func rateEquals(players []seat, black map[[2]seat]elo.Record) map[seat]joint.Rating {
 	number := map[seat]int{}
-	named := make([]joint.Player, len(players))
+	entries := make([]joint.Player, len(players))
 	for i, p := range players {
 		number[p] = i
-		named[i].Name = fmt.Sprint(i) // names are for messages, and may be equal
+		entries[i].Name = fmt.Sprint(i) // names are for messages, and may be equal
 	}
 	n := 0
 	for _, r := range black {
@@ -760,7 +769,7 @@ func rateEquals(players []seat, black map[[2]seat]elo.Record) map[seat]joint.Rat
 			}
 		}
 	}
-	fit, err := joint.Rate(named, games, joint.Options{ProfilePlayers: 20})
+	fit, err := joint.Rate(entries, games, joint.Options{ProfilePlayers: 20})
 	if err != nil {
 		return nil // the points are shown all the same
 	}

@@ -133,29 +133,6 @@ func (s *snapshot) sides(m leaderboard.Match, playerWhite bool) (white, black pl
 	return opponent, player
 }
 
-// entrantNames are the names of a tournament's entrants, by its matches.
-func entrantNames(ctx context.Context, store *leaderboard.Store) (map[int64]map[seat]string, error) {
-	tournaments, err := store.Tournaments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names := map[int64]map[seat]string{}
-	for _, t := range tournaments {
-		pairings, err := store.Pairings(ctx, t.ID)
-		if err != nil {
-			return nil, err
-		}
-		own := map[seat]string{}
-		for _, e := range t.Entrants {
-			own[seat{e.PlayerID, e.Limit}] = e.Name
-		}
-		for _, p := range pairings {
-			names[p.MatchID] = own
-		}
-	}
-	return names, nil
-}
-
 // games is the number of games.
 func (s *snapshot) games() (n int) {
 	for _, t := range s.tallies {
@@ -205,8 +182,14 @@ func (s *Site) current(ctx context.Context) (*snapshot, error) {
 		snap.matches[m.ID] = m
 		snap.order = append(snap.order, m.ID)
 	}
-	if snap.names, err = entrantNames(ctx, s.opt.Store); err != nil {
+	names, err := s.opt.Store.MatchNames(ctx)
+	if err != nil {
 		return nil, err
+	}
+	snap.names = map[int64]map[seat]string{}
+	for id, n := range names {
+		m := snap.matches[id]
+		snap.names[id] = map[seat]string{{m.OpponentID, m.OpponentLimit}: n[1], {m.PlayerID, m.PlayerLimit}: n[0]}
 	}
 	now := time.Now()
 	snap.at = now.Add(rest * now.Sub(began)) // not made again before
