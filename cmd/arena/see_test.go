@@ -132,18 +132,21 @@ func TestWatchLines(t *testing.T) {
 	look := func(asJSON bool) string {
 		t.Helper()
 		out.Reset()
-		if err := w.lines(ctx, &out, asJSON); err != nil {
+		if _, err := w.lines(ctx, &out, asJSON); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
 	}
-	if got := look(false); got != db+": 6 games\n" {
-		t.Errorf("at first %q", got)
+	if err := w.begin(ctx, &out, false, false); err != nil || out.String() != db+": 6 games\n" {
+		t.Errorf("at first %q, %v", out.String(), err)
+	}
+	if got := look(false); strings.Count(got, "\n") != 6 || !strings.HasPrefix(got, "1.0 ") {
+		t.Errorf("of the past %q", got)
 	}
 	if got := look(false); got != "" {
 		t.Errorf("nothing new, and %q", got)
 	}
-	for slot := 10; slot < 22; slot++ { // more than the list of the latest holds
+	for slot := 10; slot < 22; slot++ {
 		addGame(t, store, match, slot)
 	}
 	lines := strings.Split(strings.TrimSpace(look(false)), "\n")
@@ -159,12 +162,68 @@ func TestWatchLines(t *testing.T) {
 	if got := look(true); json.Unmarshal([]byte(got), &object) != nil || object.Slot != 50 || object.Moves != "e2e4 e7e5" {
 		t.Errorf("%q", got)
 	}
-	if err := w.lines(ctx, failing{}, false); err != nil {
+	if _, err := w.lines(ctx, failing{}, false); err != nil {
 		t.Error(err) // nothing to write
 	}
 	addGame(t, store, match, 51)
-	if err := w.lines(ctx, failing{}, false); err == nil {
+	if _, err := w.lines(ctx, failing{}, false); err == nil {
 		t.Error("a closed pipe is no error")
+	}
+	late := &watcher{store: reader, anchors: leaderboard.DefaultAnchors}
+	out.Reset()
+	if err := late.begin(ctx, &out, true, true); err != nil || out.Len() != 0 {
+		t.Errorf("--new began with %q, %v", out.String(), err)
+	}
+	if _, err := late.lines(ctx, &out, true); err != nil || out.Len() != 0 {
+		t.Errorf("--new wrote games of the past: %q, %v", out.String(), err)
+	}
+}
+
+// TestWatchEnds: in a pipe it goes on while a game is in play and ends when none has
+// been for a moment; what a killed arena left becomes stale.
+func TestWatchEnds(t *testing.T) {
+	db, store, match := seen(t)
+	w := &watcher{store: store, anchors: leaderboard.DefaultAnchors}
+	ctx := context.Background()
+	over := func() bool {
+		t.Helper()
+		over, err := w.lines(ctx, io.Discard, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return over
+	}
+	if over() || !w.idle.IsZero() {
+		t.Error("it ends although a game is in play")
+	}
+	live, err := store.Live(ctx)
+	if err != nil || len(live) != 1 {
+		t.Fatalf("%d games in play, %v", len(live), err)
+	}
+	if err := store.Release(ctx, live[0].Arena, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if over() || w.idle.IsZero() {
+		t.Error("it ends between two games")
+	}
+	w.idle = time.Now().Add(-restless)
+	addGame(t, store, match, 60)
+	if over() {
+		t.Error("it ends although a game has just ended")
+	}
+	w.idle = time.Now().Add(-restless)
+	if !over() {
+		t.Error("it does not end")
+	}
+	// The command itself.
+	var out, errs bytes.Buffer
+	if code := execute(ctx, nil, &out, &errs, []string{"watch", "--db", db, "--interval", "50ms"}); code != cli.ExitOK || strings.Count(out.String(), "\n") != 8 {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
+	}
+	stopped, stop := context.WithTimeout(ctx, restless+restless/2)
+	defer stop()
+	if code := execute(stopped, nil, io.Discard, &errs, []string{"watch", "--db", db, "--interval", "50ms", "--follow"}); code != cli.ExitOK || stopped.Err() == nil {
+		t.Errorf("--follow ended by itself: exit %d %s", code, errs.String())
 	}
 }
 
@@ -251,6 +310,7 @@ func TestSeeUsage(t *testing.T) {
 		{[]string{"report", "--games", "-1"}, cli.ExitUsage, "negative"},
 		{[]string{"watch", "--interval", "1ms"}, cli.ExitUsage, "at least 50ms"},
 		{[]string{"watch", "--once", "--json"}, cli.ExitUsage, "exclude each other"},
+		{[]string{"watch", "--once", "--follow"}, cli.ExitUsage, "--once shows the moment"},
 		{[]string{"serve", "--anchors", "paper-cod"}, cli.ExitUsage, "did you mean"},
 	} {
 		var out bytes.Buffer

@@ -22,19 +22,21 @@ import (
 )
 
 const watchHelp = `Watch arenas play: the table and the games in play, drawn anew every second. In a
-pipe, a line a finished game.
+pipe, or with --json, a line for every finished game, those of the past first.
 
 usage: arena watch [--db FILE] [--interval 1s]
 
-The database is only read. Stop with Ctrl-C. NO_COLOR=1 draws the boards with
-letters.
+On a terminal it goes on until Ctrl-C. In a pipe it ends when no arena plays any more:
+nothing is in play, and nothing was for a second (for a quarter of a minute after an
+arena was killed). --follow goes on. The database is only read. NO_COLOR=1 draws the
+boards with letters.
 
 examples:
   arena watch
   arena watch --db results.db --interval 5s
   arena watch --once
   arena watch | grep 'illegal move'
-  arena watch --json >> games.jsonl
+  arena watch --new --follow --json >> games.jsonl
 
 flags:
 `
@@ -48,6 +50,8 @@ func watch(ctx context.Context, stdout, _ io.Writer, args []string) error {
 	interval := fs.Duration("interval", time.Second, "time between two looks")
 	once := fs.Bool("once", false, "print the table and the games in play once")
 	asJSON := fs.Bool("json", false, "print one JSON object a finished game")
+	follow := fs.Bool("follow", false, "in a pipe: wait for further arenas, until Ctrl-C")
+	onlyNew := fs.Bool("new", false, "in a pipe: only games that end from now on")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, watchHelp, fs.FlagUsagesWrapped(100)) })
 	if err != nil {
 		return err
@@ -57,6 +61,8 @@ func watch(ctx context.Context, stdout, _ io.Writer, args []string) error {
 		return cli.Usagef("unexpected argument %q", fs.Arg(0))
 	case *interval < 50*time.Millisecond:
 		return cli.Usagef("--interval %v: must be at least 50ms", *interval)
+	case *once && (*follow || *onlyNew):
+		return cli.Usagef("--once shows the moment: --follow and --new are for the games as they end")
 	case *once && *asJSON:
 		return cli.Usagef("--once and --json exclude each other: arena leaderboard --json prints the table once")
 	}
@@ -78,18 +84,26 @@ func watch(ctx context.Context, stdout, _ io.Writer, args []string) error {
 		_, err = io.WriteString(stdout, strings.Join(lines, "\n")+"\n")
 		return err
 	}
-	look := func(ctx context.Context) error { return w.lines(ctx, stdout, *asJSON) }
+	look := func(ctx context.Context) (bool, error) {
+		over, err := w.lines(ctx, stdout, *asJSON)
+		return over && !*follow, err
+	}
 	if file, ok := stdout.(*os.File); ok && cli.IsTerminal(stdout) && !*asJSON {
 		// The alternate screen gives back what was there before.
 		fmt.Fprint(stdout, "\x1b[?1049h\x1b[?25l")
 		defer fmt.Fprint(stdout, "\x1b[?25h\x1b[?1049l")
-		look = func(ctx context.Context) error { return w.draw(ctx, file) }
+		look = func(ctx context.Context) (bool, error) { return false, w.draw(ctx, file) }
+	} else if err := w.begin(ctx, stdout, *asJSON, *onlyNew); err != nil {
+		return err
 	}
 	tick := time.NewTicker(*interval)
 	defer tick.Stop()
 	for {
-		if err := look(ctx); err != nil && ctx.Err() == nil {
+		switch over, err := look(ctx); {
+		case err != nil && ctx.Err() == nil:
 			return err
+		case over:
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -113,35 +127,27 @@ type watcher struct {
 	names    map[int64][2]string // of tournaments, by match
 	total    int
 	latest   []leaderboard.Game // the latest first
-	added    []leaderboard.Game // since the look before, the oldest first
+
+	mark int64     // of the last game that was written as a line
+	idle time.Time // since when nothing is in play; zero: something is
 }
+
+// restless is how long nothing has to be in play until no arena plays any more: between
+// two games of one there is a moment without.
+const restless = time.Second
 
 // look reads what has changed.
 func (w *watcher) look(ctx context.Context, rate bool) error {
-	w.added = nil
 	revision, err := w.store.Revision(ctx)
 	if err != nil || w.looked && revision == w.revision {
 		return err
 	}
-	// Games may end between two questions: ask until all new ones are there.
-	const latest = 5
-	var games []leaderboard.Game
-	total := 0
-	for limit := latest; ; limit = max(latest, total-w.total) {
-		if games, total, err = w.store.FindGames(ctx, leaderboard.Filter{}, limit, 0); err != nil {
-			return err
-		}
-		if !w.looked {
-			w.atStart, w.total = total, total
-		}
-		if len(games) >= min(total, max(latest, total-w.total)) {
-			break
-		}
+	if w.latest, w.total, err = w.store.FindGames(ctx, leaderboard.Filter{}, 5, 0); err != nil {
+		return err
 	}
-	w.added = slices.Clone(games[:total-w.total])
-	slices.Reverse(w.added)
-	w.latest = games[:min(latest, len(games))]
-	w.total = total
+	if !w.looked {
+		w.atStart = w.total
+	}
 	players, err := w.store.Players(ctx)
 	if err != nil {
 		return err
@@ -189,35 +195,78 @@ func (w *watcher) sides(matchID int64, playerWhite bool) (white, black string) {
 	return opponent, player
 }
 
-// lines writes the games that have ended since the last look.
-func (w *watcher) lines(ctx context.Context, out io.Writer, asJSON bool) error {
-	first := !w.looked
+// begin writes how many games there are, and decides with which the lines begin.
+func (w *watcher) begin(ctx context.Context, out io.Writer, asJSON, onlyNew bool) error {
 	if err := w.look(ctx, false); err != nil {
 		return err
 	}
-	if first && !asJSON {
-		if _, err := fmt.Fprintf(out, "%s: %s games\n", w.store.Path(), cli.Count(w.total)); err != nil {
+	for onlyNew {
+		games, last, err := w.store.GamesAfter(ctx, w.mark, page)
+		if err != nil {
 			return err
 		}
+		w.mark, onlyNew = last, len(games) == page
 	}
-	for _, g := range w.added {
-		line := w.gameLine(g)
-		if asJSON {
-			white, black := w.sides(g.MatchID, g.PlayerWhite)
-			b, err := json.Marshal(map[string]any{
-				"match": g.MatchID, "slot": g.Slot, "white": white, "black": black, "result": g.Result,
-				"termination": g.Termination, "loss_cause": g.LossCause, "opponent_cause": g.OpponentCause, "plies": len(g.Moves), "moves": g.MoveText, "illegal_attempts": g.Illegal,
-			})
-			if err != nil {
-				return err
+	if asJSON {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "%s: %s games\n", w.store.Path(), cli.Count(w.total))
+	return err
+}
+
+// page is how many games are read at once.
+const page = 200
+
+// lines writes the games that have ended since the last look, and says whether no arena
+// plays any more.
+func (w *watcher) lines(ctx context.Context, out io.Writer, asJSON bool) (over bool, err error) {
+	// Asked before the games: what is in play then is among them later, or in play.
+	live, err := w.store.Live(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := w.look(ctx, false); err != nil {
+		return false, err
+	}
+	ended := false
+	for {
+		games, last, err := w.store.GamesAfter(ctx, w.mark, page)
+		if err != nil {
+			return false, err
+		}
+		for _, g := range games {
+			line := w.gameLine(g)
+			if asJSON {
+				if line, err = w.gameJSON(g); err != nil {
+					return false, err
+				}
 			}
-			line = string(b)
+			if _, err := fmt.Fprintln(out, line); err != nil {
+				return false, err
+			}
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
-			return err
+		w.mark, ended = last, ended || len(games) > 0
+		if len(games) < page {
+			break
 		}
 	}
-	return nil
+	if len(live) > 0 {
+		w.idle = time.Time{}
+		return false, nil
+	}
+	if ended || w.idle.IsZero() {
+		w.idle = time.Now()
+	}
+	return time.Since(w.idle) >= restless, nil
+}
+
+func (w *watcher) gameJSON(g leaderboard.Game) (string, error) {
+	white, black := w.sides(g.MatchID, g.PlayerWhite)
+	b, err := json.Marshal(map[string]any{
+		"match": g.MatchID, "slot": g.Slot, "white": white, "black": black, "result": g.Result,
+		"termination": g.Termination, "loss_cause": g.LossCause, "opponent_cause": g.OpponentCause, "plies": len(g.Moves), "moves": g.MoveText, "illegal_attempts": g.Illegal,
+	})
+	return string(b), err
 }
 
 func (w *watcher) gameLine(g leaderboard.Game) string {

@@ -117,6 +117,35 @@ func (s *Store) FindGames(ctx context.Context, f Filter, limit, offset int) (gam
 	return games, total, s.wrap(op, rows.Err())
 }
 
+// GamesAfter returns the games that were stored after the one that mark stands for, in
+// the order in which they were stored, limit of them at most, and the mark of the last.
+// Mark 0 is before all.
+func (s *Store) GamesAfter(ctx context.Context, mark int64, limit int) (games []Game, last int64, err error) {
+	const op = "reading new games"
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, mark, s.wrap(op, err)
+	}
+	defer tx.Rollback()
+	const which = " FROM games WHERE id > ? ORDER BY id LIMIT ?"
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), ?) FROM (SELECT id"+which+")", mark, mark, limit).Scan(&last); err != nil {
+		return nil, mark, s.wrap(op, err)
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT "+gameColumns+which, mark, limit)
+	if err != nil {
+		return nil, mark, s.wrap(op, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		g, err := s.scanGame(op, rows)
+		if err != nil {
+			return nil, mark, err
+		}
+		games = append(games, g)
+	}
+	return games, last, s.wrap(op, rows.Err())
+}
+
 // Tally is what the games of a match add up to, as the player under test sees
 // them.
 type Tally struct {
