@@ -33,7 +33,7 @@ type IdealConfig struct {
 // idealTemperature is the paper's lowest.
 const idealTemperature = 0.001
 
-// ParseIdeal reads "pool=noise,temp=0.001,posterior=true,chars=true,gap=100,unseen=true". Only pool
+// ParseIdeal reads "pool=noise,temp=0.001,posterior=true,chars=true,gap=100,openings=random:4,unseen=true". Only pool
 // has to be given.
 func ParseIdeal(text string) (IdealConfig, error) {
 	c := IdealConfig{Temperature: idealTemperature}
@@ -62,6 +62,12 @@ func ParseIdeal(text string) (IdealConfig, error) {
 			if c.MaxGap, err = strconv.Atoi(value); err == nil && c.MaxGap < 0 {
 				err = errors.New("must not be negative")
 			}
+		case "openings":
+			var rule league.OpeningRule
+			if rule, err = league.ParseOpeningRule(value); err == nil && rule.Named {
+				err = errors.New("where a named opening ends, nothing tells")
+			}
+			c.RandomPlies = rule.RandomPlies
 		case "posterior":
 			c.Posterior, err = strconv.ParseBool(value)
 		case "chars":
@@ -69,7 +75,7 @@ func ParseIdeal(text string) (IdealConfig, error) {
 		case "unseen":
 			c.Unseen, err = strconv.ParseBool(value)
 		default:
-			err = errors.New("there is no such parameter (there are pool, temp, posterior, chars, gap, unseen)")
+			err = errors.New("there is no such parameter (there are pool, temp, posterior, chars, gap, openings, unseen)")
 		}
 		if err != nil {
 			return fail("%s: %w", clip(part, 40), err)
@@ -92,7 +98,7 @@ func (e *IdealTextError) Unwrap() error { return e.Err }
 
 // Hint shows what ideal learners look like.
 func (e *IdealTextError) Hint() string {
-	return "ideal learners are written as ideal:pool=noise,temp=0.001, with posterior=true, chars=true, gap=N or unseen=true where they are meant"
+	return "ideal learners are written as ideal:pool=noise,temp=0.001, with posterior=true, chars=true, unseen=true, and gap=N and openings=random:N where the corpus has them"
 }
 
 // Mixture opens the pool. Players of one pool, gap and unseen may share a mixture, and with it
@@ -140,6 +146,9 @@ func (p *IdealPlayer) Name() string {
 	if p.config.MaxGap > 0 {
 		fmt.Fprintf(&b, " gap=%d", p.config.MaxGap)
 	}
+	if p.config.RandomPlies > 0 {
+		fmt.Fprintf(&b, " random:%d", p.config.RandomPlies)
+	}
 	fmt.Fprintf(&b, " T=%v", p.config.Temperature)
 	return b.String()
 }
@@ -171,6 +180,9 @@ func (p *IdealPlayer) Spec() map[string]string {
 	}
 	if p.config.MaxGap > 0 {
 		spec["gap"] = strconv.Itoa(p.config.MaxGap)
+	}
+	if p.config.RandomPlies > 0 {
+		spec["random plies"] = strconv.Itoa(p.config.RandomPlies)
 	}
 	return spec
 }

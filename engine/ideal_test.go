@@ -35,8 +35,8 @@ func TestParseIdeal(t *testing.T) {
 	if err != nil || c != (IdealConfig{Pool: "noise", Temperature: 0.001}) {
 		t.Errorf("%+v, %v", c, err)
 	}
-	c, err = ParseIdeal("pool=a/b.txt,temp=0,posterior=true,chars=1,gap=50,unseen=true")
-	want := IdealConfig{Pool: "a/b.txt", Options: ideal.Options{MaxGap: 50, Unseen: true}, Posterior: true, Characters: true}
+	c, err = ParseIdeal("pool=a/b.txt,temp=0,posterior=true,chars=1,gap=50,unseen=true,openings=random:4")
+	want := IdealConfig{Pool: "a/b.txt", Options: ideal.Options{MaxGap: 50, Unseen: true, RandomPlies: 4}, Posterior: true, Characters: true}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v", c, err)
 	}

@@ -78,6 +78,16 @@ func (e *Evaluation) Count(part Part) int {
 	return int(n)
 }
 
+// total is a metric of a row, averaged over the positions of a part.
+func (e *Evaluation) total(row int, metric Metric, part Part) float64 {
+	sum, n := 0.0, 0.0
+	for i := range e.games {
+		sum += e.games[i].rows[row][part][metric]
+		n += e.games[i].n[part]
+	}
+	return sum / n
+}
+
 // Mean is a metric of a row, averaged over the positions of a part.
 func (e *Evaluation) Mean(row int, metric Metric, part Part) Estimate {
 	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.rows[row][part][metric] },

@@ -18,10 +18,9 @@ import (
 
 // EvaluateOptions say what Evaluate looks at.
 type EvaluateOptions struct {
-	// Corpus is whose games the positions come from: its players' own.
-	Corpus league.Corpus
-	// Games is how many, from number First on.
-	First, Games int
+	// Corpus is whose games the positions come from: its players' own. Games are some of them.
+	Corpus *league.Corpus
+	Games  []*league.Game
 	// Share is the part of a game's positions that is looked at, drawn by their numbers; 0: all.
 	Share float64
 	Judge Judge
@@ -30,7 +29,8 @@ type EvaluateOptions struct {
 	// Others are compared with the mixture in the same positions.
 	Others  []Policy
 	Threads int // 0: as many as there are cores
-	Options
+	// Unseen is Options.Unseen.
+	Unseen bool
 	// Progress is told of every game; calls do not overlap.
 	Progress func(games, positions int)
 }
@@ -172,15 +172,14 @@ type gameSums struct {
 // policies. Everything is an exact expectation: only the positions are a sample. The same options
 // give the same sums, for any number of threads.
 func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
-	o.Options.MaxGap = o.Corpus.MaxGap
 	if err := o.Judge.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Games < 1 || o.First < 0 || !(o.Share >= 0 && o.Share <= 1) {
-		return nil, fmt.Errorf("ideal: %d games from %d, share %v: need at least one game and a share of 0 to 1", o.Games, o.First, o.Share)
+	if len(o.Games) == 0 || !(o.Share >= 0 && o.Share <= 1) {
+		return nil, fmt.Errorf("ideal: %d games, share %v: need at least one game and a share of 0 to 1", len(o.Games), o.Share)
 	}
-	if o.Corpus.Openings != (league.OpeningRule{}) {
-		return nil, errors.New("ideal: games must begin at the start: opening rules play moves that are no player's")
+	if o.Corpus.Openings.Named {
+		return nil, errors.New("ideal: games must begin at the start or with random moves: where a named opening ends, nothing tells")
 	}
 	for _, tau := range o.Temperatures {
 		if err := CheckTemperature(tau); err != nil {
@@ -190,11 +189,11 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
 	if err := o.Corpus.Validate(); err != nil {
 		return nil, err
 	}
-	m, err := New(o.Corpus.Pool, o.Options)
+	m, err := New(o.Corpus.Pool, Options{MaxGap: o.Corpus.MaxGap, RandomPlies: o.Corpus.Openings.RandomPlies, Unseen: o.Unseen})
 	if err != nil {
 		return nil, err
 	}
-	e := &Evaluation{Rows: rowsOf(m, &o), games: make([]gameSums, o.Games)}
+	e := &Evaluation{Rows: rowsOf(m, &o), games: make([]gameSums, len(o.Games))}
 	threads := o.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -208,13 +207,13 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
 	)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for range min(threads, o.Games) {
+	for range min(threads, len(o.Games)) {
 		wait.Go(func() {
 			w, err := newWalker(m, &o, e.Rows)
 			if err == nil {
 				for i := range next {
 					var sums *gameSums
-					if sums, err = w.game(ctx, o.First+i); err != nil {
+					if sums, err = w.game(ctx, o.Games[i]); err != nil {
 						break
 					}
 					mu.Lock()
@@ -254,7 +253,7 @@ feed:
 		return nil, fmt.Errorf("ideal: evaluating pool %s: %w", o.Corpus.Pool.Name, first)
 	}
 	if e.Positions == 0 {
-		return nil, fmt.Errorf("ideal: evaluating pool %s: none of the positions of %d games was drawn", o.Corpus.Pool.Name, o.Games)
+		return nil, fmt.Errorf("ideal: evaluating pool %s: none of the positions of %d games was drawn", o.Corpus.Pool.Name, len(o.Games))
 	}
 	for i := range e.games {
 		e.Differ = append(e.Differ, e.games[i].examples...)
@@ -318,7 +317,6 @@ type walker struct {
 	m      *Mixture
 	o      *EvaluateOptions
 	rows   []Row
-	mover  *league.Mover
 	judge  *search.Searcher
 	others []PolicyFunc
 
@@ -328,7 +326,7 @@ type walker struct {
 }
 
 func newWalker(m *Mixture, o *EvaluateOptions, rows []Row) (*walker, error) {
-	w := &walker{m: m, o: o, rows: rows, mover: league.NewMover(0), judge: search.New(4 << 20), values: make([][metrics]float64, len(rows))}
+	w := &walker{m: m, o: o, rows: rows, judge: search.New(4 << 20), values: make([][metrics]float64, len(rows))}
 	for _, p := range o.Others {
 		f, err := p.New()
 		if err != nil {
@@ -340,22 +338,21 @@ func newWalker(m *Mixture, o *EvaluateOptions, rows []Row) (*walker, error) {
 }
 
 // game looks at the positions of a game.
-func (w *walker) game(ctx context.Context, number int) (*gameSums, error) {
+func (w *walker) game(ctx context.Context, game *league.Game) (*gameSums, error) {
 	kinds := len(w.m.kinds)
 	sums := &gameSums{rows: make([][parts][metrics]float64, len(w.rows)), weights: make([][parts]float64, kinds)}
 	if kinds <= maxPairKinds {
 		sums.pairs = make([][parts]float64, kinds*kinds)
 	}
-	game := w.o.Corpus.Play(w.mover, number)
 	b := w.m.NewBelief(bitboard.Start())
-	rng := rand.New(rand.NewPCG(w.o.Corpus.Seed, uint64(number)))
+	rng := rand.New(rand.NewPCG(w.o.Corpus.Seed, uint64(game.Number)))
 	for ply, move := range game.Moves {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if u := rng.Float64(); w.o.Share == 0 || u < w.o.Share {
-			if err := w.position(ctx, sums, b, number, ply); err != nil {
-				return nil, fmt.Errorf("game %d, ply %d: %w", number+1, ply+1, err)
+		if u := rng.Float64(); ply >= w.m.options.RandomPlies && (w.o.Share == 0 || u < w.o.Share) {
+			if err := w.position(ctx, sums, b, game.Number, ply); err != nil {
+				return nil, fmt.Errorf("game %d, ply %d: %w", game.Number+1, ply+1, err)
 			}
 		}
 		if err := b.See(move); err != nil {

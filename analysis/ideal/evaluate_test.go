@@ -42,8 +42,16 @@ func TestRewards(t *testing.T) {
 	}
 }
 
+func games(c *league.Corpus, n int) (all []*league.Game) {
+	mover := league.NewMover(0)
+	for number := range n {
+		all = append(all, c.Play(mover, number))
+	}
+	return all
+}
+
 var small = EvaluateOptions{
-	Games: 4, Share: 0.3, Judge: Judge{Depth: 2}, Temperatures: []float64{0, 0.5, 1},
+	Share: 0.3, Judge: Judge{Depth: 2}, Temperatures: []float64{0, 0.5, 1},
 }
 
 // TestEvaluate adds up from the players' own distributions what it says of experts and mixtures.
@@ -51,8 +59,8 @@ func TestEvaluate(t *testing.T) {
 	p := pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.3,seed=2", "ply1:phase=opening,weak=0.8", "ply1:rho=0.9")
 	o := small
 	o.Share = 0
-	o.Games = 2
-	o.Corpus = league.Corpus{Pool: p, Seed: 9, MaxPlies: 30}
+	o.Corpus = &league.Corpus{Pool: p, Seed: 9, MaxPlies: 30, Openings: league.OpeningRule{RandomPlies: 3}}
+	o.Games = games(o.Corpus, 2)
 	e, err := Evaluate(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -62,9 +70,15 @@ func TestEvaluate(t *testing.T) {
 	count, opening := 0, 0
 	cold := e.Find(0.5, false, false)
 	for number := range 2 {
-		game := o.Corpus.Play(mover, number)
+		game := o.Games[number]
 		g := bitboard.NewGame(bitboard.Start())
-		for _, move := range game.Moves {
+		for ply, move := range game.Moves {
+			if ply < 3 {
+				if err := g.Make(move); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
 			count++
 			if league.PhaseOf(g.Position()) == league.Opening {
 				opening++
@@ -155,8 +169,8 @@ func TestEvaluate(t *testing.T) {
 func TestEvaluateFinds(t *testing.T) {
 	run := func(name string, threads int) *Evaluation {
 		o := small
-		o.Games, o.Threads = 12, threads
-		o.Corpus = league.Corpus{Pool: named(t, name), Seed: 5, MaxPlies: 100}
+		o.Corpus = &league.Corpus{Pool: named(t, name), Seed: 5, MaxPlies: 100}
+		o.Games, o.Threads = games(o.Corpus, 12), threads
 		o.Others = []Policy{{Names: []string{"first", "nothing"}, New: func() (PolicyFunc, error) {
 			return func(_ context.Context, _ *bitboard.Game, _ []bitboard.Move, out [][]float64) (bool, error) {
 				out[0][0] = 1
@@ -196,19 +210,20 @@ func TestEvaluateFinds(t *testing.T) {
 }
 
 func TestEvaluateRefuses(t *testing.T) {
-	noise := league.Corpus{Pool: named(t, "noise")}
+	noise := league.Corpus{Pool: named(t, "noise"), MaxPlies: 20}
 	for want, change := range map[string]func(*EvaluateOptions){
-		"at least one game": func(o *EvaluateOptions) { o.Games = 0 },
+		"at least one game": func(o *EvaluateOptions) { o.Games = nil },
 		"share":             func(o *EvaluateOptions) { o.Share = 2 },
 		"number of nodes":   func(o *EvaluateOptions) { o.Judge = Judge{} },
 		"temperature":       func(o *EvaluateOptions) { o.Temperatures = []float64{-1} },
-		"opening rules":     func(o *EvaluateOptions) { o.Corpus.Openings.RandomPlies = 2 },
+		"named opening":     func(o *EvaluateOptions) { o.Corpus.Openings.Named = true },
 		"none of the positions": func(o *EvaluateOptions) {
-			o.Share, o.Games = 1e-12, 1
+			o.Share = 1e-12
 		},
 	} {
 		o := small
-		o.Corpus = noise
+		corpus := noise
+		o.Corpus, o.Games = &corpus, games(&corpus, 1)
 		change(&o)
 		if _, err := Evaluate(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -217,7 +232,7 @@ func TestEvaluateRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	o := small
-	o.Corpus = noise
+	o.Corpus, o.Games = &noise, games(&noise, 1)
 	if _, err := Evaluate(ctx, o); err == nil {
 		t.Error("a canceled evaluation ended well")
 	}

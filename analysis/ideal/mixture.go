@@ -2,6 +2,7 @@ package ideal
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"transcend/data/league"
@@ -12,6 +13,9 @@ import (
 type Options struct {
 	// MaxGap is that of the corpus: who meets whom.
 	MaxGap int
+	// RandomPlies is how many plies each game of the corpus begins with that are no player's: all
+	// legal moves are equally likely in them.
+	RandomPlies int
 	// Unseen takes shared noise for independent noise: the distribution over the shared
 	// seeds. It is what shared noise looks like in positions that a learner has not seen,
 	// however much it knows of the players.
@@ -50,7 +54,7 @@ func New(pool *league.Pool, o Options) (*Mixture, error) {
 	if n > MaxPlayers {
 		return nil, fmt.Errorf("ideal: pool %s has %d players: at most %d are possible", pool.Name, n, MaxPlayers)
 	}
-	if err := (&league.Corpus{Pool: pool, MaxGap: o.MaxGap}).Validate(); err != nil {
+	if err := (&league.Corpus{Pool: pool, MaxGap: o.MaxGap, Openings: league.OpeningRule{RandomPlies: o.RandomPlies}}).Validate(); err != nil {
 		return nil, fmt.Errorf("ideal: %w", err)
 	}
 	m := &Mixture{pool: pool, options: o, kindOf: make([]int, n)}
@@ -167,6 +171,9 @@ func zeros(dst []float64, n int) []float64 {
 // At returns what the players would do in g's position. A position is computed once, by
 // however many goroutines it is asked for, as long as the cache holds it.
 func (m *Mixture) At(g *bitboard.Game) (*Position, error) {
+	if g.Ply() < m.options.RandomPlies {
+		return m.random(g), nil
+	}
 	e := m.cache.entry(keyOf(g))
 	e.once.Do(func() {
 		mover := m.movers.Get().(*league.Mover)
@@ -180,6 +187,20 @@ func (m *Mixture) At(g *bitboard.Game) (*Position, error) {
 		m.cache.count(e, len(together.Moves)*(2+8*len(m.kinds)), together.Searches)
 	})
 	return e.position, e.err
+}
+
+// random is a position of which everybody plays all moves alike, and means none.
+func (m *Mixture) random(g *bitboard.Game) *Position {
+	t := &league.Together{Moves: g.Position().Legal(nil), Intended: make([]bitboard.Move, len(m.kinds))}
+	slices.Sort(t.Moves)
+	row := make([]float64, len(t.Moves))
+	for i := range row {
+		row[i] = 1 / float64(len(row))
+	}
+	for range m.kinds {
+		t.P = append(t.P, row)
+	}
+	return &Position{Moves: t.Moves, kindOf: m.kindOf, kinds: t}
 }
 
 // Searches returns how many searches were made so far.
