@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"transcend/analysis/ideal"
 	"transcend/data/league"
 	"transcend/engine"
 	"transcend/engine/match"
@@ -45,15 +46,39 @@ func builtin(word string) (match.Factory, error) {
 
 // idealFactory makes ideal learners that share what they compute.
 func idealFactory(text string) (match.Factory, error) {
+	config, mixture, err := openIdeal(text)
+	if err != nil {
+		return nil, err
+	}
+	return func(context.Context) (engine.Player, error) { return engine.NewIdealPlayer(config, mixture) }, nil
+}
+
+// idealModel is an ideal learner in the place of a model, at temperatures that are said elsewhere.
+func idealModel(text string) (func(temperature float64) match.Factory, error) {
+	config, mixture, err := openIdeal(text)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(","+text, ",temp=") {
+		return nil, cli.WithHint(cli.Usagef("--model ideal:%s: as a model it plays at the temperatures of --temp", text), "leave out temp=")
+	}
+	return func(temperature float64) match.Factory {
+		c := config
+		c.Temperature = temperature
+		return func(context.Context) (engine.Player, error) { return engine.NewIdealPlayer(c, mixture) }
+	}, nil
+}
+
+func openIdeal(text string) (engine.IdealConfig, *ideal.Mixture, error) {
 	config, err := engine.ParseIdeal(text)
 	if err != nil {
-		return nil, cli.Usagef("%w", err)
+		return config, nil, cli.Usagef("%w", err)
 	}
 	mixture, err := config.Mixture()
 	if err != nil {
-		return nil, cli.Usagef("ideal:%s: %w", text, err)
+		return config, nil, cli.Usagef("ideal:%s: %w", text, err)
 	}
-	return func(context.Context) (engine.Player, error) { return engine.NewIdealPlayer(config, mixture) }, nil
+	return config, mixture, nil
 }
 
 // builtinRating is what is known of the rating of a player of this program, 0 for nothing.

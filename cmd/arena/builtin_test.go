@@ -41,6 +41,16 @@ func TestBuiltinPlayers(t *testing.T) {
 			t.Errorf("%s: error %v", word, err)
 		}
 	}
+	factory, err := idealModel("pool=noise")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := factory(0.5)(ctx); err != nil || p.Name() != "ideal:noise T=0.5" {
+		t.Errorf("an ideal learner as a model: %v, %v", p, err)
+	}
+	if _, err := idealModel("pool=noise,temp=1"); err == nil || !strings.Contains(err.Error(), "--temp") {
+		t.Errorf("two temperatures: %v", err)
+	}
 	players, err := parsePlayers(ctx, "league-pool=specialists")
 	if err != nil || len(players) != 3 {
 		t.Errorf("a pool of three: %v, %v", players, err)

@@ -74,6 +74,8 @@ type subject struct {
 	model     *model.Model
 	tokenizer data.Tokenizer
 	cap       int // of the ratings it was trained under; 0: unknown
+
+	ideal func(temperature float64) match.Factory // in place of a model
 }
 
 // open prepares everything that can fail before a game is played.
@@ -157,6 +159,13 @@ func (a *sweeping) openModels() ([]subject, error) {
 	for _, dir := range dirs {
 		var s subject
 		var err error
+		if text, ok := strings.CutPrefix(dir, builtinIdeal); ok {
+			if s.ideal, err = idealModel(text); err != nil {
+				return nil, err
+			}
+			subjects = append(subjects, s)
+			continue
+		}
 		if s.dir, err = checkpointIn(dir); err != nil {
 			return nil, err
 		}
@@ -180,6 +189,17 @@ func (a *sweeping) openModels() ([]subject, error) {
 
 // contest is a model at a temperature.
 func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) (*arena.Contest, error) {
+	if s.ideal != nil {
+		c := &arena.Contest{New: s.ideal(temperature)}
+		p, err := c.New(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Close()
+		c.Label = p.Name()
+		c.Player = leaderboard.Player{Name: p.Name(), Spec: p.Spec()}
+		return c, nil
+	}
 	config := engine.ModelConfig{
 		Name:  fmt.Sprintf("%s T=%v", s.name, temperature),
 		Model: s.model, Tokenizer: s.tokenizer,
