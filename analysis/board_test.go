@@ -88,8 +88,10 @@ func TestBoardInput(t *testing.T) {
 	if err != nil || quality.Match != matches || quality.Positions != 5*30 {
 		t.Errorf("%+v, %v, want %d matches", quality, err, matches)
 	}
+	longer := randomGames(1, 45).Game(0)
+	games.Append(&longer)
 	precision, err := ComparePrecision(ctx, m, tok, games, []model.BatchOptions{{Threads: 2}}, 0, 1)
-	if err != nil || precision[0].MaxChange > 1e-5 || precision[0].Positions != 5*30 {
+	if err != nil || precision[0].MaxChange > 1e-5 || precision[0].Positions != 5*30+45 {
 		t.Errorf("%+v, %v", precision, err)
 	}
 }

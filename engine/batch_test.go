@@ -37,14 +37,21 @@ func selfPlay(t testing.TB, p *ModelPlayer, seed uint64, plies int) (moves []bit
 // each plays alone, whichever other games run beside them, also where one of them
 // outgrows the context.
 func TestBatchedGamesAreIndependent(t *testing.T) {
-	for _, tok := range []data.Tokenizer{data.NewMoveTokenizer(), data.NewCharTokenizer(data.CharOptions{})} {
+	moveTok, charTok := data.NewMoveTokenizer(), data.NewCharTokenizer(data.CharOptions{})
+	for _, test := range []struct {
+		name string
+		tok  data.Tokenizer
+		m    *model.Model
+	}{
+		// Contexts that are too small for some of the games.
+		{"move", moveTok, tinyModel(t, moveTok, 13)},
+		{"board", moveTok, boardModel(t, 13)},
+		{"char", charTok, tinyModel(t, charTok, 60)},
+	} {
 		for _, o := range []model.BatchOptions{{}, {Weights: model.BF16, Cache: model.BF16, Threads: 3}, {Weights: model.Int8}} {
-			t.Run(fmt.Sprintf("%s/%v", tok.Name(), o.Weights), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%v", test.name, o.Weights), func(t *testing.T) {
 				const games, plies = 24, 14
-				m := tinyModel(t, tok, 13) // too small for some games of moves, and all of characters
-				if tok.Name() != "move" {
-					m = tinyModel(t, tok, 60)
-				}
+				tok, m := test.tok, test.m
 				player := func(b *Batch, i int) *ModelPlayer {
 					policy := IllegalPolicy{Kind: Mask}
 					if i%3 == 0 {
