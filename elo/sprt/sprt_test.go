@@ -8,11 +8,13 @@ import (
 	"transcend/elo/internal/multinomial"
 )
 
-// TestAgainstFastchess compares with the LLRs in fastchess's own tests
-// (app/tests/sprt_test.cpp, commit 0cbac4988), which stop at two digits. Where
-// only one kind of result occurred these tests have other figures (2.97 and
-// 2.94), which the program's source of commit 05d6451 does not give either; ours
-// are from an independent implementation (testdata/llr.py).
+// TestAgainstFastchess compares with all LLRs of the two models in fastchess's own tests
+// (app/tests/sprt_test.cpp), which stop at two digits. Where only one kind of result
+// occurred, older versions of that file have 2.97 and 2.94 for the same counts: until
+// January 2025 the LLR was half of n log(var0/var1), variances about the two scores, with
+// counts of 0 replaced by 1/2; the exact likelihood, which both have now, gives 120.56 and
+// 111.82 (fastchess stops its iteration at 1e-4, ours at 1e-9). The last two cases are from
+// an independent implementation (testdata/llr.py).
 func TestAgainstFastchess(t *testing.T) {
 	for _, test := range []struct {
 		model      Model
@@ -23,19 +25,22 @@ func TestAgainstFastchess(t *testing.T) {
 	}{
 		{Normalized, 0, 2, elo.Record{Wins: 36433, Draws: 68692, Losses: 36027}, elo.Pairs{}, 0.92},
 		{Normalized, -1.75, 0.25, elo.Record{Wins: 10871, Draws: 20431, Losses: 10650}, elo.Pairs{}, 2.30},
-		{Normalized, 0, 5, elo.Record{Draws: 16700}, elo.Pairs{}, -3.45},
+		{Normalized, 0, 10, elo.Record{Wins: 4250}, elo.Pairs{}, 120.56},
 		{Logistic, 0.5, 2.5, elo.Record{Wins: 21404, Draws: 40708, Losses: 21184}, elo.Pairs{}, -1.57},
 		{Logistic, 0, 2, elo.Record{Wins: 57433, Draws: 106593, Losses: 57030}, elo.Pairs{}, -2.59},
 		{Normalized, 0, 2, elo.Record{}, elo.Pairs{365, 16618, 36229, 16974, 390}, 2.25},
 		{Normalized, -1.75, 0.25, elo.Record{}, elo.Pairs{127, 4883, 10712, 5150, 104}, 3.01},
-		{Normalized, 0, 5, elo.Record{}, elo.Pairs{0, 0, 0, 0, 104}, 2.095},
+		{Normalized, 0, 5, elo.Record{}, elo.Pairs{0, 0, 0, 0, 5550}, 111.82},
 		{Logistic, 0.5, 2.5, elo.Record{}, elo.Pairs{223, 9863, 21279, 10037, 246}, -3.07},
 		{Logistic, 0, 2, elo.Record{}, elo.Pairs{871, 26175, 55983, 26678, 821}, -4.98},
+		{Normalized, 0, 5, elo.Record{Draws: 16700}, elo.Pairs{}, -3.4505},
+		{Normalized, 0, 5, elo.Record{}, elo.Pairs{0, 0, 0, 0, 104}, 2.0950},
 	} {
 		s := Test{test.elo0, test.elo1, 0.05, 0.05, test.model}
 		got := s.LLR(test.record) + s.PairsLLR(test.pairs)
 		t.Logf("%v %v %v: %.4f, fastchess %.2f", s, test.record, test.pairs, got, test.want)
-		if math.Abs(got-test.want) > 0.01*max(1, math.Abs(test.want)) {
+		// Half of the last digit, and what fastchess's iteration leaves open.
+		if math.Abs(got-test.want) > max(0.0051, 0.0003*math.Abs(test.want)) {
 			t.Errorf("%v %v %v: LLR %.4f, fastchess has %.2f", s, test.record, test.pairs, got, test.want)
 		}
 	}
@@ -131,5 +136,36 @@ func TestParse(t *testing.T) {
 	}
 	if _, err := NewRun(Test{}); err == nil {
 		t.Error("the zero Test was accepted")
+	}
+}
+
+// TestOldFastchess: what older versions of fastchess told where results were
+// the same is explained by their formula.
+func TestOldFastchess(t *testing.T) {
+	old := func(counts []float64, elo1, gamesEach float64) float64 {
+		for i := range counts {
+			counts[i] = max(counts[i], 0.5)
+		}
+		n := multinomial.Total(counts)
+		mean, around := 0.0, func(x float64) (v float64) {
+			for i, c := range counts {
+				d := multinomial.Score(i, len(counts)) - x
+				v += c / n * d * d
+			}
+			return v
+		}
+		for i, c := range counts {
+			mean += c / n * multinomial.Score(i, len(counts))
+		}
+		score1 := 0.5 + elo1/unit*math.Sqrt(gamesEach*around(mean))
+		return n / 2 * math.Log(around(0.5)/around(score1))
+	}
+	for _, test := range []struct{ got, want float64 }{
+		{old([]float64{0, 0, 4250}, 10, 1), 2.97},
+		{old([]float64{0, 0, 0, 0, 5550}, 5, 2), 2.94},
+	} {
+		if math.Abs(test.got-test.want) > 0.005 {
+			t.Errorf("%.4f, they had %v", test.got, test.want)
+		}
 	}
 }
