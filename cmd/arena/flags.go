@@ -15,6 +15,7 @@ import (
 
 	"transcend/elo/curves"
 	"transcend/engine"
+	"transcend/engine/arena"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -32,6 +33,7 @@ usage: arena --engine stockfish [--model DIR ...] [--temp LIST] [flags]
        arena uci --model DIR              (a model as a UCI engine)
        arena uci-check --engine CMD       (does an engine speak UCI well?)
        arena calibrate --players LIST     (opponents rated on this machine)
+       arena concurrency N [--db FILE]    (while games are played)
        arena serve | report | watch [--db FILE]  (in a browser, as one file, in the terminal)
 
 Every model plays at every temperature. --protocol sound, the default, plays pairs
@@ -282,8 +284,8 @@ func (s *settings) check() error {
 		return cli.Usagef("--precision %v: must be a number of points", s.precision)
 	case s.precision > 0 && s.choose == chooseEven:
 		return cli.Usagef("--precision and --choose even exclude each other: evenly, --games are played against each level")
-	case s.concurrency < 1 || s.concurrency > 4096:
-		return cli.Usagef("--concurrency %d: must be between 1 and 4096", s.concurrency)
+	case s.concurrency < 1 || s.concurrency > arena.MaxConcurrency:
+		return cli.Usagef("--concurrency %d: must be from 1 to %d", s.concurrency, arena.MaxConcurrency)
 	case s.retries < 0 || s.maxMoves < 0:
 		return cli.Usagef("--retries and --max-moves must not be negative")
 	case isBuiltin(s.engine) && (len(s.levels) > 0 || len(s.options) > 0 || len(s.engineArgs) > 0):

@@ -15,6 +15,7 @@ func main() { cli.Main(execute) }
 
 // subcommands are what the first argument may be; play is the command without one.
 var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error{
+	"concurrency": withoutInput(changeConcurrency),
 	"elo":         rateResults,
 	"figure":      withoutInput(showFigure),
 	"leaderboard": withoutInput(showLeaderboard),

@@ -43,7 +43,8 @@ cmd=ideal:pool=noise,temp=0.001 what an ideal learner of a pool's games would pl
 
 Every finished game is stored in the database at once. A match that was stopped or
 killed and is started again with the same flags plays only the games that are
-missing; more --games or --rounds extend it. Games do not depend on --concurrency.
+missing; more --games or --rounds extend it. Games do not depend on --concurrency, which
+"arena concurrency N" changes while they are played.
 
 examples:
   arena match --engine 'cmd=./new name=new' --engine 'cmd=./old name=old' --each 'tc=8+0.08 option.Hash=16' --games 1000 --sprt elo0=0,elo1=5
@@ -244,8 +245,8 @@ func (s *matchSettings) check() error {
 		return cli.Usagef("--rounds %d: must not be negative", s.Rounds)
 	case s.Seeds < 1 || s.Tournament == "gauntlet" && s.Seeds >= len(s.Engines):
 		return cli.Usagef("--seeds %d: must be from 1 to one less than the players", s.Seeds)
-	case s.Concurrency < 0 || s.Concurrency > 4096:
-		return cli.Usagef("--concurrency %d: must be from 1 to 4096", s.Concurrency)
+	case s.Concurrency < 0 || s.Concurrency > arena.MaxConcurrency:
+		return cli.Usagef("--concurrency %d: must be from 1 to %d", s.Concurrency, arena.MaxConcurrency)
 	case s.Retries < 0 || s.MaxMoves < 0 || s.MemoryLimit < 0:
 		return cli.Usagef("--retries, --maxmoves and --memory-limit must not be negative")
 	case s.Judge != "" && s.MaxMoves == 0:
@@ -391,7 +392,12 @@ func (s *matchSettings) workers() (n int, warning string, err error) {
 		return 0, "", cli.WithHint(cli.Usagef("--affinity: %d games of engines with %d threads need %d processors, and there are %d", n, threads, n*threads, cores),
 			fmt.Sprintf("--concurrency %d", max(1, cores/threads)))
 	}
-	return n, fmt.Sprintf("%d games at once with engines of %d threads on %d cores: engines wait for each other, and lose time and games by it", n, threads, cores), nil
+	return n, crowded(n, threads, cores), nil
+}
+
+// crowded is the warning of more games at once than there is room for.
+func crowded(games, threads, cores int) string {
+	return fmt.Sprintf("%d games at once with engines of %d threads on %d cores: engines wait for each other, and lose time and games by it", games, threads, cores)
 }
 
 // openings reads the openings.
@@ -502,7 +508,10 @@ func (t *matching) open(ctx context.Context) (err error) {
 		Openings: t.book, NoPairs: t.NoPairs, Seed: t.Seed,
 		Rules:     match.Rules{MaxPlies: 2 * t.MaxMoves, NoClaims: t.NoClaims, Resign: t.resign, Draw: t.draw},
 		JudgeName: t.Judge, SPRT: t.sprt, Recover: t.Recover, Retries: t.Retries, Concurrency: t.workerN, PGN: t.PGNOut,
-		Show: arena.Show{Announced: t.announce, Finished: t.shown, Warn: t.warn},
+		Show: arena.Show{Announced: t.announce, Finished: t.shown, Warn: t.warn, Resized: t.resized},
+	}
+	if len(t.cores) > 0 {
+		o.MaxConcurrency = max(1, len(t.cores)/t.threads())
 	}
 	if t.Judge != "" {
 		o.Judge = t.judge
@@ -526,6 +535,14 @@ func (t *matching) close() {
 	}
 	if t.traffic != nil {
 		t.traffic.close()
+	}
+}
+
+// resized says that the number of games at once was changed.
+func (t *matching) resized(n int) {
+	t.block.Printf("%d games at once from now on", n)
+	if threads := t.threads(); n*threads > runtime.NumCPU() {
+		t.warn(crowded(n, threads, runtime.NumCPU()))
 	}
 }
 

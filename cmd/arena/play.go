@@ -117,7 +117,7 @@ func (a *sweeping) open(ctx context.Context) error {
 		Contests: contests, Opponents: opponents, Even: a.choose == chooseEven, Games: a.games, Precision: a.precision, BlackFirst: a.protocol == protocolPaper,
 		Protocol: a.protocolName(), Openings: a.book, Limit: a.limit, Rules: match.Rules{MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims}, Seed: a.seed,
 		Rescore: a.rescore(), Retries: a.retries, Concurrency: a.concurrency,
-		Show: arena.SweepShow{Warn: a.warn, Announced: a.announce, Begun: a.view.show, Finished: a.view.finished, Elsewhere: a.view.elsewhere},
+		Show: arena.SweepShow{Warn: a.warn, Resized: a.resized, Announced: a.announce, Begun: a.view.show, Finished: a.view.finished, Elsewhere: a.view.elsewhere},
 	})
 	if err != nil {
 		a.store.Close()
@@ -256,6 +256,9 @@ func (a *sweeping) rescore() func(*match.Game) {
 	}
 	return nil
 }
+
+// resized says that the number of games at once was changed.
+func (a *sweeping) resized(n int) { a.view.status.Printf("%d games at once from now on", n) }
 
 // warn writes a warning above the live line, and to standard error where
 // progress is not shown.

@@ -292,6 +292,28 @@ func TestReportCommand(t *testing.T) {
 	}
 }
 
+func TestConcurrencyCommand(t *testing.T) {
+	db, store, _ := seen(t)
+	var out bytes.Buffer
+	if code := execute(context.Background(), nil, &out, &out, []string{"concurrency", "4", "--db", db}); code != cli.ExitOK || !strings.Contains(out.String(), "asked 1 arena for 4 games at once") {
+		t.Errorf("exit %d %s", code, out.String())
+	}
+	if b, err := os.ReadFile(db + "-concurrency"); err != nil || string(b) != "4\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	live, err := store.Live(context.Background())
+	if err != nil || len(live) != 1 {
+		t.Fatal(err)
+	}
+	if err := store.Release(context.Background(), live[0].Arena, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if code := execute(context.Background(), nil, &out, &out, []string{"concurrency", "4", "--db", db}); code != cli.ExitFailure || !strings.Contains(out.String(), "no arena plays") {
+		t.Errorf("exit %d %s", code, out.String())
+	}
+}
+
 func TestSeeUsage(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.db")
 	for _, test := range []struct {
@@ -311,6 +333,10 @@ func TestSeeUsage(t *testing.T) {
 		{[]string{"watch", "--interval", "1ms"}, cli.ExitUsage, "at least 50ms"},
 		{[]string{"watch", "--once", "--json"}, cli.ExitUsage, "exclude each other"},
 		{[]string{"watch", "--once", "--follow"}, cli.ExitUsage, "--once shows the moment"},
+		{[]string{"concurrency"}, cli.ExitUsage, "arena concurrency 4"},
+		{[]string{"concurrency", "many"}, cli.ExitUsage, "from 1 to"},
+		{[]string{"concurrency", "0"}, cli.ExitUsage, "from 1 to"},
+		{[]string{"concurrency", "4", "--db", missing}, cli.ExitFailure, "play some games first"},
 		{[]string{"serve", "--anchors", "paper-cod"}, cli.ExitUsage, "did you mean"},
 	} {
 		var out bytes.Buffer

@@ -27,6 +27,7 @@ import (
 type claims struct {
 	store *leaderboard.Store
 	arena string // tells this process from all others
+	wish  *wish
 
 	mu      sync.Mutex
 	games   map[slotKey]*leaderboard.Live
@@ -41,7 +42,7 @@ type slotKey struct {
 
 func newClaims(store *leaderboard.Store) *claims {
 	host, _ := os.Hostname() // an empty one will do
-	return &claims{store: store, arena: fmt.Sprintf("%s %d %08x", host, os.Getpid(), rand.Uint32()), games: map[slotKey]*leaderboard.Live{}}
+	return &claims{store: store, arena: fmt.Sprintf("%s %d %08x", host, os.Getpid(), rand.Uint32()), wish: newWish(store.Path()), games: map[slotKey]*leaderboard.Live{}}
 }
 
 // freeDead frees the slots that arenas of this machine claimed and cannot play any
@@ -80,7 +81,23 @@ func isAlive(pid int) bool {
 
 // release frees everything that is claimed: what was not played is free for others
 // at once. When this fails the claims become stale.
-func (p *claims) release() { _ = p.store.Release(context.Background(), p.arena, 0, 0) }
+func (p *claims) release() {
+	ctx := context.Background()
+	_ = p.store.Release(ctx, p.arena, 0, 0)
+	if others, err := p.store.Live(ctx); err == nil && len(others) == 0 {
+		_ = os.Remove(p.wish.file) // nobody is left to read it
+	}
+}
+
+// concurrency is the number of games at once: as asked for last, or as at the start.
+func (p *claims) concurrency(start int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wish.now > 0 {
+		return p.wish.now
+	}
+	return start
+}
 
 // again is how often slots that other arenas have are asked for.
 const again = time.Second
@@ -198,6 +215,15 @@ func (p *claims) keep(ctx context.Context, show Show) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+			}
+			p.mu.Lock()
+			n := p.wish.look()
+			p.mu.Unlock()
+			if n > 0 {
+				p.wish.pass(n)
+				if show.Resized != nil {
+					show.Resized(n)
+				}
 			}
 			if err := p.store.Refresh(ctx, p.arena, p.copies()); err != nil && !warned && ctx.Err() == nil {
 				warned = true

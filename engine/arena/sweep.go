@@ -97,7 +97,8 @@ type SweepOptions struct {
 
 // SweepShow is told what happens; each of its functions may be nil.
 type SweepShow struct {
-	Warn func(text string) // as Show.Warn
+	Warn    func(text string) // as in Show
+	Resized func(games int)
 	// Announced is told before the first game how many are to be played now, how many
 	// there were before and how many are missing at most.
 	Announced func(now, before, missing int)
@@ -123,7 +124,7 @@ type Sweep struct {
 // NewSweep finds or makes the players in the database, which stays the caller's, and,
 // where there is no choice of opponents, their matches. Close the sweep.
 func NewSweep(ctx context.Context, store *leaderboard.Store, o SweepOptions) (*Sweep, error) {
-	s := &Sweep{o: o, show: Show{Warn: o.Show.Warn}, store: store, claims: newClaims(store), rungs: map[int64]*rung{}}
+	s := &Sweep{o: o, show: Show{Warn: o.Show.Warn, Resized: o.Show.Resized}, store: store, claims: newClaims(store), rungs: map[int64]*rung{}}
 	for _, c := range o.Contests {
 		var err error
 		if c.id, err = store.EnsurePlayer(ctx, c.Player); err != nil {
@@ -288,6 +289,7 @@ func (s *Sweep) Play(ctx context.Context) error {
 	}
 	r := s.runner(ctx)
 	for len(tasks) > 0 {
+		r.Concurrency = s.claims.concurrency(s.o.Concurrency)
 		if err := r.Run(ctx, s.claims.sequence(tasks)); err != nil {
 			return err
 		}
@@ -352,7 +354,7 @@ func (s *Sweep) runner(ctx context.Context) *match.Runner {
 		Claim:     func(t match.Task) (bool, error) { return s.claims.claim(ctx, t) },
 		Elsewhere: func(t match.Task) error { return s.elsewhere(ctx, t) },
 		Left:      s.claims.left, Watch: s.claims.watch,
-		Rules: s.o.Rules, Seed: s.o.Seed, Openings: s.o.Openings, Concurrency: s.o.Concurrency, Retries: s.o.Retries,
+		Rules: s.o.Rules, Seed: s.o.Seed, Openings: s.o.Openings, Resize: s.claims.wish.changed, Retries: s.o.Retries,
 		Record: func(t match.Task, g *match.Game) error { return s.record(ctx, t, g) },
 		Void: func(t match.Task, err error) {
 			s.show.warnf("%s: game %d against %s is void: %v", s.rungs[t.Match].contest.Label, t.Slot+1, s.rungs[t.Match].opponent.Label, err)

@@ -59,6 +59,8 @@ type TournamentOptions struct {
 	Recover     bool
 	Retries     int
 	Concurrency int
+	// MaxConcurrency bounds what may be asked for while it runs; 0: any number.
+	MaxConcurrency int
 
 	PGN string // file for the games, each when it ends; "" for none
 
@@ -73,8 +75,10 @@ type Show struct {
 	// Finished is told of every game of this execution when it is stored, by one
 	// goroutine at a time.
 	Finished func(Result)
-	// Warn is told what the user should know, by several goroutines.
-	Warn func(text string)
+	// Warn is told what the user should know, by several goroutines, and Resized of the
+	// number of games at once when another one was asked for.
+	Warn    func(text string)
+	Resized func(games int)
 }
 
 func (s Show) warnf(format string, args ...any) {
@@ -261,6 +265,7 @@ func (t *Tournament) Play(ctx context.Context) error {
 			return err
 		}
 	}
+	t.claims.wish.most = t.o.MaxConcurrency
 	defer t.claims.keep(ctx, t.o.Show)()
 	n := len(t.o.Entrants)
 	switch t.o.Kind {
@@ -321,6 +326,7 @@ func (t *Tournament) playPairings(ctx context.Context, pairings []match.Pairing)
 	}
 	r := t.runner(ctx)
 	for {
+		r.Concurrency = t.claims.concurrency(t.o.Concurrency)
 		if err := r.Run(ctx, t.claims.sequence(tasks)); err != nil || t.decided() {
 			return err
 		}
@@ -441,7 +447,7 @@ func (t *Tournament) decided() bool {
 // runner makes the runner of the tournament.
 func (t *Tournament) runner(ctx context.Context) *match.Runner {
 	r := &match.Runner{
-		Rules: t.o.Rules, Judge: t.o.Judge, Seed: t.o.Seed, Openings: t.o.Openings, Concurrency: t.o.Concurrency, Retries: t.o.Retries,
+		Rules: t.o.Rules, Judge: t.o.Judge, Seed: t.o.Seed, Openings: t.o.Openings, Resize: t.claims.wish.changed, Retries: t.o.Retries,
 		Claim:     func(task match.Task) (bool, error) { return t.claims.claim(ctx, task) },
 		Elsewhere: func(task match.Task) error { return t.elsewhere(ctx, task) },
 		Left:      t.claims.left, Watch: t.claims.watch,
