@@ -15,6 +15,27 @@ func tinyLab(t *testing.T) *Lab {
 	return &Lab{Dir: t.TempDir(), Program: "test", Precision: "f32"}
 }
 
+// TestPlans checks every plan of every experiment here.
+func TestPlans(t *testing.T) {
+	for _, e := range []Experiment{Denoise(), SharedErrors(), Diversity(), Blindfold()} {
+		for _, preset := range Presets() {
+			cells, err := e.Cells(Settings{Preset: preset})
+			if err != nil {
+				t.Error(err)
+			}
+			headlines := map[string]bool{}
+			for _, c := range cells {
+				if c.Headline {
+					headlines[c.Group] = true
+				}
+			}
+			if len(headlines) != 1 {
+				t.Errorf("%s, %s: headlines %v, want one", e.Name, preset, headlines)
+			}
+		}
+	}
+}
+
 func TestCells(t *testing.T) {
 	e := Denoise()
 	for _, preset := range Presets() {

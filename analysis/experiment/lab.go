@@ -27,6 +27,8 @@ type Lab struct {
 	Program   string // version, for provenance
 	Precision string
 	Threads   int // 0: as many as there are cores
+	// CheckpointInterval bounds what a killed process loses of a training; 0: 20 seconds.
+	CheckpointInterval time.Duration
 	// Progress shows what is going on: the share of the present step that is done, and a
 	// text. Several goroutines may call it, one at a time. May be nil.
 	Progress func(done float64, text string)
@@ -311,30 +313,58 @@ func (l *Lab) DoAll(ctx context.Context, e *Experiment, cells []Cell, each func(
 	return all, nil
 }
 
-// Estimate is about how long a cell takes, nothing of it being there.
-func (l *Lab) Estimate(c *Cell) time.Duration {
-	seconds := float64(c.Corpus.Games+c.Corpus.HeldOut) / gamesPerSecond
-	n := len(c.Corpus.Players) + len(c.Measure.League)
-	seconds += float64(c.Measure.References) * float64(n*(n-1)/2) / gamesPerSecond
-	if !c.Model.None() {
-		tok, err := c.Model.tokenizer()
-		if err != nil {
+// Estimates are about how long the cells take in turn: 0 for those that are done. What cells share
+// counts for the first of them.
+func (l *Lab) Estimates(cells []Cell) []time.Duration {
+	all := make([]time.Duration, len(cells))
+	shared := map[string]bool{}
+	once := func(name string, seconds float64) float64 {
+		if shared[name] {
 			return 0
 		}
-		config, err := c.Model.config(tok)
-		if err != nil {
-			return 0
-		}
-		rate := flopsF32
-		if l.Precision == model.PrecisionBF16 {
-			rate = flopsBF16
-		}
-		perToken := config.FLOPsPerToken(config.Context)
-		seconds += c.Training.Seconds + float64(c.Training.Steps*c.Training.Rows*c.Model.Context)*perToken/rate
-		tokens := float64(c.Measure.Positions*2) + float64(len(c.Measure.Temperatures)*c.Measure.Games*c.Measure.MaxPlies)
-		seconds += tokens * perToken / 3 / flopsDecoding
+		shared[name] = true
+		return seconds
 	}
-	return time.Duration(seconds * float64(time.Second))
+	for i := range cells {
+		c := &cells[i]
+		if l.IsDone(c) {
+			continue
+		}
+		corpus, about := l.corpusFiles(c)
+		if _, err := os.Stat(about); err == nil {
+			shared[corpus] = true
+		}
+		seconds := once(corpus, float64(c.Corpus.Games+c.Corpus.HeldOut)/gamesPerSecond)
+		n := len(c.Corpus.Players) + len(c.Measure.League)
+		seconds += once(key([]any{c.Corpus.Players, c.Measure.League}), float64(c.Measure.References*n*(n-1)/2)/gamesPerSecond)
+		seconds += l.estimateModel(c)
+		all[i] = time.Duration(seconds * float64(time.Second))
+	}
+	return all
+}
+
+// estimateModel is about how many seconds the model of a cell takes.
+func (l *Lab) estimateModel(c *Cell) float64 {
+	if c.Model.None() {
+		return 0
+	}
+	tok, err := c.Model.tokenizer()
+	if err != nil {
+		return 0
+	}
+	config, err := c.Model.config(tok)
+	if err != nil {
+		return 0
+	}
+	rate := flopsF32
+	if l.Precision == model.PrecisionBF16 {
+		rate = flopsBF16
+	}
+	perToken := config.FLOPsPerToken(config.Context)
+	seconds := c.Training.Seconds + float64(c.Training.Steps*c.Training.Rows*c.Model.Context)*perToken/rate
+	// Two players look at every position; a game is about as long as it may be.
+	positions := float64(c.Measure.Positions*2 + len(c.Measure.Temperatures)*c.Measure.Games*c.Measure.MaxPlies)
+	return seconds + positions*perToken/3/flopsDecoding
 }
 
 // What two quiet cores with AMX do (docs/results/cpu-engine.md), for estimates: games between

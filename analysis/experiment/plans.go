@@ -3,6 +3,7 @@ package experiment
 // Experiments 1, 2, 4 and 4b: denoising, the negative control, diversity, blindfold or board.
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -105,47 +106,163 @@ func poolSize(s Settings) int {
 }
 
 // headlineRho is the noise of the headline cells.
-const headlineRho = 0.5
+const (
+	headlineRho   = 0.5
+	headlineGroup = "rho0.5"
+)
 
 func noisy(rho float64) string { return "ply1:rho=" + strconv.FormatFloat(rho, 'g', -1, 64) }
+
+// headline is the cell that experiments have in common: experts with independent noise.
+func headline(s Settings) Cell {
+	c := Base(s)
+	c.Corpus.Players = Experts(noisy(headlineRho), poolSize(s))
+	c.Group, c.Headline = headlineGroup, true
+	return c
+}
+
+// plan collects cells.
+type plan struct {
+	base  Cell
+	cells []Cell
+}
+
+// add adds a group that differs from the base, with seeds 1 to n.
+func (p *plan) add(group string, n uint64, change func(c *Cell)) {
+	c := p.base
+	c.Group = group
+	change(&c)
+	p.cells = append(p.cells, Repeat(c, n)...)
+}
 
 // Denoise is experiment 1.
 func Denoise() Experiment {
 	return Experiment{
 		Name:  "denoise",
 		About: "experts of equal rating whose errors are independent: does the model play better than all of them?",
-		Help: `Experts who see one ply and play a random legal move with probability rho, each error
-independent of all others, play games; models learn them. The mixture's likeliest move is the one without
-noise, so at low temperature the model should be stronger than every expert: Zhang et al. 2024, proposition 3.
-Varied: rho, the number of games, the size of the model, what it is shown. Headline: rho 0.5, temperature 0.001.`,
+		Help: `Experts who see one ply, and with probability rho play a random legal move instead, each
+error independent of all others, play games; models learn them. The likeliest move of the mixture is the
+one without noise, so at low temperature a model should be stronger than every expert (Zhang et al. 2024,
+proposition 3). Varied: rho, the number of games, the size of the model, what it is shown. Headline: rho 0.5,
+temperature 0.001.`,
 		Plan: func(s Settings) ([]Cell, error) {
-			base := Base(s)
-			pool := poolSize(s)
-			base.Corpus.Players = Experts(noisy(headlineRho), pool)
-			base.Group, base.Headline = fmt.Sprintf("rho%g", headlineRho), true
-			cells := Repeat(base, s.seeds())
+			p := plan{base: headline(s)}
+			p.cells = Repeat(p.base, s.seeds())
+			p.base.Headline = false
 			if s.Preset == PresetTiny {
-				return cells, nil
+				return p.cells, nil
 			}
-			base.Headline = false
-			vary := func(group string, change func(c *Cell)) {
-				c := base
-				c.Group = group
-				change(&c)
-				cells = append(cells, Repeat(c, 1)...)
+			pool := poolSize(s)
+			noises := []float64{0.2, 0.35, 0.65, 0.8}
+			if s.Preset == PresetQuick {
+				noises = []float64{0.2, 0.8}
 			}
-			for _, rho := range []float64{0.2, 0.35, 0.65, 0.8} {
-				vary(fmt.Sprintf("rho%g", rho), func(c *Cell) { c.Corpus.Players = Experts(noisy(rho), pool) })
+			for _, rho := range noises {
+				p.add(fmt.Sprintf("rho%g", rho), 1, func(c *Cell) { c.Corpus.Players = Experts(noisy(rho), pool) })
 			}
 			if s.Preset == PresetQuick {
-				return cells[:s.seeds()+2], nil
+				return p.cells, nil
 			}
 			for _, games := range []int{2000, 6000, 20_000} {
-				vary(fmt.Sprintf("rho%g-games%d", headlineRho, games), func(c *Cell) { c.Corpus.Games = games })
+				p.add(fmt.Sprintf("%s-games%d", headlineGroup, games), 1, func(c *Cell) { c.Corpus.Games = games })
 			}
-			vary(fmt.Sprintf("rho%g-2x64", headlineRho), func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 2, 2, 64 })
-			vary(fmt.Sprintf("rho%g-6x192", headlineRho), func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 6, 6, 192 })
-			return cells, nil
+			p.add(headlineGroup+"-2x64", 1, func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 2, 2, 64 })
+			p.add(headlineGroup+"-6x192", 1, func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 6, 6, 192 })
+			if s.Input == "" {
+				p.add(headlineGroup+"-moves", 1, func(c *Cell) { c.Model.Input = data.InputMoves })
+			}
+			return p.cells, nil
 		},
+		Conclude: concludeDenoise,
+	}
+}
+
+// allPieces is the blindness to captures by everything but the king.
+const allPieces = "pawn+knight+bishop+rook+queen"
+
+// SharedErrors is experiment 2.
+func SharedErrors() Experiment {
+	return Experiment{
+		Name:  "shared",
+		About: "the negative control: experts who all err at the same places in the same way",
+		Help: `The same as denoise, but the errors are shared. In shared-noise each random move follows from the
+position alone, the same for all experts and in every game: the mixture in a position is the blunder itself, and a
+learner that knew every position would not transcend. A learner that has not seen a position cannot know that a
+blunder is due there, and takes the noise for independent: agreement is therefore also counted by how often a
+position occurred in training, and how often the model copies the blunder there. In shared-blind all
+experts overlook all captures by rooks and queens, which can be learned: nothing is left to transcend by. Its twin
+independent-blind overlooks all captures at each move independently with probability 0.45.`,
+		Plan: func(s Settings) ([]Cell, error) {
+			p := plan{base: headline(s)}
+			pool := poolSize(s)
+			p.add("shared-noise", s.seeds(), func(c *Cell) { c.Corpus.Players = Experts(noisy(headlineRho)+",shared=1", pool) })
+			p.base.Headline = false
+			p.add("shared-blind", s.seeds(), func(c *Cell) { c.Corpus.Players = Experts("ply1:blind=rook+queen", pool) })
+			if s.Preset != PresetTiny {
+				p.add("independent-blind", 1, func(c *Cell) { c.Corpus.Players = Experts("ply1:blind="+allPieces+",miss=0.45", pool) })
+			}
+			return p.cells, nil
+		},
+		Conclude: concludeShared,
+	}
+}
+
+// Diversity is experiment 4.
+func Diversity() Experiment {
+	return Experiment{
+		Name:  "diversity",
+		About: "one expert's games against many experts', at equal numbers of games",
+		Help: `In many-blind five experts play each other, each of whom overlooks the captures by another piece: four
+of five see every capture, so the likeliest move of the mixture is seen by all of them together. In the groups one-*
+one of them plays itself as many games: its oversights are all that there is to learn. In many-noise and
+one-noise the errors are independent from move to move instead of systematic: then one expert's own games are as
+diverse as many experts', and there should be no difference.`,
+		Plan: func(s Settings) ([]Cell, error) {
+			p := plan{base: headline(s)}
+			pieces := []string{"knight", "bishop", "rook", "queen", "pawn"}
+			var many []string
+			for _, piece := range pieces {
+				many = append(many, "ply1:blind="+piece)
+			}
+			p.add("many-blind", s.seeds(), func(c *Cell) { c.Corpus.Players = many })
+			p.base.Headline = false
+			for _, piece := range pieces[:2] {
+				n := s.seeds()
+				if piece != pieces[0] {
+					n = 1
+				}
+				p.add("one-blind-"+piece, n, func(c *Cell) { c.Corpus.Players = []string{"ply1:blind=" + piece} })
+				if s.Preset == PresetTiny {
+					return p.cells, nil
+				}
+			}
+			p.add(headlineGroup, s.seeds(), func(*Cell) {})
+			p.add("one-noise", 1, func(c *Cell) { c.Corpus.Players = []string{noisy(headlineRho)} })
+			return p.cells, nil
+		},
+		Conclude: concludePairs([2]string{"many-blind", "one-blind-knight"}, [2]string{"many-blind", "one-blind-bishop"},
+			[2]string{headlineGroup, "one-noise"}),
+	}
+}
+
+// Blindfold is experiment 4b.
+func Blindfold() Experiment {
+	return Experiment{
+		Name:  "blindfold",
+		About: "models that see the moves against models that see the board, at equal data and compute",
+		Help: `The same games, training steps and seeds; one model is shown the moves, as in the paper, the other the
+board before each move as well. Whether the blindfold model falls behind because it cannot denoise or because it
+cannot track the board shows in agreement and legal moves over the length of the game.`,
+		Plan: func(s Settings) ([]Cell, error) {
+			if s.Input != "" {
+				return nil, errors.New("it compares both inputs: leave --input out")
+			}
+			p := plan{base: headline(s)}
+			p.add(headlineGroup, s.seeds(), func(*Cell) {})
+			p.base.Headline = false
+			p.add(headlineGroup+"-moves", s.seeds(), func(c *Cell) { c.Model.Input = data.InputMoves })
+			return p.cells, nil
+		},
+		Conclude: concludePairs([2]string{headlineGroup, headlineGroup + "-moves"}),
 	}
 }

@@ -3,6 +3,7 @@ package experiment
 // The training of a cell.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,9 +66,6 @@ type runSettings struct {
 	Fingerprint string `json:"fingerprint"` // of the corpus
 }
 
-// checkpointInterval bounds what a killed process loses.
-const checkpointInterval = 20 * time.Second
-
 // train makes the cell's model, or what is missing of it.
 func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStats, held []*league.Game) (*model.Model, *TrainingStats, error) {
 	began := time.Now()
@@ -125,7 +123,7 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 	}
 	result, err := d.Train(ctx, trainer, run.Options{
 		Budget: time.Duration(c.Training.Seconds * float64(time.Second)), Start: began,
-		CheckpointInterval: checkpointInterval, Keep: 1, Patience: time.Minute,
+		CheckpointInterval: cmp.Or(l.CheckpointInterval, 20*time.Second), Keep: 1, Patience: time.Minute,
 		Files: map[string][]byte{data.TokenizerFile: tokenizer, "run.json": about},
 		Observe: func(e run.Event) {
 			if e.Warning != nil {

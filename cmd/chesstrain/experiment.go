@@ -23,6 +23,9 @@ import (
 func experiments() []experiment.Experiment {
 	return []experiment.Experiment{
 		experiment.Denoise(),
+		experiment.SharedErrors(),
+		experiment.Diversity(),
+		experiment.Blindfold(),
 	}
 }
 
@@ -57,6 +60,7 @@ type experimentOptions struct {
 	settings     experiment.Settings
 	out, only    string
 	time         time.Duration
+	checkpoints  time.Duration
 	precision    string
 	threads      int
 	dryRun, json bool
@@ -76,6 +80,7 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	fs.DurationVar(&o.time, "time", 0, "time to train every cell instead of steps, as 5m: other machines then train more or less")
 	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
 	fs.IntVar(&o.threads, "threads", runtime.NumCPU(), "cores to use")
+	fs.DurationVar(&o.checkpoints, "checkpoint-time", 20*time.Second, "time between checkpoints of a training")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the cells and about how long they take")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.json, "json", false, "print report.json instead of the report, or the list or the plan as JSON")
@@ -154,8 +159,8 @@ func printJSON(w io.Writer, value any) error {
 // run does an experiment.
 func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *experiment.Experiment) error {
 	switch {
-	case o.settings.Seeds < 0 || o.settings.Steps < 0 || o.time < 0:
-		return cli.Usagef("--seeds, --steps and --time must not be negative")
+	case o.settings.Seeds < 0 || o.settings.Steps < 0 || o.time < 0 || o.checkpoints < 0:
+		return cli.Usagef("--seeds, --steps, --time and --checkpoint-time must not be negative")
 	case o.settings.Steps > 0 && o.time > 0:
 		return cli.WithHint(cli.Usagef("--steps and --time are both budgets"), "give one of them")
 	case o.threads < 1 || o.threads > 4096:
@@ -184,7 +189,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if err := useProducts(precision, o.threads); err != nil {
 		return err
 	}
-	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads}
+	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads, CheckpointInterval: o.checkpoints}
 	if o.dryRun {
 		return o.plan(stdout, lab, cells)
 	}
@@ -259,6 +264,7 @@ func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []exper
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "cell\texperts\tgames\tmodel\tbudget\ttime\t")
 	var total time.Duration
+	estimates := lab.Estimates(cells)
 	for i := range cells {
 		c := &cells[i]
 		model, budget := "none", "-"
@@ -270,9 +276,8 @@ func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []exper
 		}
 		state := "done"
 		if !lab.IsDone(c) {
-			estimate := lab.Estimate(c)
-			total += estimate
-			state = "about " + cli.Duration(estimate)
+			total += estimates[i]
+			state = "about " + cli.Duration(estimates[i])
 		}
 		experts := c.Corpus.Players[0]
 		if n := len(c.Corpus.Players); n > 1 {
