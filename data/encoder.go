@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"transcend/internal/bitboard"
 	"transcend/model"
@@ -99,27 +100,32 @@ const (
 // pieces, from a1 to h8, in the end -1 where there are fewer. Of more than 32 pieces,
 // which no game leads to, those that come last are left out.
 func AppendBoard(dst []int32, p *bitboard.Position) []int32 {
-	end := len(dst) + BoardSlots
-	for occupied, n := p.Occupied(), 0; occupied != 0 && n < 32; n++ {
+	dst = slices.Grow(dst, BoardSlots)
+	dst = dst[:len(dst)+BoardSlots]
+	ids, n := (*[BoardSlots]int32)(dst[len(dst)-BoardSlots:]), 0
+	for occupied := p.Occupied(); occupied != 0 && n < 32; occupied &= occupied - 1 {
 		square := bitboard.Square(bits.TrailingZeros64(occupied))
-		occupied &= occupied - 1
 		piece := p.PieceAt(square)
-		dst = append(dst, 64*(6*int32(piece.Color())+int32(piece.Type())-1)+int32(square))
+		ids[n] = 64*(6*int32(piece.Color())+int32(piece.Type())-1) + int32(square)
+		n++
 	}
 	rights := p.CastlingRights()
 	for i, right := range [...]bitboard.CastlingRights{bitboard.WhiteKingside, bitboard.WhiteQueenside, bitboard.BlackKingside, bitboard.BlackQueenside} {
 		if rights&right != 0 {
-			dst = append(dst, boardCastling+int32(i))
+			ids[n] = boardCastling + int32(i)
+			n++
 		}
 	}
 	if s := p.EnPassant(); s != bitboard.NoSquare {
-		dst = append(dst, boardEnPassant+int32(s.File()))
+		ids[n] = boardEnPassant + int32(s.File())
+		n++
 	}
 	if p.SideToMove() == bitboard.Black {
-		dst = append(dst, boardBlack)
+		ids[n] = boardBlack
+		n++
 	}
-	for len(dst) < end {
-		dst = append(dst, -1)
+	for ; n < BoardSlots; n++ {
+		ids[n] = -1
 	}
 	return dst
 }
