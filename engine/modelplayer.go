@@ -294,7 +294,6 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 	if err := p.show(g, choice); err != nil {
 		return r, err
 	}
-	var texts []string
 	for attempt := range p.cfg.Policy.attempts() {
 		if err := ctx.Err(); err != nil {
 			return r, err
@@ -311,10 +310,10 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 			return r, nil
 		}
 		r.Illegal++
-		texts = append(texts, r.Text)
+		r.Wrote = append(r.Wrote, r.Text)
 	}
 	if p.cfg.Policy.forfeits() {
-		return r, &IllegalMoveError{Player: p.cfg.Name, Texts: texts, FEN: pos.FEN()}
+		return r, &IllegalMoveError{Player: p.cfg.Name, Texts: r.Wrote, FEN: pos.FEN()}
 	}
 	if err := ctx.Err(); err != nil {
 		return r, err

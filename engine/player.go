@@ -141,8 +141,10 @@ type Reply struct {
 	// one attempt. Under the policy "mask" the move played cannot be illegal;
 	// there Illegal is 1 when a draw without the mask would have been.
 	Attempts, Illegal int
-	// Text is the move as the player wrote it.
-	Text string
+	// Text is the move as the player wrote it, Wrote the attempts before it that were
+	// no legal moves.
+	Text  string
+	Wrote []string
 }
 
 // Latency is what the measured time exceeds the time reported by the engine by:

@@ -18,10 +18,7 @@ import (
 func (v Verdict) words(c Curve, scale string) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	tried := "1 temperature"
-	if v.Temperatures != 1 {
-		tried = fmt.Sprintf("%d temperatures", v.Temperatures)
-	}
+	tried := fmt.Sprintf("%d temperatures", v.Temperatures)
 	if v.AllLost {
 		v.sayAllLost(say, c, tried)
 	} else {
@@ -51,8 +48,13 @@ func (v Verdict) sayAllLost(say func(string, ...any), c Curve, tried string) {
 		games += p.Record.Games()
 	}
 	bound := math.Ceil(v.Highest.High)
-	say("%s: all %d games were lost, at every one of %s. There is no rating, only a bound: below %.0f at each of them "+
-		"(one-sided, %.4g%% for all together). Which temperature is best cannot be told.", c.Model, games, tried, bound, 100*v.Confidence)
+	if v.Temperatures == 1 {
+		say("%s: all %d games were lost, at T=%v. There is no rating, only a bound: below %.0f (one-sided, %.4g%%).",
+			c.Model, games, v.Best, bound, 100*v.Confidence)
+	} else {
+		say("%s: all %d games were lost, at every one of %s. There is no rating, only a bound: below %.0f at each of them "+
+			"(one-sided, %.4g%% for all together). Which temperature is best cannot be told.", c.Model, games, tried, bound, 100*v.Confidence)
+	}
 	if c.Cap == 0 {
 		return
 	}
@@ -64,7 +66,11 @@ func (v Verdict) sayAllLost(say func(string, ...any), c Curve, tried string) {
 }
 
 func (v Verdict) sayBest(say func(string, ...any), c Curve, tried string) {
-	say("%s: best of %s is T=%v with %s", c.Model, tried, v.Best, interval(*v.Rating, v.Single))
+	if v.Temperatures == 1 {
+		say("%s: at T=%v, the only temperature that was played, %s", c.Model, v.Best, interval(*v.Rating, v.Single))
+	} else {
+		say("%s: best of %s is T=%v with %s", c.Model, tried, v.Best, interval(*v.Rating, v.Single))
+	}
 	say(" (%.4g%%", 100*v.Confidence)
 	if v.Rating.AnchorError > 0 {
 		say(", the anchors' own errors included")

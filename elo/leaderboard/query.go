@@ -51,7 +51,7 @@ type Filter struct {
 	// test does; nil: any.
 	Outcome *elo.Outcome
 	Cause   LossCause // of the loss of the player under test; NotLost: any
-	// Illegal keeps games in which a player under test proposed an illegal move.
+	// Illegal keeps games in which somebody proposed an illegal move.
 	Illegal bool
 }
 
@@ -78,7 +78,7 @@ func (f Filter) where() (string, []any) {
 		add("loss_cause = ?", string(f.Cause))
 	}
 	if f.Illegal {
-		add("illegal_attempts > 0")
+		add("(illegal_attempts > 0 OR opponent_illegal > 0)")
 	}
 	if len(parts) == 0 {
 		return "", nil

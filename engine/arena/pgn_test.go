@@ -1,9 +1,13 @@
 package arena
 
 import (
+	"encoding/json"
 	"testing"
+	"time"
 
 	"transcend/elo/leaderboard"
+	"transcend/engine"
+	"transcend/engine/match"
 	"transcend/internal/bitboard"
 )
 
@@ -24,5 +28,20 @@ func TestPGNComments(t *testing.T) {
 		if got := evalComment(e); got != want {
 			t.Errorf("%+v: %q, want %q", e, got, want)
 		}
+	}
+}
+
+// TestStoredTries: what was no legal move is kept with its ply, of the first few.
+func TestStoredTries(t *testing.T) {
+	g := &match.Game{Moves: make([]bitboard.Move, 30), Replies: make([]engine.Reply, 30), Clocks: make([]time.Duration, 30), Start: bitboard.Start(), Loser: -1}
+	for ply := 3; ply < 30; ply++ {
+		g.Replies[ply].Wrote = []string{"e2e5", "<"}
+	}
+	var details struct {
+		Tries []illegalTry `json:"illegal_tries"`
+		Texts []string     `json:"illegal_texts"`
+	}
+	if err := json.Unmarshal(stored(1, g).Details, &details); err != nil || len(details.Tries) != keptTries || details.Tries[0].Ply != 3 || details.Tries[0].Texts[1] != "<" || details.Texts != nil {
+		t.Errorf("%v, %+v", err, details)
 	}
 }

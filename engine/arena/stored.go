@@ -54,6 +54,9 @@ func stored(matchID int64, g *match.Game) leaderboard.Game {
 		// What was written instead of a move is worth keeping.
 		details["illegal_texts"] = g.IllegalTexts
 	}
+	if tries := illegalTries(g); len(tries) > 0 {
+		details["illegal_tries"] = tries
+	}
 	if g.Latency != [2]time.Duration{} {
 		details["latency_us"] = [2]int64{g.Latency[0].Microseconds(), g.Latency[1].Microseconds()}
 	}
@@ -63,6 +66,25 @@ func stored(matchID int64, g *match.Game) leaderboard.Game {
 		}
 	}
 	return out
+}
+
+// illegalTry is what a player wrote before it found the move at a ply.
+type illegalTry struct {
+	Ply   int      `json:"ply"`
+	Texts []string `json:"texts"`
+}
+
+// keptTries bounds the plies of a game of which it is kept: a model that was hardly
+// trained fails at each.
+const keptTries = 10
+
+func illegalTries(g *match.Game) (tries []illegalTry) {
+	for ply, r := range g.Replies {
+		if len(r.Wrote) > 0 && len(tries) < keptTries {
+			tries = append(tries, illegalTry{ply, r.Wrote})
+		}
+	}
+	return tries
 }
 
 // startFEN is empty for the initial position.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -163,11 +164,13 @@ type gamesPage struct {
 	Games     []illegalView // of the gallery
 }
 
-// illegalView is a game that a model lost for want of a legal move.
+// illegalView is a game in which a player proposed illegal moves.
 type illegalView struct {
 	gameView
-	Model   modelView
-	Counted []string
+	Lost     bool // by it
+	Attempts int  // illegal ones
+	Model    modelView
+	Counted  []string
 }
 
 // filterOf reads a filter from an address; what means nothing is left out.
@@ -241,39 +244,62 @@ func (s *Site) gamesPage(ctx context.Context, snap *snapshot, q url.Values) (gam
 	return p, nil
 }
 
-// gallery is the games lost by illegal moves; ask gets the choices as well.
+// gallery is the games with illegal moves of the player under test; ask gets the choices
+// as well.
 func (s *Site) gallery(ctx context.Context, snap *snapshot, q url.Values, size int, ask bool) (gamesPage, error) {
 	offset := offsetOf(q)
 	f := filterOf(q)
-	f.Cause, f.Outcome = leaderboard.LostIllegal, nil
+	f.Illegal, f.Outcome = true, nil
 	games, total, err := s.opt.Store.FindGames(ctx, f, size, offset)
 	if err != nil {
 		return gamesPage{}, err
 	}
 	p := gamesPage{Total: total}
 	for _, g := range games {
-		v := illegalView{gameView: snap.viewGame(g, -1)}
-		v.Counted = counted(v.Wrote)
-		for _, m := range v.Models {
-			if m.White == g.PlayerWhite {
-				v.Model = m
-			}
-		}
-		if v.Model.Player.ID == 0 { // an engine
-			id := g.White
-			if !g.PlayerWhite {
-				id = g.Black
-			}
-			v.Model = modelView{Player: viewPlayer(snap.player(id)), Why: "this player is no model"}
+		v := viewIllegal(snap, g)
+		if v.Model.Temperature == "" { // an engine
+			v.Model.Why = "this player is no model"
 		} else if s.opt.Models == nil {
 			v.Model.Why = errNoModels.Error()
 		} else if ask {
-			s.answer(ctx, snap, g, &v.Model, v.Plies)
+			s.answer(ctx, snap, g, &v.Model, v.Ply)
 		}
 		p.Games = append(p.Games, v)
 	}
 	p.turn("/illegal", q, offset, len(games), size)
 	return p, nil
+}
+
+// viewIllegal shows a game where its loser found no legal move, or where the first
+// illegal one of those that are stored was proposed.
+func viewIllegal(snap *snapshot, g leaderboard.Game) illegalView {
+	// Whose it was: the player under test's, if it had any.
+	white, attempts := g.PlayerWhite, g.Illegal
+	lost := g.LossCause == leaderboard.LostIllegal
+	if attempts == 0 || g.OpponentCause == leaderboard.LostIllegal {
+		white, attempts, lost = !white, g.OpponentIllegal, g.OpponentCause == leaderboard.LostIllegal
+	}
+	v := illegalView{gameView: snap.viewGame(g, -1), Lost: lost, Attempts: attempts}
+	if !lost {
+		for _, ply := range slices.Sorted(maps.Keys(v.Tries)) {
+			if ply < v.Plies && blackMoved(ply, v.BlackFirst) != white {
+				v.gameView = snap.viewGame(g, ply)
+				break
+			}
+		}
+	}
+	v.Counted = counted(v.Tries[v.Ply])
+	id := g.White
+	if !white {
+		id = g.Black
+	}
+	v.Model = modelView{Player: viewPlayer(snap.player(id)), White: white}
+	for _, m := range v.Models {
+		if m.White == white {
+			v.Model = m
+		}
+	}
+	return v
 }
 
 // answer asks for the choices of a game's model, or says why there are none.

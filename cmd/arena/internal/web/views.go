@@ -71,6 +71,8 @@ type tableView struct {
 	Rows       []rowView
 	Plot       template.HTML
 	Legend     []legendView
+	// Verdicts say in words what the temperatures of each model show.
+	Verdicts []string
 }
 
 type legendView struct {
@@ -172,7 +174,7 @@ func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
 				continue
 			}
 		}
-		key := fmt.Sprintf("%q %q %q", r.Scale, r.AnchorSet, conditions)
+		key := tableKey(r.Scale, r.AnchorSet, conditions)
 		i, ok := index[key]
 		if !ok {
 			i = len(tables)
@@ -198,6 +200,17 @@ func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
 			}
 		}
 	}
+	for _, sweep := range snap.sweeps {
+		i, ok := index[tableKey(sweep.Scale, sweep.AnchorSet, conditionsText(sweep.Conditions))]
+		if !ok {
+			continue
+		}
+		for _, c := range sweep.Curves {
+			if sweep.Scale != "" && (c.Cap > 0 || len(c.Points) > 1) {
+				tables[i].Verdicts = append(tables[i].Verdicts, long(c.Verdict.Text))
+			}
+		}
+	}
 	// Tables with a rating first; those without are further evidence.
 	slices.SortStableFunc(tables, func(a, b tableView) int {
 		switch {
@@ -209,6 +222,10 @@ func (s *Site) viewTables(snap *snapshot, tournaments []crossView) []tableView {
 		return -1
 	})
 	return tables
+}
+
+func tableKey(scale, set string, conditions []string) string {
+	return fmt.Sprintf("%q %q %q", scale, set, conditions)
 }
 
 func viewRow(r leaderboard.Row, place int) rowView {
@@ -388,8 +405,9 @@ type gameView struct {
 	UCI        string // moves for the script
 	Lines      []lineView
 	Evals      template.HTML
-	Damage     string // what is wrong with the moves as stored
-	Wrote      []string
+	Damage     string           // what is wrong with the moves as stored
+	Wrote      []string         // by who lost for want of a legal move
+	Tries      map[int][]string // what was no legal move, by the ply that was to be played
 	Loser      string
 	Caption    string
 	Seed       uint64
@@ -424,7 +442,11 @@ type moveView struct {
 // viewGame lays a game out; ply is the one to show, -1 the last.
 func (s *snapshot) viewGame(g leaderboard.Game, ply int) gameView {
 	board, err := replay(g.StartFEN, g.Moves)
-	v := gameView{gameRow: s.row(g), Plies: board.Ply(), Seed: g.Seed, Wrote: illegalTexts(g)}
+	v := gameView{gameRow: s.row(g), Plies: board.Ply(), Seed: g.Seed}
+	v.Wrote, v.Tries = illegalTexts(g)
+	if len(v.Wrote) > 0 {
+		v.Tries[v.Plies] = v.Wrote
+	}
 	if err != nil {
 		v.Damage = err.Error()
 	}
@@ -496,11 +518,7 @@ func (v *gameView) layOut(board *bitboard.Game, evals []leaderboard.Eval, ply in
 		last = board.Moves()[ply-1]
 		v.Caption = moveText(board, ply-1)
 	}
-	var arrows []arrow
-	if ply == v.Plies {
-		arrows = illegalArrows(v.Wrote)
-	}
-	v.Board = drawBoard(board.PositionAt(ply), last, arrows...)
+	v.Board = drawBoard(board.PositionAt(ply), last, illegalArrows(v.Tries[ply])...)
 	v.Evals = drawEvals(evals, v.Plies, v.BlackFirst)
 }
 
@@ -514,20 +532,34 @@ func moveText(board *bitboard.Game, i int) string {
 	return fmt.Sprintf("%d%s %s", p.FullmoveNumber(), dots, p.SAN(board.Moves()[i]))
 }
 
-// illegalTexts are what a model wrote instead of a move, as the arena keeps it
-// in a game's details.
-func illegalTexts(g leaderboard.Game) []string {
+// illegalTexts are what models wrote instead of a move, as the arena keeps it in a
+// game's details: at the end, and by ply where a legal move followed.
+func illegalTexts(g leaderboard.Game) (last []string, byPly map[int][]string) {
+	byPly = map[int][]string{}
 	var details struct {
 		Texts []string `json:"illegal_texts"`
+		Tries []struct {
+			Ply   int
+			Texts []string
+		} `json:"illegal_tries"`
 	}
 	if json.Unmarshal(g.Details, &details) != nil {
-		return nil
+		return nil, byPly
 	}
-	texts := details.Texts[:min(len(details.Texts), 20)]
-	for i := range texts {
-		texts[i] = shown(texts[i])
+	const most = 20
+	clean := func(texts []string) []string {
+		texts = texts[:min(len(texts), most)]
+		for i := range texts {
+			texts[i] = shown(texts[i])
+		}
+		return texts
 	}
-	return texts
+	for _, t := range details.Tries[:min(len(details.Tries), most)] {
+		if t.Ply >= 0 && t.Ply < len(g.Moves) && len(t.Texts) > 0 {
+			byPly[t.Ply] = clean(t.Texts)
+		}
+	}
+	return clean(details.Texts), byPly
 }
 
 // counted joins equal texts: "e2e5 ×3".

@@ -15,11 +15,15 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"transcend/analysis"
 	"transcend/elo"
+	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/internal/bitboard"
 )
@@ -100,6 +104,7 @@ type snapshot struct {
 	revision string
 	at       time.Time
 	board    *leaderboard.Board
+	sweeps   []curves.Sweep // what its models show over temperatures
 	players  map[int64]leaderboard.Player
 	matches  map[int64]leaderboard.Match
 	order    []int64 // of the matches
@@ -164,6 +169,9 @@ func (s *Site) current(ctx context.Context) (*snapshot, error) {
 	if snap.board, err = s.opt.Store.Leaderboard(ctx, leaderboard.BoardOptions{Anchors: s.opt.Anchors, Orders: -1}); err != nil {
 		return nil, err
 	}
+	if snap.sweeps, err = s.sweeps(snap.board); err != nil {
+		return nil, err
+	}
 	if snap.tallies, err = s.opt.Store.Tallies(ctx); err != nil {
 		return nil, err
 	}
@@ -195,6 +203,23 @@ func (s *Site) current(ctx context.Context) (*snapshot, error) {
 	snap.at = now.Add(rest * now.Sub(began)) // not made again before
 	s.snapshot = snap
 	return snap, nil
+}
+
+// sweeps are the board's models over temperatures, with the caps that are known from
+// their runs as well as those that the database has.
+func (s *Site) sweeps(board *leaderboard.Board) ([]curves.Sweep, error) {
+	known := &leaderboard.Board{Rows: slices.Clone(board.Rows)}
+	for i := range known.Rows {
+		p := &known.Rows[i].Player
+		if p.Kind() != "model" || s.opt.Models == nil || p.Spec[curves.SpecCap] != "" {
+			continue
+		}
+		if n := s.opt.Models.Cap(*p); n > 0 {
+			p.Spec = maps.Clone(p.Spec)
+			p.Spec[curves.SpecCap] = strconv.Itoa(n)
+		}
+	}
+	return curves.From(known, 0)
 }
 
 // errNoModels is what a reader is told where nothing can be asked.

@@ -158,6 +158,9 @@ func sample(t testing.TB) filler {
 				}
 			case slot == 10:
 				g.Result, g.Termination = "1/2-1/2", "threefold repetition"
+				if i == 4 {
+					g.Illegal, g.Details = 2, []byte(`{"illegal_tries":[{"ply":-3,"texts":["x"]},{"ply":3,"texts":["x"]},{"ply":4,"texts":["g1g8","<i>"]},{"ply":999,"texts":["x"]}]}`)
+				}
 			default:
 				g.Result, g.Termination, g.LossCause, g.Illegal = "0-1", "illegal move", leaderboard.LostIllegal, 5
 				g.Details = []byte(`{"illegal_texts":["e1e4","e1e4","Zz9<b>","",""]}`)
@@ -243,7 +246,7 @@ func TestPages(t *testing.T) {
 	f := sample(t)
 	site := readSite(t, f, Options{Models: &fakeModels{}, Title: hostile})
 	for path, wants := range map[string][]string{
-		"/":                             {"CCRL", "m T=0.001", "T=0.1", `class="plot"`, "trained on games up to 1500", "Without a rating", "illegal move", "&lt;script&gt;"},
+		"/":                             {"CCRL", "m T=0.001", "T=0.1", `class="plot"`, `class="verdict"`, "the cap of 1500", "5 temperatures", "trained on games up to 1500", "Without a rating", "illegal move", "&lt;script&gt;"},
 		"/live":                         {"No game is being played now"},
 		"/games":                        {"63 games", "older", "m T=1", "½–½", "/game/6/0"},
 		"/games?from=50":                {"newer", "51 to 63"},
@@ -253,7 +256,7 @@ func TestPages(t *testing.T) {
 		"/games?player=99":             {"No such games"},
 		"/crosstable":                  {"Stockfish 17.1 level 1", "Crosstable 1"},
 		"/losses":                      {"on the board", "illegal move", "/games?cause=illegal&amp;player=1"},
-		"/illegal":                     {"e1e4 ×2", "(nothing) ×2", "Zz9&lt;b&gt;", `data-load="/choices/`, `class="arrows"><line`},
+		"/illegal":                     {"&lt;i&gt;", "It found a legal move; 2 illegal attempts in the game", "/game/5/10?ply=4", "It lost by it", "e1e4 ×2", "(nothing) ×2", "Zz9&lt;b&gt;", `data-load="/choices/`, `class="arrows"><line`},
 		"/game/1/0":                    {"checkmate", "Qxf7#", "-0.20", "#1", `class="evals"`, `data-load="/choices/1/0?player=1"`, "d1h5", "protocol sound"},
 		"/game/1/0?ply=2":              {"1... e5", `data-ply="2" aria-current="true"`},
 		"/game/1/0?ply=999":            {"4. Qxf7#"},
