@@ -22,16 +22,19 @@ type LocalScale struct {
 	Version int    `json:"version"`
 	// ID names the content: equal games between equal players under equal
 	// conditions have equal IDs, on whatever machine and at whatever time.
-	ID        string        `json:"id"`
-	Openings  string        `json:"openings"`
-	MaxPlies  int           `json:"max_plies,omitempty"`
-	Seed      uint64        `json:"seed"`
-	Anchors   string        `json:"anchors,omitempty"` // ID of the set whose players were held; "": the first player was
-	Players   []LocalPlayer `json:"players"`
-	Meetings  []Meeting     `json:"meetings"`
-	Advantage float64       `json:"advantage"` // of the first move, in points
-	DrawRate  float64       `json:"draw_rate"` // between equals
-	Program   string        `json:"program,omitempty"`
+	ID       string `json:"id"`
+	Openings string `json:"openings"`
+	MaxPlies int    `json:"max_plies,omitempty"`
+	Seed     uint64 `json:"seed"`
+	Anchors  string `json:"anchors,omitempty"` // ID of the set whose players were held; "": the first player was
+	// ScaleError is the standard error that the rated players share where several were held: of
+	// where those lie among them.
+	ScaleError float64       `json:"scale_error,omitempty"`
+	Players    []LocalPlayer `json:"players"`
+	Meetings   []Meeting     `json:"meetings"`
+	Advantage  float64       `json:"advantage"` // of the first move, in points
+	DrawRate   float64       `json:"draw_rate"` // between equals
+	Program    string        `json:"program,omitempty"`
 }
 
 // LocalScaleFormat marks the file of a local scale.
@@ -66,7 +69,7 @@ func (s *LocalScale) ContentID() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %d %d\n", s.Openings, s.MaxPlies, s.Seed)
 	if s.Anchors != "" {
-		fmt.Fprintf(h, "anchors %q\n", s.Anchors)
+		fmt.Fprintf(h, "anchors %q %.3f\n", s.Anchors, s.ScaleError)
 	}
 	for _, p := range s.Players {
 		fmt.Fprintf(h, "%q %q\n", p.Limit, p.Name)
@@ -107,6 +110,8 @@ func ParseLocalScale(b []byte) (*LocalScale, error) {
 		return bad("version %d, this program reads %d", s.Version, localScaleVersion)
 	case len(s.Players) < 2 || len(s.Players) > maxLocalPlayers:
 		return bad("%d players", len(s.Players))
+	case !(s.ScaleError >= 0 && s.ScaleError <= MaxRating):
+		return bad("error of the scale %v", s.ScaleError)
 	}
 	for i, p := range s.Players {
 		finite := func(x float64) bool { return math.Abs(x) <= MaxRating }
@@ -148,14 +153,14 @@ func (s *LocalScale) Set() AnchorSet {
 		Name: "local", Version: s.ID,
 		Scale:   fmt.Sprintf("local %s (%s)", s.ID, held),
 		Engines: "the players of its file", Conditions: "each player's own limit", OwnLimits: true,
-		Source: "arena calibrate",
+		Source: "arena calibrate", ScaleError: s.ScaleError,
 	}
 }
 
 // Anchor is the rated opponent with that spec and limit; with limit "" any limit
 // will do, if there is only one. The error wraps ErrNoAnchor. The standard errors
-// are those of the differences from the first player, and are taken as independent
-// of each other.
+// are those of the differences from the players that were held, without the share of ScaleError,
+// and are taken as independent of each other.
 func (s *LocalScale) Anchor(spec map[string]string, limit string) (Anchor, error) {
 	var found []LocalPlayer
 	var limits []string
@@ -177,7 +182,8 @@ func (s *LocalScale) Anchor(spec map[string]string, limit string) (Anchor, error
 	case found[0].Side != TwoSided:
 		return Anchor{}, fmt.Errorf("elo: local scale %s has only a bound for %s: %w", s.ID, found[0].Name, ErrNoAnchor)
 	}
-	return Anchor{Name: found[0].Name, Rating: found[0].Rating, StandardError: found[0].StandardError}, nil
+	own := found[0].StandardError*found[0].StandardError - s.ScaleError*s.ScaleError
+	return Anchor{Name: found[0].Name, Rating: found[0].Rating, StandardError: math.Sqrt(max(0, own))}, nil
 }
 
 func sameSpec(a, b map[string]string) bool {

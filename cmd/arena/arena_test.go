@@ -159,7 +159,7 @@ func TestErrors(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"", cli.ExitUsage, []string{"--engine is missing", "hint: arena --engine stockfish"}},
+		{"--engine league --level 3", cli.ExitUsage, []string{"no levels"}},
 		{"--engine random --tmp 1", cli.ExitUsage, []string{"unknown flag --tmp", "did you mean --temp?"}},
 		{"--engine random --temp -1", cli.ExitUsage, []string{"temperature"}},
 		{"--engine random --temp 1,1", cli.ExitUsage, []string{"twice"}},

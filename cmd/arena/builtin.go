@@ -2,19 +2,23 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"transcend/analysis/ideal"
 	"transcend/data/league"
+	"transcend/elo/leaderboard"
 	"transcend/engine"
+	"transcend/engine/arena"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 )
 
-// Players that are no programs: a uniformly random mover, simulated players as
+// Players that are no programs: all of the league's ladder as league, a uniformly random mover, simulated players as
 // league:800, by rating, or league:ply1:rho=0.3, by text, and what an ideal learner makes of their
 // games, as ideal:pool=noise,temp=0.001.
 const (
+	builtinLadder = "league"
 	builtinRandom = "random"
 	builtinLeague = "league:"
 	builtinIdeal  = "ideal:"
@@ -22,13 +26,16 @@ const (
 
 // isBuiltin reports whether a word is meant for a player of this program.
 func isBuiltin(word string) bool {
-	return word == builtinRandom || strings.HasPrefix(word, builtinLeague) || strings.HasPrefix(word, builtinIdeal)
+	return word == builtinRandom || word == builtinLadder || strings.HasPrefix(word, builtinLeague) || strings.HasPrefix(word, builtinIdeal)
 }
 
 // builtin returns the factory of a player for which isBuiltin holds.
 func builtin(word string) (match.Factory, error) {
 	if text, ok := strings.CutPrefix(word, builtinIdeal); ok {
 		return idealFactory(text)
+	}
+	if word == builtinLadder {
+		return nil, cli.WithHint(cli.Usagef("league is many players"), "name one: league:800, or league:ply1:rho=0.3")
 	}
 	text, simulated := strings.CutPrefix(word, builtinLeague)
 	if !simulated {
@@ -42,6 +49,64 @@ func builtin(word string) (match.Factory, error) {
 		return nil, cli.WithHint(cli.Usagef("%s: %w", word, league.ErrUnbounded), "a number of nodes makes it the same player everywhere: league:search:nodes=20000")
 	}
 	return func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player.Player) }, nil
+}
+
+// ladder is the opponents that "league" stands for: every player of the league's ladder that has
+// a rating.
+func ladder() ([]*arena.Opponent, error) {
+	pool, err := league.OpenPool(league.Ladder)
+	if err != nil {
+		return nil, err
+	}
+	var all []*arena.Opponent
+	for i := range pool.Players {
+		player := pool.Players[i].Player
+		o, err := builtinOpponent(builtinLeague + player.String())
+		if err != nil {
+			return nil, err
+		}
+		if _, o.Anchor, err = leaderboard.DefaultAnchors(o.Player, ""); err != nil {
+			return nil, err
+		}
+		o.Short = fmt.Sprintf("league %.0f", o.Anchor.Rating)
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// builtinOpponent is an opponent for which isBuiltin holds and that is one player.
+func builtinOpponent(word string) (*arena.Opponent, error) {
+	factory, err := builtin(word)
+	if err != nil {
+		return nil, err
+	}
+	p, err := factory(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return &arena.Opponent{
+		New:    factory,
+		Player: leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
+		Label:  p.Name(), Short: p.Name(), Tried: true,
+	}, nil
+}
+
+// about says which simulated player a word means, and its rating where it has one; "" for other words.
+func about(word string) string {
+	text, simulated := strings.CutPrefix(word, builtinLeague)
+	if !simulated {
+		return ""
+	}
+	player, err := league.Find(text)
+	if err != nil {
+		return "" // builtin says so
+	}
+	line := fmt.Sprintf("%s is %s", word, player.String())
+	if r, ok := league.Ratings().Rating(&player.Player); ok {
+		line += fmt.Sprintf(", rated %.0f (%.0f to %.0f, 95%%)", r.Elo, r.Low, r.High)
+	}
+	return line
 }
 
 // idealFactory makes ideal learners that share what they compute.

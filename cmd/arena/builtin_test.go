@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+
+	"transcend/data/league"
+	"transcend/elo"
+	"transcend/internal/cli"
 )
 
 func TestBuiltinPlayers(t *testing.T) {
@@ -11,7 +16,6 @@ func TestBuiltinPlayers(t *testing.T) {
 	for word, name := range map[string]string{
 		"random": "random", "league:random": "league:random", "league:ply1:rho=0.3": "league:ply1:rho=0.3",
 		"ideal:pool=noise": "ideal:noise T=0.001", "ideal:pool=specialists,temp=1,chars=true,posterior=true": "ideal:specialists posterior chars T=1",
-		"league:800": "league:boltz:depth=1,t=8,rho=0.2,book=all",
 	} {
 		if !isBuiltin(word) {
 			t.Errorf("%s is taken for a program", word)
@@ -31,7 +35,7 @@ func TestBuiltinPlayers(t *testing.T) {
 	if isBuiltin("stockfish") || isBuiltin("randomizer") {
 		t.Error("programs are taken for players of our own")
 	}
-	for _, word := range []string{"league:", "league:search", "league:9000", "league:pawn"} {
+	for _, word := range []string{"league", "league:", "league:search", "league:9000", "league:pawn"} {
 		if _, err := builtin(word); err == nil || !strings.Contains(err.Error(), "league") {
 			t.Errorf("%s: error %v", word, err)
 		}
@@ -57,5 +61,42 @@ func TestBuiltinPlayers(t *testing.T) {
 	}
 	if _, err := parsePlayers(ctx, "league-pool=nowhere"); err == nil {
 		t.Error("a pool that is not there has players")
+	}
+}
+
+// TestPlayModelAgainstTheLeague plays without an engine's name: against the ladder, chosen by
+// ratings, on the scale of the calibration.
+func TestPlayModelAgainstTheLeague(t *testing.T) {
+	dir := t.TempDir()
+	checkpoint := writeModel(t, dir)
+	model := []string{"--model", checkpoint, "--temp", "1", "--illegal", "mask"}
+	code, out, errs := arenaIn(t, dir, append(model, "--games", "4")...)
+	scale := elo.LeagueScale().ID
+	if code != cli.ExitOK || !strings.Contains(out, "league "+scale) || !strings.Contains(out, "4") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	// The database alone knows the scale, too.
+	if code, out, errs := arenaIn(t, dir, "leaderboard"); code != cli.ExitOK || !strings.Contains(out, "league "+scale) {
+		t.Errorf("leaderboard: exit %d\n%s%s", code, out, errs)
+	}
+	pool, err := league.OpenPool(league.Ladder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nearest := pool.Players[0]
+	for _, p := range pool.Players {
+		if max(p.Elo-800, 800-p.Elo) < max(nearest.Elo-800, 800-nearest.Elo) {
+			nearest = p
+		}
+	}
+	code, out, errs = arenaIn(t, dir, append(model, "--engine", "league:800", "--games", "2")...)
+	want := fmt.Sprintf("league:800 is %s, rated %d (", &nearest.Player, nearest.Elo)
+	if code != cli.ExitOK || !strings.Contains(errs, want) || !strings.Contains(out, "league "+scale) {
+		t.Errorf("exit %d, want %q\n%s%s", code, want, out, errs)
+	}
+	// A player that was not calibrated has no rating.
+	code, out, errs = arenaIn(t, dir, append(model, "--engine", "league:ply1:rho=0.123", "--games", "2", "--db", "other.db")...)
+	if code != cli.ExitOK || strings.Contains(out, "league "+scale+" (") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }

@@ -143,6 +143,9 @@ func (r pairRule) applies(a, b string) bool {
 // random numbers against each opponent, and its games would not be independent.
 const maxPairGames = 1 << 20
 
+// maxPlayers is how many players can be rated at once.
+const maxPlayers = 10_000
+
 // gamesOf is how many games two players play.
 func (c *calibration) gamesOf(i, j int) int {
 	a, b := c.players[i], c.players[j]
@@ -252,6 +255,9 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 	}
 	if len(c.players) < 2 {
 		return cli.Usagef("--players names one player: there is nobody to compare it with")
+	}
+	if len(c.players) > maxPlayers {
+		return cli.Usagef("--players names %s: at most %s can be rated at once", cli.Count(len(c.players)), cli.Count(maxPlayers))
 	}
 	for i, p := range c.players {
 		if slices.ContainsFunc(c.players[:i], func(q calibrated) bool { return q.name == p.name }) {
@@ -574,7 +580,7 @@ func (c *calibration) missing() []match.Task {
 			for j := i + 1; j < len(c.players); j++ {
 				for s := slot; s < min(slot+2, c.gamesOf(i, j)); s++ {
 					if _, done := c.results[slotOf{i, j, s}]; !done {
-						tasks = append(tasks, match.Task{First: i, Second: j, Slot: (i*len(c.players)+j)*maxPairGames + s})
+						tasks = append(tasks, match.Task{First: i, Second: j, Slot: (i*maxPlayers+j)*maxPairGames + s})
 					}
 				}
 			}
@@ -672,7 +678,7 @@ func (c *calibration) rate() (*elo.LocalScale, *joint.Fit, error) {
 	}
 	s := elo.LocalScale{Openings: c.book.String(), MaxPlies: 2 * c.maxMoves, Seed: c.seed, Program: cli.Version()}
 	if c.anchors != "" {
-		s.Anchors = c.anchorSet.ID()
+		s.Anchors, s.ScaleError = c.anchorSet.ID(), c.sharedError(fit)
 	}
 	if s.Openings == "" {
 		s.Openings = "startpos"
@@ -692,6 +698,27 @@ func (c *calibration) rate() (*elo.LocalScale, *joint.Fit, error) {
 		s.Advantage, s.DrawRate = fit.Pools[0].Advantage.Value, fit.Pools[0].DrawRate.Value
 	}
 	return elo.NewLocalScale(s), fit, nil
+}
+
+// sharedError is the standard error of the mean of the players that were rated: what
+// all of them would move by, were the ones that were held better known.
+func (c *calibration) sharedError(fit *joint.Fit) float64 {
+	sum, n := 0.0, 0
+	for i := range c.players {
+		if c.players[i].anchor != nil || fit.Ratings[i].Side != elo.TwoSided {
+			continue
+		}
+		n++
+		for j := range c.players {
+			if c.players[j].anchor == nil && fit.Ratings[j].Side == elo.TwoSided {
+				sum += fit.Covariance(i, j)
+			}
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return math.Sqrt(max(0, sum)) / float64(n)
 }
 
 // show prints the scale.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,6 +114,90 @@ func TestCalibrate(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "x.json*")); len(left) > 0 {
 		t.Errorf("a refused calibration left %v", left)
+	}
+}
+
+// TestCalibrateAgainstAnchors holds engines at the ratings of a set, plays pairs as the rules say,
+// and finds the players of the league where they are.
+func TestCalibrateAgainstAnchors(t *testing.T) {
+	dir := t.TempDir()
+	fake, err := fakeengine.Build(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pool.txt"), []byte("ply1:rho=0.9 1300\nply1:rho=0.8 1500\nply1:rho=0.3 2500\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := arenaIn(t, dir, "calibrate", "--players", fake+":level=0..1:nodes=1", "--players", "league-pool=pool.txt", "--anchors", elo.StockfishCCRL2019,
+		"--gap", "1000", "--games", "10", "--pair-games", "* level 1* vs *=4", "--pair-games", "*level* vs *level*=0", "--out", "held.json", "--max-moves", "20")
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	b, err := os.ReadFile("held.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := elo.ParseLocalScale(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := elo.AnchorSetNamed(elo.StockfishCCRL2019)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for level := range 2 {
+		anchor, err := set.Anchor(elo.SkillLevel, level)
+		if p := s.Players[level]; err != nil || p.Rating != anchor.Rating || p.StandardError != 0 {
+			t.Errorf("%s is at %v +- %v, want %v (%v)", p.Name, p.Rating, p.StandardError, anchor.Rating, err)
+		}
+	}
+	played := map[[2]int]int{}
+	for _, m := range s.Meetings {
+		played[[2]int{m.First, m.Second}] = m.Record.Games()
+	}
+	// The last of the pool is too far from all but the one with 1500.
+	want := map[[2]int]int{{0, 2}: 10, {0, 3}: 10, {1, 2}: 4, {1, 3}: 4, {2, 3}: 10, {3, 4}: 10}
+	if !maps.Equal(played, want) {
+		t.Errorf("games %v, want %v", played, want)
+	}
+	if s.Anchors != set.ID() || !(s.ScaleError > 0) || !strings.Contains(out, "held") {
+		t.Errorf("anchors %q, error of the scale %v\n%s", s.Anchors, s.ScaleError, out)
+	}
+	for i, p := range s.Players[2:] {
+		if p.Side == elo.TwoSided && !(p.StandardError > 0) {
+			t.Errorf("player %d: %+v", i, p)
+		}
+	}
+	// Changed ratings are found out.
+	if _, err := elo.ParseLocalScale(bytes.Replace(b, []byte(set.ID()), []byte("mine"), 1)); err == nil {
+		t.Error("a scale on other anchors has the same ID")
+	}
+	for _, tt := range []struct{ args, want string }{
+		{"--anchors nowhere", "no anchor set"},
+		{"--anchors " + elo.StockfishCCRL2019, "rates none of the players"},
+		{"--anchors " + elo.StockfishCCRL2019 + " --first-rating 5", "both say where the scale lies"},
+		{"--pair-games random=5", "is not of the form"},
+		{"--pair-games a_vs_b=x", "is not of the form"},
+	} {
+		code, _, errs := arenaIn(t, dir, append([]string{"calibrate", "--players", "random,league:ply1:rho=0.5", "--out", "x.json"}, strings.Fields(tt.args)...)...)
+		if code != cli.ExitUsage || !strings.Contains(errs, tt.want) {
+			t.Errorf("%s: exit %d, %s", tt.args, code, errs)
+		}
+	}
+}
+
+// TestSlotsOfPairs: no two pairs play with the same seeds, and a pair's games come in pairs of one opening.
+func TestSlotsOfPairs(t *testing.T) {
+	c := &calibration{players: make([]calibrated, 4), games: 4}
+	seen := map[int]bool{}
+	for _, task := range c.missing() {
+		if seen[task.Slot] || task.Slot%maxPairGames >= 4 {
+			t.Errorf("slot %d of %d and %d", task.Slot, task.First, task.Second)
+		}
+		seen[task.Slot] = true
+	}
+	if len(seen) != 6*4 {
+		t.Errorf("%d games", len(seen))
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 
 const helpText = `Play models against engines, rate them, keep the leaderboard.
 
-usage: arena --engine stockfish [--model DIR ...] [--temp LIST] [flags]
+usage: arena [--engine NAME] [--model DIR ...] [--temp LIST] [flags]
        arena --protocol paper [--model DIR ...] [flags]
        arena table | figure [--db FILE]     a sweep's table, verdict and picture again
        arena leaderboard [--db FILE] [--json]
@@ -52,6 +52,7 @@ examples:
   arena --protocol paper --paper-defects all,-shared-hash,-length-draws
   arena --engine ./my-engine --option Hash=16 --nodes 1000 --anchor-elo 1800
   arena --engine random --model runs/max1000-move-tiny
+  arena --temp 0.001                  (against simulated players near the model's strength)
   arena --engine league:800
   arena leaderboard --json
 
@@ -130,7 +131,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	s := &settings{}
 	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
 	fs.SortFlags = false
-	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, random (a uniformly random mover), a simulated player: league:800, league:ply1:rho=0.3, or the ideal learner of a pool: ideal:pool=noise,temp=0.001")
+	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, league (the simulated players near the model's strength; the default), random (a uniformly random mover), a simulated player: league:800, league:ply1:rho=0.3, or the ideal learner of a pool: ideal:pool=noise,temp=0.001")
 	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
 	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
 	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (default for stockfish: all that have a rating)")
@@ -230,8 +231,7 @@ const (
 
 func (s *settings) check() error {
 	if s.engine == "" {
-		return cli.WithHint(cli.Usagef("no opponent: --engine is missing"),
-			"arena --engine stockfish --temp 0.001, or arena --engine random")
+		s.engine = builtinLadder
 	}
 	var err error
 	if s.decoding, err = batchOptions(s.weights); err != nil {

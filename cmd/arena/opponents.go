@@ -23,23 +23,22 @@ import (
 // openOpponents starts the engine once: what is wrong with it should show before
 // the first game.
 func (a *sweeping) openOpponents(ctx context.Context) ([]*arena.Opponent, error) {
+	if a.engine == builtinLadder {
+		all, err := ladder()
+		a.limit = match.Control{} // they bound themselves
+		return all, err
+	}
 	if isBuiltin(a.engine) {
-		factory, err := builtin(a.engine)
+		o, err := builtinOpponent(a.engine)
 		if err != nil {
 			return nil, err
 		}
-		p, err := factory(ctx)
-		if err != nil {
-			return nil, err
+		if line := about(a.engine); line != "" {
+			fmt.Fprintln(a.progress, line)
 		}
-		defer p.Close()
 		a.choose = chooseEven
 		a.limit = match.Control{} // it does not think
-		return []*arena.Opponent{{
-			New:    factory,
-			Player: leaderboard.Player{Name: p.Name(), Spec: p.Spec()},
-			Label:  p.Name(), Short: p.Name(), Tried: true,
-		}}, nil
+		return []*arena.Opponent{o}, nil
 	}
 	path, err := engine.Find(a.engine)
 	if err != nil {

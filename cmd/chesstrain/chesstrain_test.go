@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"io"
@@ -13,33 +14,43 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/league"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
 
-// sample is the PGN that comes with the program, cut after n games.
+// testPool is the players whose games tests read, from 600 to 1500.
+//
+//go:embed testdata/pool.txt
+var testPool string
+
+// sample is n games of testPool as PGN.
 func sample(t *testing.T, n int) string {
 	t.Helper()
-	path, err := filepath.Abs("../../examples/simulated.pgn.zst")
+	text, err := simulated(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := pgn.Open(path)
+	return text
+}
+
+func simulated(n int) (string, error) {
+	pool, err := league.ReadPool("test", strings.NewReader(testPool))
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	defer r.Close()
 	var b strings.Builder
 	w := pgn.NewWriter(&b)
-	for range n {
-		if !r.Scan() {
-			t.Fatalf("fewer than %d games in %s: %v", n, path, r.Err())
+	c := league.Corpus{Pool: pool, Seed: 1, MaxPlies: 160}
+	for g, err := range c.Games(context.Background(), 0, n, 0) {
+		if err == nil {
+			err = w.Write(g.PGN())
 		}
-		if err := w.Write(r.Game()); err != nil {
-			t.Fatal(err)
+		if err != nil {
+			return "", err
 		}
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // small are flags of a run that ends in a second.
@@ -59,7 +70,7 @@ func TestTrainEvaluateAndResume(t *testing.T) {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
 	run := filepath.Join("runs", "max1100-move-tiny")
-	for _, want := range []string{"validation loss", "move match", "legal moves", "argmax", "T=1", run, "arena --engine stockfish"} {
+	for _, want := range []string{"validation loss", "move match", "legal moves", "argmax", "T=1", run, "arena --temp 0.001"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("result lacks %q:\n%s", want, out)
 		}
@@ -194,7 +205,12 @@ func TestErrors(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"", cli.ExitUsage, []string{"--pgn and --lichess are missing", "hint: try the simulated games", "hint: real games"}},
+		{"--pgn a.pgn --pool noise", cli.ExitUsage, []string{"--pool plays games, and --pgn reads some", "hint: give one kind of source"}},
+		{"--corpus a.parquet --league-games 10", cli.ExitUsage, []string{"--league-games cannot be used with it"}},
+		{"--pool laddr --steps 5", cli.ExitUsage, []string{"did you mean --pool ladder?"}},
+		{"--league-games -1 --steps 5", cli.ExitUsage, []string{"--league-games -1: must be from 1"}},
+		{"--max-gap -1 --steps 5", cli.ExitUsage, []string{"must not be negative"}},
+		{"--pool noise --league-games 20 --no-bots --steps 5 --out bots", cli.ExitFailure, []string{"20 dropped by bot", "simulated players are programs"}},
 		{"--max-elp 1000", cli.ExitUsage, []string{"unknown flag --max-elp", "did you mean --max-elo?"}},
 		{"a.pgn", cli.ExitUsage, []string{"unknown command", "--pgn a.pgn", "train, prepare"}},
 		{"bensh", cli.ExitUsage, []string{"unknown command \"bensh\"", "did you mean chesstrain bench?"}},

@@ -20,7 +20,8 @@ const program = "chesstrain"
 
 const helpText = `Train a model to imitate chess players under a rating cap.
 
-usage: chesstrain --max-elo 1000 --pgn FILE... | --lichess MONTHS [flags]
+usage: chesstrain --max-elo 1000 [flags]         play games between simulated players, train on them
+       chesstrain --max-elo 1000 --pgn FILE... | --lichess MONTHS [flags]
        chesstrain --corpus FILE [flags]
        chesstrain --resume [--out DIR]
        chesstrain prepare [flags]         make a corpus file, to train on it many times
@@ -35,7 +36,8 @@ Games whose stronger player is rated at most --max-elo become the corpus; a GPT
 learns to predict their moves; the checkpoint is what arena plays.
 
 examples:
-  chesstrain --max-elo 1500 --pgn examples/simulated.pgn.zst --steps 300
+  chesstrain --max-elo 1000
+  chesstrain --pool noise --league-games 200000 --time 2h
   chesstrain --max-elo 1000 --pgn 'lichess/*.pgn.zst' --speed blitz,rapid --no-bots --time 20m
   chesstrain --max-elo 1000 --lichess 2023-01 --games 500000 --time 2h
   chesstrain --corpus games.parquet --split player --time 1h
@@ -49,6 +51,11 @@ flags:
 `
 
 const helpTail = `
+Without a source, games are played by the league of simulated players, whose ratings are
+measured and go far above most caps: the same games for the same seed. They are made
+before the training, whose time they take; a run that was killed meanwhile plays them again.
+--no-bots drops them all: the players are programs.
+
 The games of --lichess are read from the net while they are needed and not kept,
 unless --keep names a directory; a lost connection is taken up again, and a month
 that was read to its end is compared with its checksum. A source that is cut off or
@@ -161,7 +168,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.BoolVar(&s.DrawArtifact, "draw-artifact", false, "char only: leave the stray \" 12-\" behind drawn games, as the paper's data has it")
 
 	fs.IntVar(&s.Trainer.Steps, "steps", 0, "optimizer steps to train for")
-	minutes := fs.Duration("time", 0, "time to train for, as 20m or 1h30m (default 10m when --steps is not given)")
+	minutes := fs.Duration("time", 0, "time to train for, reading included, as 20m or 1h30m (default, when --steps is not given: 10m, or 9m with games of the league, which with the evaluation makes less than ten)")
 	fs.IntVar(&s.Model.Context, "context", 0, "tokens the model sees (default by preset)")
 	fs.IntVar(&s.Model.Layers, "layers", 0, "override the preset's number of layers")
 	fs.IntVar(&s.Model.Heads, "heads", 0, "override the preset's number of attention heads")
@@ -212,6 +219,9 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 				"choose games when the corpus is made: "+program+" prepare --help")
 		}
 	}
+	if err := s.settle(fs); err != nil {
+		return s, o, fs, err
+	}
 	s.Time = duration(*minutes)
 	if o.threads < 0 || o.threads > 4096 {
 		return s, o, fs, cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
@@ -229,7 +239,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 func (s *settings) complete() error {
 	if s.Corpus == "" {
 		if s.empty() {
-			return noSource(program)
+			s.League = &leagueSource{Seed: 1, MaxGap: defaultMaxGap}
 		}
 		if err := s.check(); err != nil {
 			return err
@@ -302,6 +312,9 @@ func (s *settings) complete() error {
 	}
 	if t.Steps == 0 && s.Time == 0 {
 		s.Time = duration(10 * time.Minute)
+		if s.League != nil {
+			s.Time = duration(9 * time.Minute)
+		}
 	}
 	if t.Warmup < 0 {
 		t.Warmup = p.warmup

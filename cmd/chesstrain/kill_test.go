@@ -37,12 +37,13 @@ func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
 	}
 	bin := build(t)
 	dir := t.TempDir()
-	sample, err := filepath.Abs("../../examples/simulated.pgn.zst")
+	pool, err := filepath.Abs("testdata/pool.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const kills = 20
-	flags := []string{"--pgn", sample, "--max-elo", "900", "--layers", "2", "--heads", "2", "--width", "32",
+	// The games are played, and played again when a kill came before they were kept.
+	flags := []string{"--pool", pool, "--league-games", "600", "--max-gap", "0", "--max-elo", "900", "--layers", "2", "--heads", "2", "--width", "32",
 		"--context", "64", "--rows", "4", "--steps", "500", "--eval-every", "70", "--eval-tokens", "500",
 		"--eval-positions", "20", "--checkpoint-every", "7", "--keep-checkpoints", "2", "--seed", "7", "--quiet"}
 	start := func(args ...string) *exec.Cmd {

@@ -96,7 +96,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 	fs.Uint64Var(&o.corpus.Seed, "seed", 1, "seed of the games")
 	fs.StringVarP(&o.out.out, "out", "o", "", "the file to make: .pgn, .pgn.zst, or - for standard output")
 	fs.BoolVar(&o.out.force, "force", false, "replace --out if it exists")
-	fs.IntVar(&o.corpus.MaxGap, "max-gap", 200, "greatest difference of the ratings in a game; 0: any")
+	fs.IntVar(&o.corpus.MaxGap, "max-gap", defaultMaxGap, "greatest difference of the ratings in a game; 0: any")
 	fs.StringVar(&o.openings, "openings", "start", "how games begin beside the players' repertoires: start, named or random:N (N random plies)")
 	fs.IntVar(&o.corpus.MaxPlies, "max-plies", league.DefaultMaxPlies, "a game of this many plies ends, as a draw or by --adjudicate")
 	fs.IntVar(&o.corpus.Adjudicate, "adjudicate", 0, "such a game is won by who is ahead by so many centipawns; 0: drawn")
@@ -152,7 +152,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 
 // check reads the flags that need reading.
 func (o *leagueOptions) check() (err error) {
-	if o.games < 1 || o.games > 1_000_000_000 {
+	if o.games < 1 || o.games > maxLeagueGames {
 		return cli.WithHint(cli.Usagef("--games %d: must be at least 1", o.games), program+" league --games 50000 --out games.pgn.zst")
 	}
 	if o.threads < 1 || o.threads > 4096 {
@@ -164,18 +164,11 @@ func (o *leagueOptions) check() (err error) {
 	if o.corpus.Openings, err = league.ParseOpeningRule(o.openings); err != nil {
 		return cli.Usagef("--openings: %w", err)
 	}
-	if o.corpus.Pool, err = league.OpenPool(o.pool); err != nil {
-		err = cli.Usagef("--pool: %w", err)
-		if near := cli.Nearest(o.pool, league.Ratings().PoolNames()); near != "" {
-			err = cli.WithHint(err, "did you mean --pool "+near+"?")
-		}
+	if o.corpus.Pool, err = openPool(o.pool); err != nil {
 		return err
 	}
-	if err := o.corpus.Validate(); err != nil {
-		if o.corpus.MaxGap > 0 {
-			return cli.WithHint(cli.Usagef("%w", err), "without ratings use --max-gap 0")
-		}
-		return cli.Usagef("%w", err)
+	if err := checkLeague(&o.corpus); err != nil {
+		return err
 	}
 	switch {
 	case o.out.out == "-":
@@ -185,6 +178,33 @@ func (o *leagueOptions) check() (err error) {
 	}
 	return o.out.check()
 }
+
+// openPool opens the pool that --pool names.
+func openPool(name string) (*league.Pool, error) {
+	pool, err := league.OpenPool(name)
+	if err != nil {
+		err = cli.Usagef("--pool: %w", err)
+		if near := cli.Nearest(name, league.Ratings().PoolNames()); near != "" {
+			err = cli.WithHint(err, "did you mean --pool "+near+"?")
+		}
+	}
+	return pool, err
+}
+
+// checkLeague says what is wrong with the flags of games that are to be played.
+func checkLeague(c *league.Corpus) error {
+	err := c.Validate()
+	switch {
+	case err == nil:
+		return nil
+	case c.MaxGap > 0:
+		return cli.WithHint(cli.Usagef("%w", err), "without ratings use --max-gap 0")
+	}
+	return cli.Usagef("%w", err)
+}
+
+// maxLeagueGames is how many games can be asked for.
+const maxLeagueGames = 1_000_000_000
 
 // run plays the games into --out.
 func (o *leagueOptions) run(ctx context.Context, stdout, progress io.Writer) (*leagueResult, error) {

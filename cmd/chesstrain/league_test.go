@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/data/league"
 	"transcend/internal/cli"
 )
 
@@ -111,7 +112,7 @@ func TestLeagueErrors(t *testing.T) {
 
 func TestLeagueList(t *testing.T) {
 	code, stdout, _ := leagueCommand(context.Background(), "--list")
-	if code != cli.ExitOK || !strings.Contains(stdout, "nominal") || !strings.Contains(stdout, "ladder") || !strings.Contains(stdout, "1800") {
+	if code != cli.ExitOK || !strings.Contains(stdout, league.Ratings().Scale) || !strings.Contains(stdout, "ladder") || !strings.Contains(stdout, "search:nodes=1000") {
 		t.Errorf("exit %d, %s", code, stdout)
 	}
 }

@@ -26,15 +26,18 @@ import (
 // month returns a file of real games, if there is one, else of the simulated ones,
 // and a rating cap that keeps a part of them.
 var month = sync.OnceValues(func() (file []byte, maxElo string) {
-	for _, f := range []struct{ path, maxElo string }{
-		{"../../../shared/data/lichess/lichess_2018-06_rating_bands.pgn.zst", "1000"},
-		{"../../examples/simulated.pgn.zst", "1000"},
-	} {
-		if b, err := os.ReadFile(f.path); err == nil {
-			return b, f.maxElo
-		}
+	if b, err := os.ReadFile("../../../shared/data/lichess/lichess_2018-06_rating_bands.pgn.zst"); err == nil {
+		return b, "1000"
 	}
-	panic("examples/simulated.pgn.zst is missing")
+	text, err := simulated(2000)
+	if err != nil {
+		panic(err)
+	}
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return z.EncodeAll([]byte(text), nil), "1000"
 })
 
 // fetching runs a command that fetches from a server on its bad day, by the

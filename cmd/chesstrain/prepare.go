@@ -21,10 +21,10 @@ import (
 
 const prepareHelp = `Make a corpus file: read games once, keep those that fit, train on them many times.
 
-usage: chesstrain prepare --pgn FILE... | --lichess MONTHS --out FILE.parquet [flags]
+usage: chesstrain prepare --pgn FILE... | --lichess MONTHS | --pool NAME --out FILE.parquet [flags]
 
 examples:
-  chesstrain prepare --pgn examples/simulated.pgn.zst --max-elo 1500 --out games.parquet
+  chesstrain prepare --pool ladder --league-games 20000 --max-elo 1500 --out games.parquet
   chesstrain prepare --lichess 2023-01 --max-elo 1000 --games 500000 --out games.parquet
   chesstrain prepare --lichess 2023-01..2023-10 --max-elo 1000 --keep months --out games.parquet
   chesstrain prepare --pgn 'lichess/*.pgn.zst' --rating-band 800-1000 --speed blitz,rapid --rated --no-bots --out band.parquet
@@ -83,6 +83,9 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 		return err
 	}
 	if err := from.addArgs(flags.Args()); err != nil {
+		return err
+	}
+	if err := from.settle(flags); err != nil {
 		return err
 	}
 	if from.empty() {

@@ -188,7 +188,7 @@ func TestPrepareErrors(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"", cli.ExitUsage, []string{"--pgn and --lichess are missing", "hint: try the simulated games", "prepare"}},
+		{"", cli.ExitUsage, []string{"--pgn and --lichess are missing", "hint: games between simulated players", "prepare"}},
 		{"--pgn a.pgn", cli.ExitUsage, []string{"--out is missing"}},
 		{"--pgn a.pgn --out -", cli.ExitUsage, []string{"cannot be written to a pipe", "hint: name a file"}},
 		{"--pgn a.pgn --out .", cli.ExitUsage, []string{"is a directory", "games.parquet"}},

@@ -138,14 +138,22 @@ func (o *origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*sou
 		}
 		sources = append(sources, s)
 	}
+	if o.League != nil {
+		sources = append(sources, o.League.source(ctx, o.threads))
+	}
 	return sources, nil
 }
 
-// source is a file, standard input or a month, counted and hashed while it is read.
+// source is a file, standard input, a month, or games that are played, counted and hashed
+// while it is read.
 type source struct {
 	name string
 	size int64 // -1 when it is not known before it is opened
 	open func() (io.ReadCloser, error)
+
+	games  int          // that are to be played; 0: it is read
+	label  string       // of them, for progress
+	played atomic.Int64 // so many
 
 	stream   atomic.Pointer[lichess.Stream] // of a month that was opened
 	began    atomic.Bool
@@ -195,8 +203,8 @@ func (s *source) describe() data.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := data.Source{Name: filepath.Base(s.name), Size: max(s.size, 0)}
-	if s.name == standardInput {
-		out.Name = s.name
+	if s.name == standardInput || s.games > 0 {
+		out.Name = s.name // no path
 	}
 	switch stream := s.stream.Load(); {
 	case stream != nil:
@@ -345,6 +353,16 @@ func (p *progress) line(after time.Duration) (share float64, line string) {
 	}
 	seconds := max(after.Seconds(), 1e-3)
 	kept := p.kept.Load()
+	if s := p.sources[0]; s.games > 0 {
+		done := s.played.Load()
+		share = float64(done) / float64(s.games)
+		if p.limit > 0 {
+			share = max(share, float64(kept)/float64(p.limit))
+		}
+		line = fmt.Sprintf("%s  %s of %s games played, %s kept  %s games/s", s.label, cli.Count(int(done)), cli.Count(s.games),
+			cli.Count(kept), cli.SI(float64(done)/seconds))
+		return share, line + leftAt(share, seconds)
+	}
 	line = filepath.Base(name)
 	if len(p.sources) > 1 {
 		line += fmt.Sprintf(" (%d of %d)", at, len(p.sources))
@@ -362,10 +380,15 @@ func (p *progress) line(after time.Duration) (share float64, line string) {
 	if p.limit > 0 {
 		share = max(share, float64(kept)/float64(p.limit))
 	}
-	if share > 0 && share < 1 {
-		line += "  left " + cli.Duration(time.Duration(seconds*(1-share)/share*float64(time.Second)))
+	return share, line + leftAt(share, seconds)
+}
+
+// leftAt says how long the rest takes of what was done to a share in so many seconds.
+func leftAt(share, seconds float64) string {
+	if share <= 0 || share >= 1 {
+		return ""
 	}
-	return share, line
+	return "  left " + cli.Duration(time.Duration(seconds*(1-share)/share*float64(time.Second)))
 }
 
 // bytesText formats a number of bytes as 1.2 MB, 30.1 GB.

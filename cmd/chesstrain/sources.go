@@ -25,19 +25,22 @@ type origin struct {
 	Lichess    []string `json:"lichess,omitempty"` // months and ranges of months, as given
 	LichessURL string   `json:"lichess_url,omitempty"`
 	// KeepMonths is the directory that months are kept in, "" for none.
-	KeepMonths      string `json:"keep_months,omitempty"`
-	Games           int    `json:"games,omitempty"`
-	AcceptTruncated bool   `json:"accept_truncated,omitempty"`
+	KeepMonths string `json:"keep_months,omitempty"`
+	// League is where the games come from when they are played for this.
+	League          *leagueSource `json:"league,omitempty"`
+	Games           int           `json:"games,omitempty"`
+	AcceptTruncated bool          `json:"accept_truncated,omitempty"`
 	// Filter is without DropDuplicates, see filter.
 	data.Filter
 	KeepDuplicates bool `json:"keep_duplicates,omitempty"`
 
-	months []lichess.Month // of Lichess, after check
+	months  []lichess.Month // of Lichess, after check
+	threads int             // that play games of the league; 0: all cores
 }
 
 // originFlags are the names of the flags that addFlags adds.
 var originFlags = []string{
-	"pgn", "lichess", "lichess-url", "keep", "games", "accept-truncated",
+	"pgn", "lichess", "lichess-url", "keep", "pool", "league-games", "league-seed", "max-gap", "games", "accept-truncated",
 	"max-elo", "min-elo", "rating-band", "speed", "rated", "no-bots", "termination", "result",
 	"since", "until", "player", "min-plies", "keep-duplicates",
 }
@@ -49,6 +52,11 @@ func (o *origin) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Lichess, "lichess", nil, "months of the Lichess database, read from the net: 2023-01 or 2023-01..2023-10; may be repeated")
 	fs.StringVar(&o.LichessURL, "lichess-url", "", "address of the database or a mirror (default "+lichess.DefaultBaseURL+")")
 	fs.StringVar(&o.KeepMonths, "keep", "", "keep the months on disk in this directory; read from there next time, taken up where they were cut off")
+	o.League = &leagueSource{}
+	fs.StringVar(&o.League.Pool, "pool", "", "play the games: between the simulated players of this pool of \"chesstrain league --list\", or of a file (default "+defaultPool+")")
+	fs.IntVar(&o.League.Games, "league-games", 0, fmt.Sprintf("games to play (default %s)", cli.Count(defaultLeagueGames)))
+	fs.Uint64Var(&o.League.Seed, "league-seed", 1, "seed of the games that are played")
+	fs.IntVar(&o.League.MaxGap, "max-gap", defaultMaxGap, "greatest difference of the ratings in a game that is played; 0: any")
 	fs.IntVar(&o.Games, "games", 0, "stop when this many games are kept; 0 reads all")
 	fs.BoolVar(&o.AcceptTruncated, "accept-truncated", false, "when the last source is cut off, use the games before the cut")
 
@@ -78,13 +86,27 @@ func (o *origin) addArgs(args []string) error {
 	return nil
 }
 
+// settle decides between games that are read and games that are played, by the flags that were given.
+func (o *origin) settle(fs *pflag.FlagSet) error {
+	played := given(fs, leagueFlags...)
+	read := given(fs, "pgn", "lichess")
+	switch {
+	case len(played) > 0 && len(read) > 0:
+		return cli.WithHint(cli.Usagef("%s plays games, and %s reads some", strings.Join(played, ", "), strings.Join(read, ", ")),
+			"give one kind of source; games of the league as a file: "+program+" league --games 20000 --out games.pgn.zst")
+	case len(played) == 0:
+		o.League = nil
+	}
+	return nil
+}
+
 // empty says that no source was given.
-func (o *origin) empty() bool { return len(o.PGN) == 0 && len(o.Lichess) == 0 }
+func (o *origin) empty() bool { return len(o.PGN) == 0 && len(o.Lichess) == 0 && o.League == nil }
 
 // noSource is the error for no source at all.
 func noSource(command string) error {
-	return cli.WithHint(cli.Usagef("no games to read: --pgn and --lichess are missing"),
-		fmt.Sprintf("try the simulated games that come with the program: %s --max-elo 1500 --pgn examples/simulated.pgn.zst", command),
+	return cli.WithHint(cli.Usagef("no games to read: --pgn and --lichess are missing, and no --pool is to play"),
+		fmt.Sprintf("games between simulated players: %s --max-elo 1000 --pool %s --league-games 20000", command, defaultPool),
 		fmt.Sprintf("real games, from https://database.lichess.org: %s --max-elo 1000 --lichess 2013-01", command))
 }
 
@@ -102,6 +124,11 @@ func (o *origin) check() error {
 	case len(o.Lichess) == 0 && o.KeepMonths != "":
 		return cli.WithHint(cli.Usagef("--keep %s is for months of --lichess", o.KeepMonths),
 			"files of --pgn are on disk already; for the number of checkpoints there is --keep-checkpoints")
+	}
+	if o.League != nil {
+		if err := o.League.check(); err != nil {
+			return err
+		}
 	}
 	filter := o.filter()
 	if err := filter.Validate(); err != nil {
@@ -283,7 +310,7 @@ func (o *origin) relax(most data.RuleCount) string {
 		data.RuleNoRating:    "most games have no ratings: leave out --max-elo, --min-elo and --rating-band, or give other games",
 		data.RuleSpeed:       fmt.Sprintf("give more than --speed %v", (*speedsValue)(&o.Speeds)),
 		data.RuleCasual:      "leave out --rated: few games are said to be rated",
-		data.RuleBot:         "leave out --no-bots",
+		data.RuleBot:         "leave out --no-bots: simulated players are programs",
 		data.RuleTermination: "give other values of --termination than " + strings.Join(o.Terminations, ","),
 		data.RuleDate:        "widen --since and --until",
 		data.RulePlayer:      fmt.Sprintf("is --player %s spelled as in the games?", o.Player),

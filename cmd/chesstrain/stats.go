@@ -20,12 +20,12 @@ import (
 const statsHelp = `Describe games: ratings, speeds, lengths, results, openings, dates, players.
 
 usage: chesstrain stats FILE.parquet [flags]
-       chesstrain stats --pgn FILE... | --lichess MONTHS [flags]
+       chesstrain stats --pgn FILE... | --lichess MONTHS | --pool NAME [flags]
 
 examples:
   chesstrain stats games.parquet
   chesstrain stats runs/max1000-move-tiny/corpus.parquet --plot games.svg
-  chesstrain stats --pgn examples/simulated.pgn.zst --max-elo 1500 --json
+  chesstrain stats --pool ladder --league-games 2000 --max-elo 1500 --json
   chesstrain stats --lichess 2023-01 --speed blitz --games 100000 --plot blitz.png
 
 flags:
@@ -56,6 +56,9 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if err := cli.Parse(flags, args, stdout, showHelp(flags, statsHelp, statsTail)); err != nil {
 		return err
 	}
+	if err := from.settle(flags); err != nil {
+		return err
+	}
 	rest := flags.Args()
 	if from.empty() && *corpus == "" && len(rest) > 0 {
 		*corpus, rest = rest[0], rest[1:]
@@ -68,8 +71,8 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 		return cli.WithHint(cli.Usagef("a corpus file is described whole: %s cannot be used with %s", strings.Join(given, ", "), *corpus),
 			"choose games when the corpus is made: "+program+" prepare --help")
 	case *corpus == "" && from.empty():
-		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give --pgn or --lichess"),
-			fmt.Sprintf("try the simulated games that come with the program: %s stats --pgn examples/simulated.pgn.zst", program))
+		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give --pgn, --lichess or --pool"),
+			fmt.Sprintf("games between simulated players: %s stats --pool %s --league-games 1000", program, defaultPool))
 	}
 	for _, path := range *plots {
 		if !slices.Contains(plotFormats, strings.ToLower(filepath.Ext(path))) {

@@ -49,7 +49,7 @@ func TestStats(t *testing.T) {
 		code int
 		want []string
 	}{
-		{"stats", cli.ExitUsage, []string{"name a corpus file", "hint: try"}},
+		{"stats", cli.ExitUsage, []string{"name a corpus file", "--pool club"}},
 		{"stats nowhere.parquet", cli.ExitUsage, []string{"nowhere.parquet: no such file"}},
 		{"stats a.pgn", cli.ExitFailure, []string{"no corpus", "--pgn a.pgn"}},
 		{"stats a.parquet b.parquet", cli.ExitUsage, []string{`unexpected argument "b.parquet"`}},

@@ -69,6 +69,7 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 	if o.quiet {
 		progress = io.Discard
 	}
+	s.origin.threads = o.threads
 	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress, warnings: stderr, corpus: corpus}
 	result, err := t.do(ctx)
 	if err != nil {
@@ -485,7 +486,7 @@ func (o *outcome) writeText(w io.Writer) error {
 			cli.Percent(float64(p.LegalSampled), float64(p.Positions)), cli.Count(p.Positions))
 	}
 	line("checkpoint", "%s", o.Checkpoint)
-	line("play it", "arena --engine stockfish --temp 0.001 --model %s", o.Run)
+	line("play it", "arena --temp 0.001 --model %s", o.Run)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -98,7 +100,7 @@ func TestGamesSayWhoPlayed(t *testing.T) {
 				t.Errorf("%s %q is %v (%v)", side, g.Tag(side), p, err)
 			}
 		}
-		if !strings.Contains(g.Tag("Event"), "nominal") || g.Tag("WhiteType") != "program" || !strings.Contains(g.Tag("League"), "seed=3") {
+		if !strings.Contains(g.Tag("Event"), Ratings().Scale) || g.Tag("WhiteType") != "program" || !strings.Contains(g.Tag("League"), "seed=3") {
 			t.Errorf("tags %v", g.Tags)
 		}
 	}
@@ -108,8 +110,14 @@ func TestGamesSayWhoPlayed(t *testing.T) {
 }
 
 func TestPairing(t *testing.T) {
-	ladder := pool(t, Ladder)
-	ladder.Players = ladder.Players[:6]
+	var text strings.Builder
+	for i := range 6 {
+		fmt.Fprintf(&text, "ply1:rho=0.%d %d\n", 9-i, 400+100*i)
+	}
+	ladder, err := ReadPool("six", strings.NewReader(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := &Corpus{Pool: ladder, Seed: 1, MaxGap: 150, MaxPlies: 6}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -278,19 +286,26 @@ func TestPools(t *testing.T) {
 		t.Errorf("the ratings are of version %s of the players, not %s: measure them again", table.Version, Version)
 	}
 	for _, name := range table.PoolNames() {
-		p := pool(t, name)
-		for i := range p.Players {
-			if name == Ladder && p.Players[i].Elo != 400+100*i {
-				t.Errorf("%s: %s has %d", name, p.Players[i].Title(), p.Players[i].Elo)
-			}
-			if p.Players[i].Elo == 0 {
-				t.Errorf("%s: %s has no rating", name, p.Players[i].Title())
-			}
+		if p := pool(t, name); len(p.Players) == 0 {
+			t.Errorf("%s is empty", name)
 		}
 	}
-	for word, want := range map[string]int{"800": 800, "840": 800, "400": 400, "1800": 1800} {
-		if p, err := Find(word); err != nil || p.Elo != want {
-			t.Errorf("%s: %d (%v), want %d", word, p.Elo, err, want)
+	ladder := pool(t, Ladder)
+	for _, r := range ladder.Players {
+		if p, err := Find(fmt.Sprint(r.Elo)); err != nil || p.Elo != r.Elo {
+			t.Errorf("%d: %s (%v)", r.Elo, &p.Player, err)
+		}
+	}
+	for _, word := range []string{"640", "800", "840", "1500", "1700"} {
+		elo, err := strconv.Atoi(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Find(word)
+		for _, r := range ladder.Players {
+			if off := max(p.Elo-elo, elo-p.Elo); err != nil || max(r.Elo-elo, elo-r.Elo) < off {
+				t.Errorf("%s: %s with %d (%v), but there is %s with %d", word, &p.Player, p.Elo, err, &r.Player, r.Elo)
+			}
 		}
 	}
 	for _, word := range []string{"100", "2500", "eight", ""} {
@@ -308,7 +323,7 @@ func TestPoolFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := pool(t, path)
-	if len(p.Players) != 2 || p.Players[0].Title() != "Anna Smith" || p.Players[0].Elo != 900 || p.Players[1].Elo != 660 {
+	if len(p.Players) != 2 || p.Players[0].Title() != "Anna Smith" || p.Players[0].Elo != 900 || p.Players[1].Elo != Ratings().Elo(&p.Players[1].Player) || p.Players[1].Elo == 0 {
 		t.Errorf("%+v", p.Players)
 	}
 	for _, bad := range []string{"", "ply1\nply1\n", "search\n", "pawn\n", "ply1 x\n", "ply1 0\n", "ply1:book=" + strings.Repeat("x", 9000)} {

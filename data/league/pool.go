@@ -2,7 +2,9 @@ package league
 
 import (
 	"bufio"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,20 +58,32 @@ func (p *Pool) Validate() error {
 	return nil
 }
 
+// ID is a hash of who plays, with which ratings and names.
+func (p *Pool) ID() string {
+	h := sha256.New()
+	for i := range p.Players {
+		player := &p.Players[i]
+		fmt.Fprintf(h, "%q %d %q\n", player.String(), player.Elo, player.Name)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
 // Rating is a rating of the table.
 type Rating struct {
 	Player string  `json:"player"` // canonical text
 	Elo    float64 `json:"elo"`
-	// Low and High are the 95% interval; both 0 where the rating is nominal.
-	Low  float64 `json:"low,omitempty"`
-	High float64 `json:"high,omitempty"`
+	// Low and High are the 95% interval, the anchors' ratings taken as exact.
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	// Games are those of the calibration.
+	Games int `json:"games"`
 }
 
 // Table is the calibration of players and the pools made of them.
 type Table struct {
 	Version string `json:"version"` // of the players, see Version
 	Scale   string `json:"scale"`
-	// Source says how the ratings were measured, or that they were not.
+	// Source is the command that measured the ratings.
 	Source  string   `json:"source"`
 	Ratings []Rating `json:"ratings"`
 	Pools   []struct {
@@ -121,23 +135,29 @@ func ParseTable(b []byte) (*Table, error) {
 	return t, nil
 }
 
-// Elo returns the rating of a player by its text, 0 when the table has none. The seed of a
-// player is only a matter of which moves it takes for good, so players that differ by it
-// alone have one rating.
-func (t *Table) Elo(p *Player) int {
+// Rating returns the rating of a player by its text, false when the table has none. The seed of
+// a player is only a matter of which moves it takes for good, so players that differ by it alone
+// have one rating, unless the table has them apart.
+func (t *Table) Rating(p *Player) (Rating, bool) {
 	plain := *p
 	plain.Seed = 0
 	text, own := plain.String(), p.String()
-	found := 0.0
+	var found Rating
 	for _, r := range t.Ratings {
 		if r.Player == own {
-			return int(r.Elo + 0.5)
+			return r, true
 		}
 		if r.Player == text {
-			found = r.Elo + 0.5
+			found = r
 		}
 	}
-	return int(found)
+	return found, found.Player != ""
+}
+
+// Elo returns the rating of a player as tags have it, 0 when the table has none.
+func (t *Table) Elo(p *Player) int {
+	r, _ := t.Rating(p)
+	return int(r.Elo + 0.5)
 }
 
 func (t *Table) pool(name string, texts []string) (*Pool, error) {
@@ -172,8 +192,14 @@ func (t *Table) PoolNames() []string {
 	return names
 }
 
-// Ladder is the pool with a player for every hundred points.
-const Ladder = "ladder"
+// Pools that the program chooses by itself.
+const (
+	// Ladder has players from 400 to 1800, none farther than a hundred points from the next.
+	Ladder = "ladder"
+	// Club is what a first model is trained on: many weak players and few strong ones, who take most of
+	// the time.
+	Club = "club"
+)
 
 // Find returns the player that a word means: its text, or a number, for which it is the player of the
 // ladder whose rating is nearest. Anything else is a *TextError.
@@ -197,7 +223,10 @@ func Find(word string) (Rated, error) {
 			best = r
 		}
 	}
-	lowest, highest := ladder.Players[0].Elo, ladder.Players[len(ladder.Players)-1].Elo
+	lowest, highest := best.Elo, best.Elo
+	for _, r := range ladder.Players {
+		lowest, highest = min(lowest, r.Elo), max(highest, r.Elo)
+	}
 	if elo < lowest-50 || elo > highest+50 {
 		return Rated{}, &TextError{Text: word, Err: fmt.Errorf("the ladder goes from %d to %d", lowest, highest)}
 	}

@@ -23,14 +23,25 @@ import (
 type AnchorFunc func(opponent Player, limit string) (elo.AnchorSet, elo.Anchor, error)
 
 // DefaultAnchors rates a UCI engine by the anchor set measured with the version
-// that its "id name" tells, at the strength its options set.
+// that its "id name" tells, at the strength its options set, and a simulated player by the
+// calibration that comes with the program.
 func DefaultAnchors(p Player, _ string) (elo.AnchorSet, elo.Anchor, error) {
+	if p.Kind() == kindLeague {
+		a, err := elo.LeagueScale().Anchor(p.Spec, "")
+		if err != nil {
+			return elo.AnchorSet{}, elo.Anchor{}, err
+		}
+		return elo.LeagueSet(), a, nil
+	}
 	option, value, err := strength(p)
 	if err != nil {
 		return elo.AnchorSet{}, elo.Anchor{}, err
 	}
 	return elo.DefaultAnchor(p.Spec[SpecName], option, value)
 }
+
+// kindLeague is Player.Kind of the simulated players.
+const kindLeague = "league"
 
 // ProtocolPaper is Match.Protocol of games as the Transcendence paper plays them;
 // with changes, it begins a longer text.

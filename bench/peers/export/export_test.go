@@ -10,28 +10,25 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/league"
 	"transcend/internal/cli"
 	"transcend/model"
-	"transcend/pgn"
 )
 
-// writeCorpus writes games of the file that comes with the program.
+// writeCorpus writes games of simulated players.
 func writeCorpus(t *testing.T, path string) *data.Corpus {
 	t.Helper()
-	r, err := pgn.Open(filepath.Join("..", "..", "..", "examples", "simulated.pgn.zst"))
+	pool, err := league.OpenPool("noise")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
 	c := data.NewCorpus()
-	_, err = data.ReadPGN(context.Background(), r, data.Filter{}, func(g *data.Game) error {
-		if c.Len() < 200 {
-			c.Append(g)
+	games := league.Corpus{Pool: pool, Seed: 1, MaxPlies: 160}
+	for g, err := range games.Games(context.Background(), 0, 200, 0) {
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+		c.Append(g.Data())
 	}
 	if err := c.WriteParquet(path); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"transcend/data"
+	"transcend/data/league"
+	"transcend/internal/cli"
+)
+
+// TestTrainOnGamesOfTheLeague trains without a source: the games are those of "chesstrain league",
+// the cap does its work on their ratings, and a run that was killed while they were played goes on.
+func TestTrainOnGamesOfTheLeague(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	weights := func(run string) []byte {
+		b, err := os.ReadFile(filepath.Join(run, "checkpoint-00000006", "model.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	code, out, errs := command(t, "", append([]string{"--max-elo", "1000", "--league-games", "60", "--out", "played"}, small...)...)
+	if code != cli.ExitOK || !strings.Contains(errs, "dropped max_elo") || !strings.Contains(out, "arena --temp 0.001") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	code, text, _ := leagueCommand(context.Background(), "--games", "60", "--pool", "club", "--out", "-")
+	if code != cli.ExitOK {
+		t.Fatal(code)
+	}
+	if err := os.WriteFile("games.pgn", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	corpus, err := data.ReadParquet(filepath.Join("played", "corpus.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(text))
+	source := corpus.Provenance.Sources[0]
+	if r := corpus.Provenance.Report; r.Seen != 60 || r.Kept == 60 || r.Kept != corpus.Len() {
+		t.Errorf("%+v", r)
+	}
+	if source.SHA256 != hex.EncodeToString(sum[:]) || source.Size != int64(len(text)) ||
+		!strings.HasPrefix(source.Name, "league pool=club,games=60,seed=1,max-gap=200,version="+league.Version+",players=") {
+		t.Errorf("the corpus says of its origin: %+v", source)
+	}
+	// The same as from a file.
+	code, _, errs = command(t, "", append([]string{"--max-elo", "1000", "--pgn", "games.pgn", "--out", "read"}, small...)...)
+	if code != cli.ExitOK || !bytes.Equal(weights("played"), weights("read")) {
+		t.Errorf("exit %d, or other weights from the same games in a file\n%s", code, errs)
+	}
+
+	// All that is there of a run whose games were not yet played.
+	settings, err := os.ReadFile("played/run.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := func(name string, settings []byte) {
+		if err := os.Mkdir(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(name, "run.json"), settings, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun("killed", settings)
+	if code, _, errs := command(t, "", "--resume", "--out", "killed", "--quiet"); code != cli.ExitOK || !bytes.Equal(weights("played"), weights("killed")) {
+		t.Errorf("exit %d, or other weights after a kill\n%s", code, errs)
+	}
+	begun("old", bytes.Replace(settings, []byte(`"version": "`+league.Version), []byte(`"version": "0`), 1))
+	if code, _, errs := command(t, "", "--resume", "--out", "old"); code != cli.ExitFailure || !strings.Contains(errs, "would not be those that the run began with") {
+		t.Errorf("a run of other players: exit %d\n%s", code, errs)
+	}
+
+	code, out, errs = command(t, "", "prepare", "--pool", "club", "--league-games", "1000000", "--games", "30", "--league-seed", "4", "--out", "some.parquet")
+	if code != cli.ExitOK || !strings.Contains(out, "30 games") {
+		t.Errorf("prepare: exit %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs := command(t, "", "stats", "--pool", "club", "--league-games", "20", "--json"); code != cli.ExitOK || !strings.Contains(out, `"games": 20`) {
+		t.Errorf("stats: exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestPlayingStops: players stop when nobody reads their games, and when the command is interrupted.
+func TestPlayingStops(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	l := &leagueSource{Games: 100_000_000, Seed: 1, MaxGap: 200}
+	if err := l.check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, interrupted := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		r, err := l.source(ctx, 2).open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if interrupted {
+			cancel()
+			if _, err := io.Copy(io.Discard, r); !errors.Is(err, context.Canceled) {
+				t.Errorf("the games end with %v", err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPlayingShowsProgress(t *testing.T) {
+	l := &leagueSource{Pool: "club", Games: 200, Seed: 1, MaxGap: 200}
+	if err := l.check(); err != nil {
+		t.Fatal(err)
+	}
+	s := l.source(context.Background(), 1)
+	s.played.Store(50)
+	p := newProgress(new(bytes.Buffer))
+	p.sources = []*source{s}
+	p.games(48, 30)
+	share, line := p.line(10 * time.Second)
+	if share != 0.25 || line != "pool club  50 of 200 games played, 30 kept  5 games/s  left 30s" {
+		t.Errorf("%v %q", share, line)
+	}
+}
