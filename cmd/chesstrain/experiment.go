@@ -24,8 +24,10 @@ func experiments() []experiment.Experiment {
 	return []experiment.Experiment{
 		experiment.Denoise(),
 		experiment.SharedErrors(),
+		experiment.Selection(),
 		experiment.Diversity(),
 		experiment.Blindfold(),
+		experiment.Ideal(),
 	}
 }
 
