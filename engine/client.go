@@ -147,12 +147,15 @@ type client struct {
 	handshake bool
 	// searching is set from the command to move to the move.
 	searching bool
-	best      []byte    // the last move
-	bestLine  []byte    // its line
-	bestAt    time.Time // when it came
-	ended     bool      // the output has ended: the process is dead, or as good as
-	lastLine  []byte
-	traffic   Traffic
+	// interrupted is set when the engine said something instead of a move that the
+	// one who waits must look at.
+	interrupted bool
+	best        []byte    // the last move
+	bestLine    []byte    // its line
+	bestAt      time.Time // when it came
+	ended       bool      // the output has ended: the process is dead, or as good as
+	lastLine    []byte
+	traffic     Traffic
 }
 
 func newClient(cfg Config, stop string) client {
@@ -327,7 +330,7 @@ func (c *client) search(ctx context.Context, side bitboard.Color, limit Limit) (
 		allowed = c.cfg.Timeouts.Search
 	}
 	start = time.Now()
-	answered := func() bool { return !c.searching }
+	answered := func() bool { return !c.searching || c.interrupted }
 	err = c.exchange(ctx, allowed, answered)
 	switch {
 	case err == nil:
@@ -495,11 +498,16 @@ var (
 func (c *client) require(ctx context.Context, during string, allowed time.Duration, ok func() bool) error {
 	start := time.Now()
 	err := c.exchange(ctx, allowed, ok)
+	return c.due(err, during, allowed, time.Since(start))
+}
+
+// due is the verdict on an exchange that had to succeed.
+func (c *client) due(err error, during string, allowed, elapsed time.Duration) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errDeadline):
-		return c.stalled(during, allowed, time.Since(start))
+		return c.stalled(during, allowed, elapsed)
 	case errors.Is(err, errEnded):
 		return c.died(during)
 	}

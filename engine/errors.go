@@ -47,8 +47,8 @@ func (e *IllegalMoveError) Error() string {
 // CrashError is the death of an engine's process that nobody asked for.
 type CrashError struct {
 	Player string
-	// During is what the engine was to do: "start", "uci", "isready",
-	// "ucinewgame", "search", "idle" or "quit".
+	// During is what the engine was to do: "uci", "isready", "ucinewgame", of an
+	// xboard engine "protover", "ping", "new"; "search", "idle" or "quit".
 	During string
 	// Status is how the process ended: "exit status 3", "signal: killed".
 	Status string
@@ -102,7 +102,7 @@ func (e *TimeoutError) Error() string {
 // Hint helps with the commonest cause of a start that times out.
 func (e *TimeoutError) Hint() string {
 	if e.During == "uci" {
-		return "is it a UCI engine? an xboard engine needs an adaptor to UCI, or an option such as --uci"
+		return "is it a UCI engine? an engine that speaks xboard's protocol is told so by proto=xboard in arena match"
 	}
 	return ""
 }
@@ -110,7 +110,7 @@ func (e *TimeoutError) Hint() string {
 // Timeout reports true, as in net.Error.
 func (e *TimeoutError) Timeout() bool { return true }
 
-// ProtocolError is an answer that UCI does not allow.
+// ProtocolError is an answer that the engine's protocol does not allow.
 type ProtocolError struct {
 	Player string
 	During string // as in CrashError
@@ -160,6 +160,14 @@ func (e *OptionError) Hint() string {
 	return "did you mean " + strings.Join(e.Near, ", or ") + "?"
 }
 
+// UnsupportedError is a limit, a position or a second game that an engine cannot
+// be given.
+type UnsupportedError struct {
+	Player, Reason string
+}
+
+func (e *UnsupportedError) Error() string { return fmt.Sprintf("engine: %s %s", e.Player, e.Reason) }
+
 // Failure is the kind of a player's error: how a lost game is counted.
 type Failure uint8
 
@@ -207,6 +215,7 @@ func FailureOf(err error) Failure {
 		start    *StartError
 		missing  *NotFoundError
 		option   *OptionError
+		cannot   *UnsupportedError
 	)
 	switch {
 	case err == nil:
@@ -226,7 +235,7 @@ func FailureOf(err error) Failure {
 		return Resignation
 	case errors.Is(err, ErrContextFull):
 		return Length
-	case errors.As(err, &start), errors.As(err, &missing), errors.As(err, &option), errors.Is(err, ErrSetUpPosition):
+	case errors.As(err, &start), errors.As(err, &missing), errors.As(err, &option), errors.As(err, &cannot), errors.Is(err, ErrSetUpPosition):
 		return Setup
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrClosed):
 		return Canceled

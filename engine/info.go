@@ -25,13 +25,18 @@ func (k *infoKeeper) keep(line []byte) {
 	}
 }
 
-// score parses the best line kept: an exact score is preferred to a later bound,
-// which a search interrupted in the middle of an iteration ends with.
-func (k *infoKeeper) score() *Score {
-	line := k.exact
-	if len(line) == 0 {
-		line = k.bound
+// line is the best line kept: an exact score is preferred to a later bound, which
+// a search interrupted in the middle of an iteration ends with.
+func (k *infoKeeper) line() []byte {
+	if len(k.exact) > 0 {
+		return k.exact
 	}
+	return k.bound
+}
+
+// score parses line.
+func (k *infoKeeper) score() *Score {
+	line := k.line()
 	if len(line) == 0 {
 		return nil
 	}

@@ -1,5 +1,5 @@
-// Package engine is what plays the games of an arena: UCI engines in processes
-// of their own, models that know chess only as a sequence of tokens, and a
+// Package engine is what plays the games of an arena: UCI and xboard engines in
+// processes of their own, models that know chess only as a sequence of tokens, and a
 // uniformly random mover. All of them are Players.
 //
 // An error says whose fault it is and of what kind; FailureOf sorts them:
@@ -7,10 +7,10 @@
 //	*IllegalMoveError  the player named a move that is not legal
 //	*CrashError        the engine's process died
 //	*TimeoutError      the engine answered too late, or never (Stalled)
-//	*ProtocolError     the engine answered something that is not UCI
+//	*ProtocolError     the engine answered something that its protocol does not know
 //	ErrContextFull     the game is longer than the model's context
-//	ErrResigned        the model wrote a game result instead of a move
-//	*StartError, *NotFoundError, *OptionError  the configuration is wrong
+//	ErrResigned        the player wrote a game result instead of a move
+//	*StartError, *NotFoundError, *OptionError, *UnsupportedError  the configuration is wrong
 //
 // Errors of a context passed in come back wrapped and are nobody's loss.
 package engine

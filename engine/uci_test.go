@@ -28,11 +28,22 @@ type outcome struct {
 	replies  []Reply
 }
 
+// starter starts an engine of some protocol.
+type starter func(context.Context, Config) (Player, *client, error)
+
+func startUCI(ctx context.Context, cfg Config) (Player, *client, error) {
+	c, err := StartUCI(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, &c.client, nil
+}
+
 // drive is that life. It makes sure that nothing of the engine is left. The
 // timeouts hold from the stage on that is expected to run into them, so that none
 // before it can be late by accident. With dies the engine ends after its last
 // move, which is waited for before it is closed.
-func drive(t *testing.T, cfg Config, fen string, moves int, stage string, timeouts Timeouts, dies bool) (o outcome) {
+func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit Limit, stage string, timeouts Timeouts, dies bool) (o outcome) {
 	t.Helper()
 	const caseEnv = "TRANSCEND_ENGINE_TEST_CASE"
 	mark := caseEnv + "=" + strings.ReplaceAll(t.Name(), "\x00", "") + "." + fmt.Sprint(time.Now().UnixNano())
@@ -45,7 +56,7 @@ func drive(t *testing.T, cfg Config, fen string, moves int, stage string, timeou
 	if stage == "start" {
 		cfg.Timeouts = timeouts
 	}
-	c, err := StartUCI(t.Context(), cfg)
+	p, c, err := start(t.Context(), cfg)
 	if err != nil {
 		o.stage, o.err = "start", err
 		return o
@@ -60,8 +71,8 @@ func drive(t *testing.T, cfg Config, fen string, moves int, stage string, timeou
 		if dies {
 			<-c.Exited()
 		}
-		o.closeErr = c.Close()
-		if again := c.Close(); again != o.closeErr {
+		o.closeErr = p.Close()
+		if again := p.Close(); again != o.closeErr {
 			t.Errorf("the second Close returns %v, the first %v", again, o.closeErr)
 		}
 		select {
@@ -69,23 +80,23 @@ func drive(t *testing.T, cfg Config, fen string, moves int, stage string, timeou
 		default:
 			t.Error("Close returned before the end of the process")
 		}
-		if _, err := c.Move(t.Context(), newGame(t, ""), Limit{Depth: 1}); !errors.Is(err, ErrClosed) {
+		if _, err := p.Move(t.Context(), newGame(t, ""), Limit{Depth: 1}); !errors.Is(err, ErrClosed) {
 			t.Errorf("Move after Close: %v", err)
 		}
 	}()
 	enter("game")
-	if err := c.NewGame(t.Context(), 1); err != nil {
+	if err := p.NewGame(t.Context(), 1); err != nil {
 		o.stage, o.err = "game", err
 		return o
 	}
 	g := newGame(t, fen)
 	for i := range moves {
 		enter(fmt.Sprintf("move %d", i+1))
-		r, err := c.Move(t.Context(), g, Limit{MoveTime: time.Millisecond})
+		r, err := p.Move(t.Context(), g, limit)
 		if err != nil {
 			o.stage, o.err = fmt.Sprintf("move %d", i+1), err
 			// A dead engine stays dead, and says why; another lives on.
-			if _, again := c.Move(t.Context(), g, Limit{MoveTime: 1}); c.fatal != nil && !errors.Is(again, c.fatal) {
+			if _, again := p.Move(t.Context(), g, Limit{MoveTime: 1}); c.fatal != nil && !errors.Is(again, c.fatal) {
 				t.Errorf("the next move after %v: %v", err, again)
 			}
 			return o
@@ -173,21 +184,24 @@ const (
 	promotionFEN = "8/P6k/8/8/8/8/8/K7 w - - 0 1"
 )
 
+type faultTest struct {
+	flags    string
+	timeouts Timeouts
+	fen      string
+	moves    int   // default 4
+	limit    Limit // default a millisecond for each move
+	stage    string
+	check    func(*testing.T, error)
+	dies     bool                    // after the last move
+	close    func(*testing.T, error) // default: no error
+}
+
 // TestFaults drives every fault of the fake engine at the start, in the game and
 // at the end.
 func TestFaults(t *testing.T) {
 	const short = 30 * time.Millisecond
 	const crash = fakeengine.ExitCrash
-	tests := []struct {
-		flags    string
-		timeouts Timeouts
-		fen      string
-		moves    int // default 4
-		stage    string
-		check    func(*testing.T, error)
-		dies     bool                    // after the last move
-		close    func(*testing.T, error) // default: no error
-	}{
+	testFaults(t, startUCI, []faultTest{
 		// At the start.
 		{flags: "-crash start", stage: "start", check: wantCrash("uci", crash)},
 		{flags: "-crash start -exit-code 0", stage: "start", check: wantCrash("uci", 0)},
@@ -279,7 +293,10 @@ func TestFaults(t *testing.T) {
 		{flags: "-stall quit -chatter -grandchild", timeouts: Timeouts{Quit: short}, close: wantTimeout("quit", true)},
 		{flags: "-ignore-quit -ignore-eof -ignore-term", timeouts: Timeouts{Quit: short}, close: wantTimeout("quit", true)},
 		{flags: "-close-stdout quit -ignore-quit -ignore-eof", timeouts: Timeouts{Quit: short}, close: wantTimeout("quit", true)},
-	}
+	})
+}
+
+func testFaults(t *testing.T, start starter, tests []faultTest) {
 	for _, test := range tests {
 		t.Run(test.flags, func(t *testing.T) {
 			t.Parallel()
@@ -288,7 +305,11 @@ func TestFaults(t *testing.T) {
 			if moves == 0 {
 				moves = 4
 			}
-			o := drive(t, cfg, test.fen, moves, test.stage, test.timeouts, test.dies)
+			limit := test.limit
+			if limit == (Limit{}) {
+				limit = Limit{MoveTime: time.Millisecond}
+			}
+			o := drive(t, start, cfg, test.fen, moves, limit, test.stage, test.timeouts, test.dies)
 			if o.stage != test.stage {
 				t.Fatalf("failed at %q, want %q: %v", o.stage, test.stage, o.err)
 			}

@@ -1,6 +1,6 @@
-// Package fakeengine is a UCI engine for tests. It plays a legal move that
-// follows from its option Seed and the position alone, at once, and it misbehaves
-// on demand: one fault a flag.
+// Package fakeengine is a UCI engine for tests, and with -xboard one that speaks
+// xboard's protocol. It plays a legal move that follows from its option Seed and the
+// position alone, at once, and it misbehaves on demand: one fault a flag.
 //
 // It checks its client, too: a command that the protocol does not allow at that
 // moment, an option it never announced, an illegal move in a position ends it
@@ -40,7 +40,10 @@ const (
 // to: no machine keeps one longer.
 const lifetime = 5 * time.Minute
 
-// A point is where a fault may strike.
+// A point is where a fault may strike. They have the names of UCI's commands; of
+// xboard's protocol "uci" is protover, "setoption" option, memory and cores,
+// "isready" ping, "ucinewgame" new, "position" setboard or a move, "go" what makes
+// it think, "bestmove" move and "stop" "?".
 var points = []string{
 	"start",      // before anything is read
 	"uci",        // instead of answering
@@ -72,6 +75,8 @@ type faults struct {
 	ignoreQuit, ignoreStop, ignoreEOF, ignTerm bool
 	uciok, name, scores                        string
 	hold                                       bool
+	xboard                                     bool
+	features                                   string
 }
 
 func parseFlags(args []string, stderr io.Writer) (*faults, error) {
@@ -112,6 +117,8 @@ func parseFlags(args []string, stderr io.Writer) (*faults, error) {
 	fs.StringVar(&f.name, "name", "Fake 1.0", "the engine's name")
 	fs.StringVar(&f.scores, "scores", "", "send these info lines, separated by |, before each bestmove")
 	fs.BoolVar(&f.hold, "hold", false, "be the child of -grandchild")
+	fs.BoolVar(&f.xboard, "xboard", false, "speak xboard's protocol")
+	fs.StringVar(&f.features, "features", "usual", "with -xboard, announce a `SET` of features: "+strings.Join(featureSets, ", "))
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -122,6 +129,9 @@ func parseFlags(args []string, stderr io.Writer) (*faults, error) {
 	}
 	if f.bestmove != "" && !slices.Contains(bestmoveKinds, f.bestmove) {
 		return nil, fmt.Errorf("fakeengine: no bestmove %q, want one of %s", f.bestmove, strings.Join(bestmoveKinds, ", "))
+	}
+	if !slices.Contains(featureSets, f.features) {
+		return nil, fmt.Errorf("fakeengine: no features %q, want one of %s", f.features, strings.Join(featureSets, ", "))
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("fakeengine: unexpected argument %q", fs.Arg(0))
@@ -134,6 +144,8 @@ var bestmoveKinds = []string{
 	"none", "zero", "null", "empty", "garbage", "illegal",
 	"king-takes-rook", // castling, whenever it is legal, as Chess960 writes it
 	"uppercase",       // promotions as e7e8Q
+	// Of xboard's protocol only: what is said instead of a move or before it.
+	"resign", "claim-win", "claim-draw", "claim-loss", "claim-and-move", "refuse", "reject",
 }
 
 // Main is the engine. It returns the exit code.
@@ -170,6 +182,7 @@ type engine struct {
 	seed      uint64
 	goes      int
 	searching bool
+	x         xboard // with -xboard
 	legal     [bitboard.MaxMoves]bitboard.Move
 }
 
@@ -207,7 +220,11 @@ func (e *engine) run() int {
 			}
 			return e.exit(quitError(0))
 		}
-		if err := e.command(bytes.TrimRight(line, "\r\n")); err != nil {
+		obey := e.command
+		if e.f.xboard {
+			obey = e.xcommand
+		}
+		if err := obey(bytes.TrimRight(line, "\r\n")); err != nil {
 			return e.exit(err)
 		}
 	}
@@ -381,14 +398,7 @@ func (e *engine) command(line []byte) error {
 	case "uci":
 		e.greet()
 	case "isready":
-		if e.f.readyDelay > 0 {
-			e.flush()
-			time.Sleep(e.f.readyDelay)
-		}
-		if e.f.stray {
-			e.say("bestmove h1h8")
-		}
-		e.say("readyok")
+		e.ready("bestmove", "readyok")
 	case "setoption":
 		return e.setOption(string(rest))
 	case "position":
@@ -397,16 +407,7 @@ func (e *engine) command(line []byte) error {
 		if len(rest) == 0 {
 			return errors.New("go without a limit")
 		}
-		e.goes++
-		if e.f.untilStop {
-			e.searching = true
-			return nil
-		}
-		if e.f.late > 0 {
-			e.flush()
-			time.Sleep(e.f.late)
-		}
-		return e.answer()
+		return e.think()
 	case "stop":
 		if e.searching && !e.f.ignoreStop {
 			e.searching = false
@@ -418,6 +419,32 @@ func (e *engine) command(line []byte) error {
 		}
 	}
 	return nil
+}
+
+// ready answers a ping.
+func (e *engine) ready(verb, answer string) {
+	if e.f.readyDelay > 0 {
+		e.flush()
+		time.Sleep(e.f.readyDelay)
+	}
+	if e.f.stray {
+		e.say(verb, " h1h8")
+	}
+	e.say(answer)
+}
+
+// think searches.
+func (e *engine) think() error {
+	e.goes++
+	if e.f.untilStop {
+		e.searching = true
+		return nil
+	}
+	if e.f.late > 0 {
+		e.flush()
+		time.Sleep(e.f.late)
+	}
+	return e.answer()
 }
 
 // optionLines are the announcements; setOption accepts their names.
@@ -591,11 +618,24 @@ func (e *engine) answer() error {
 	if e.goes >= e.f.after {
 		move = e.corrupt(m)
 	}
-	if e.f.scores != "" {
-		for line := range strings.SplitSeq(e.f.scores, "|") {
-			e.say("info ", line)
+	verb := "bestmove "
+	if e.f.xboard {
+		var done bool
+		if verb, move, done = e.xanswer(m, move); done {
+			return nil
 		}
-	} else {
+	}
+	switch {
+	case e.f.scores != "":
+		for line := range strings.SplitSeq(e.f.scores, "|") {
+			if !e.f.xboard {
+				line = "info " + line
+			}
+			e.say(line)
+		}
+	case e.f.xboard:
+		e.say("1 ", strconv.Itoa(int(p.Hash()%200)-100), " 0 1 ", m.String())
+	default:
 		e.say("info depth 1 seldepth 1 multipv 1 score cp ", strconv.Itoa(int(p.Hash()%200)-100), " nodes 1 nps 1000 time 0 pv ", m.String())
 	}
 	for i := range e.f.flood {
@@ -619,13 +659,13 @@ func (e *engine) answer() error {
 	if e.f.noNewline {
 		e.flush()
 		e.mu.Lock()
-		e.buf = append(e.buf, "bestmove "+move...)
+		e.buf = append(e.buf, verb+move...)
 		e.mu.Unlock()
 		return quitError(e.f.exitCode)
 	}
-	e.say("bestmove ", move)
+	e.say(verb, move)
 	if e.f.double {
-		e.say("bestmove h1h8")
+		e.say(verb, "h1h8")
 	}
 	if err := e.at("bestmove"); !errors.Is(err, errMuted) {
 		return err
