@@ -29,6 +29,7 @@ type entrantConfig struct {
 	// Cmd is an engine's program, or what isBuiltin knows.
 	Cmd     string   `json:"cmd,omitempty"`
 	Dir     string   `json:"dir,omitempty"`
+	Proto   string   `json:"proto,omitempty"` // uci, the default, or xboard
 	Args    []string `json:"args,omitempty"`
 	Init    []string `json:"init,omitempty"`    // lines sent at the start
 	Options []string `json:"options,omitempty"` // Name=Value
@@ -54,6 +55,12 @@ var entrantKeys = []string{
 	"cmd", "name", "dir", "args", "init", "restart", "proto", "tc", "st", "movetime", "nodes", "depth", "timemargin",
 	"model", "temp", "topk", "topp", "illegal", "weights",
 }
+
+// The protocols of engines, as other match runners call them.
+const (
+	protoUCI    = "uci"
+	protoXBoard = "xboard"
+)
 
 // parseEntrant reads key=value words, quoted as in a shell, on top of base.
 func parseEntrant(text string, base entrantConfig) (entrantConfig, error) {
@@ -124,9 +131,10 @@ func (e *entrantConfig) set(key, value string) error {
 		e.Temp = new(float64)
 		return number(e.Temp)
 	case "proto":
-		if value != "uci" {
-			return fmt.Errorf("proto=%s: engines speak UCI here; an xboard engine needs an adaptor to UCI (see arena match --help)", value)
+		if value != protoUCI && value != protoXBoard {
+			return fmt.Errorf("proto=%s: want %s or %s", value, protoUCI, protoXBoard)
 		}
+		e.Proto = value
 	case "restart":
 		switch value {
 		case "on", "true":
@@ -198,6 +206,14 @@ func (e *entrantConfig) control() (match.Control, error) {
 	if e.isEngine() && c.Time == 0 && c.MoveTime == 0 && c.Nodes == 0 && c.Depth == 0 {
 		return c, cli.WithHint(cli.Usagef("%s has no limit", e.label()), "add tc=10+0.1, movetime=100ms, nodes=1000 or depth=8 to it, or to all by --each")
 	}
+	if e.isEngine() && e.Proto == protoXBoard {
+		switch {
+		case c.Nodes > 0:
+			return c, cli.WithHint(cli.Usagef("%s: nodes=%d: xboard's protocol cannot limit nodes", e.label(), c.Nodes), "give it tc=, movetime= or depth=; limits of its own go after those of --each")
+		case c.Time > 0 && c.MoveTime > 0:
+			return c, cli.Usagef("%s: xboard's protocol has a clock or a time per move, not both", e.label())
+		}
+	}
 	if c.Time == 0 && c.MoveTime == 0 {
 		c.Margin = 0
 	}
@@ -219,7 +235,10 @@ func (e *entrantConfig) label() string {
 // threads is how many threads the engine's options ask for.
 func (e *entrantConfig) threads() int {
 	for _, o := range slices.Backward(e.Options) {
-		if name, value, ok := strings.Cut(o, "="); ok && strings.EqualFold(strings.TrimSpace(name), "Threads") {
+		name, value, ok := strings.Cut(o, "=")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if ok && (name == "threads" || name == "cores") { // as xboard's protocol has it
+
 			if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
 				return n
 			}
@@ -234,7 +253,8 @@ type entrant struct {
 	name   string
 	limit  string
 	player leaderboard.Player
-	isUCI  bool
+	// isEngine: it is a process of its own that knows the rules.
+	isEngine bool
 }
 
 // makers makes entrants; models are loaded once each.
@@ -273,16 +293,19 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 	case e.Cmd == "":
 		return nil, cli.WithHint(cli.Usagef("%s names no program", e.label()), "--engine 'cmd=stockfish nodes=200'")
 	default:
-		out.isUCI = true
-		out.New, err = m.uci(e, control)
+		out.isEngine = true
+		out.New, err = m.engine(e, control)
 	}
 	if err != nil {
 		return nil, err
 	}
 	p, err := out.New(ctx)
 	var crash *engine.CrashError
-	if errors.As(err, &crash) && crash.During == "uci" {
-		err = cli.WithHint(err, "is it a UCI engine? start it by hand and type uci: it should answer uciok")
+	switch {
+	case errors.As(err, &crash) && crash.During == "uci":
+		err = cli.WithHint(err, "is it a UCI engine? start it by hand and type uci: it should answer uciok; xboard engines need proto=xboard")
+	case errors.As(err, &crash) && crash.During == "protover":
+		err = cli.WithHint(err, "is it an xboard engine? start it by hand and type protover 2: it should answer with features; some need an argument such as args=--xboard")
 	}
 	if err != nil {
 		return nil, err
@@ -290,6 +313,9 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 	defer p.Close()
 	if out.name == "" {
 		out.name = p.Name()
+	}
+	if x, ok := p.(*engine.XBoard); ok && !x.Reusable() {
+		out.Restart = true
 	}
 	spec := p.Spec()
 	if e.Model != "" {
@@ -299,8 +325,8 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 	return out, nil
 }
 
-// uci makes the factory of an engine.
-func (m *makers) uci(e entrantConfig, control match.Control) (match.Factory, error) {
+// engine makes the factory of an engine.
+func (m *makers) engine(e entrantConfig, control match.Control) (match.Factory, error) {
 	path, err := engine.Find(e.Cmd)
 	if err != nil {
 		return nil, err
@@ -323,6 +349,9 @@ func (m *makers) uci(e entrantConfig, control match.Control) (match.Factory, err
 		}
 		if m.traffic != nil {
 			c.Trace = m.traffic.tracer(fmt.Sprintf("%s [%d]", e.label(), worker+1))
+		}
+		if e.Proto == protoXBoard {
+			return engine.StartXBoard(ctx, c)
 		}
 		return engine.StartUCI(ctx, c)
 	}, nil

@@ -34,7 +34,7 @@ const matchHelp = `Play engines and models against each other.
 usage: arena match --engine 'cmd=... ' --engine 'cmd=... ' [flags]
 
 An engine is key=value words, quoted as in a shell:
-  cmd=PROGRAM  name=NAME  args="..."  dir=DIR  init="LINE"  option.Hash=16  restart=on
+  cmd=PROGRAM  name=NAME  args="..."  dir=DIR  init="LINE"  option.Hash=16  restart=on  proto=uci
   tc=[MOVES/]SECONDS[+INC]  st=SECONDS or movetime=100ms  nodes=N  depth=N  timemargin=MS
 A model is model=DIR temp=0.001 illegal=mask topk=K topp=P weights=bf16; cmd=random moves at random,
 cmd=league:800 or cmd=league:ply1:rho=0.3 is a simulated player (chesstrain league --help),
@@ -53,9 +53,10 @@ examples:
   arena match --engine 'model=runs/max1000 temp=0.001' --engine 'cmd=stockfish nodes=1 option.Skill\ Level=0' --games 100
   arena match --tournament swiss --rounds 7 --config engines.json
 
-xboard engines need an adaptor from xboard to UCI (WB2UCI); polyglot and uci2wb, which
-distributions have, adapt the other way. Many speak UCI as well when they are asked to:
-  arena match --engine 'cmd=gnuchess args=--uci depth=4' --engine 'cmd=stockfish nodes=50'
+Engines that speak xboard's protocol (CECP) instead of UCI get proto=xboard. It cannot limit
+nodes; its clocks count hundredths of a second; option.Hash and option.Threads become its
+memory and cores.
+  arena match --engine 'cmd=gnuchess args=--xboard proto=xboard' --engine 'cmd=fairymax proto=xboard' --each tc=10+0.1 --games 20
 
 flags:
 `
@@ -517,7 +518,7 @@ func (t *matching) open(ctx context.Context) (err error) {
 		o.Judge = t.judge
 	}
 	for _, e := range t.entrants {
-		o.Entrants = append(o.Entrants, arena.Entrant{Entrant: e.Entrant, Name: e.name, Limit: e.limit, Player: e.player, KnowsRules: e.isUCI})
+		o.Entrants = append(o.Entrants, arena.Entrant{Entrant: e.Entrant, Name: e.name, Limit: e.limit, Player: e.player, KnowsRules: e.isEngine})
 	}
 	t.Tournament, err = arena.NewTournament(ctx, t.store, o)
 	return err

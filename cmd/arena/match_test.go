@@ -292,7 +292,7 @@ func TestMatchErrors(t *testing.T) {
 		{"--engine cdm=x --engine cmd=y", cli.ExitUsage, "did you mean cmd="},
 		{"--engine cmd=x,tc=1 --engine tc=1", cli.ExitUsage, "no limit"},
 		{two + "--each tc=fast", cli.ExitFailure, "time control"},
-		{two + "--each proto=xboard", cli.ExitUsage, "needs an adaptor"},
+		{two + "--each proto=winboard", cli.ExitUsage, "want uci or xboard"},
 		{two + "--each nodes=1", cli.ExitFailure, "no engine named"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

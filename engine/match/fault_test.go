@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,6 +77,41 @@ func TestFaultMatrix(t *testing.T) {
 		{"-stall quit", faultVerdict{quit: 1}}, {"-stall eof -ignore-quit", faultVerdict{quit: 1}}, {"-ignore-quit -ignore-eof -ignore-term", faultVerdict{quit: 1}},
 		{"-close-stdout quit -ignore-quit -ignore-eof", faultVerdict{quit: 1}},
 	}
+	// In xboard's protocol, each as in UCI but for what cannot be told from an engine
+	// that has nothing to say.
+	resigned := faultVerdict{cause: CauseResign}
+	for _, c := range []faultCase{
+		// At the start.
+		{"-crash start", startCrash}, {"-crash uci", startCrash}, {"-crash setoption", startCrash}, {"-crash isready", startCrash}, {"-crash ucinewgame", startCrash},
+		{"-crash start -signal", startCrash}, {"-crash start -stderr 80", faultVerdict{void: engine.Crash, voids: 2, stderr: "last words"}},
+		{"-stall setoption", startStall}, {"-stall isready", startStall}, {"-stall ucinewgame", startStall}, {"-features never", startStall},
+		{"-stall start", stall}, {"-stall uci", stall}, // in its first move
+		{"-close-stdout start", startCrash}, {"-close-stdout uci", startCrash}, {"-close-stdout isready", startCrash},
+		{"-crash ucinewgame -after 2", faultVerdict{voids: 1}}, {"-stall ucinewgame -after 2", faultVerdict{voids: 1}},
+		// In the game.
+		{"-crash position -after 3", crash}, {"-crash go -after 3", crash}, {"-crash go -after 3 -signal", crash}, {"-crash go -after 3 -exit-code 0", crash},
+		{"-crash go -after 3 -stderr 80", faultVerdict{cause: CauseCrash, stderr: "last words"}}, {"-crash bestmove -after 3", crash},
+		{"-crash isready -after 5", crash}, {"-close-stdout go -after 3", crash}, {"-close-stdout bestmove -after 3", crash}, {"-no-newline", crash},
+		{"-stall position -after 3", stall}, {"-stall go -after 3", stall}, {"-stall bestmove -after 3", stall}, {"-stall isready -after 5", stall},
+		{"-stall go -after 3 -stderr 80", faultVerdict{cause: CauseStall, stderr: "eeee"}},
+		{"-mute go -after 3", stall}, {"-mute isready -after 5", stall}, {"-until-stop -ignore-stop", stall}, {"-stall stop -until-stop", stall}, {"-crash stop -until-stop", crash},
+		{"-late 1s", late}, {"-until-stop", late},
+		{"-bestmove illegal -after 3", illegal}, {"-bestmove none -after 3", illegal}, {"-bestmove zero -after 3", illegal}, {"-bestmove null -after 3", illegal},
+		{"-bestmove garbage -after 3", protocol}, {"-bestmove empty -after 3", protocol},
+		{"-bestmove claim-win -after 3", protocol}, {"-bestmove claim-draw -after 3", protocol}, {"-bestmove refuse -after 3", protocol}, {"-bestmove reject -after 3", protocol},
+		{"-bestmove resign -after 3", resigned}, {"-bestmove claim-loss -after 3", resigned},
+		// What must do no harm.
+		{"-bestmove king-takes-rook", sound}, {"-bestmove uppercase", sound}, {"-bestmove claim-and-move", sound}, {"-double", sound}, {"-stray", sound}, {"-flood 300", sound},
+		{"-long-line 200000", sound}, {"-stderr 300000", sound}, {"-chatter", sound}, {"-split", sound}, {"-crlf", sound}, {"-garbage", sound}, {"-no-options", sound},
+		{"-features none", sound}, {"-features bare", sound}, {"-features san", sound}, {"-features slow", sound}, {"-features forgetful", sound}, {"-features odd", sound},
+		{"-grandchild", sound}, {"-ready-delay 5ms", sound}, {"-ignore-quit", sound}, {"-ignore-term", sound}, {"-mute bestmove", sound}, {"-mute quit", sound},
+		// At its end.
+		{"-crash quit", faultVerdict{quit: 1}}, {"-crash quit -signal", faultVerdict{quit: 1}}, {"-crash eof -ignore-quit", faultVerdict{quit: 1}}, {"-crash quit -exit-code 0", sound},
+		{"-stall quit", faultVerdict{quit: 1}}, {"-stall eof -ignore-quit", faultVerdict{quit: 1}}, {"-ignore-quit -ignore-eof -ignore-term", faultVerdict{quit: 1}},
+		{"-close-stdout quit -ignore-quit -ignore-eof", faultVerdict{quit: 1}},
+	} {
+		cases = append(cases, faultCase{"-xboard " + c.flags, c.want})
+	}
 	// Most of them wait, and not for a processor.
 	queue := make(chan faultCase)
 	var workers sync.WaitGroup
@@ -91,7 +127,16 @@ func TestFaultMatrix(t *testing.T) {
 					if c.want.quit > 0 {
 						config.Timeouts.Quit = 3 * short
 					}
+					isX := strings.HasPrefix(c.flags, "-xboard")
 					control := Control{Nodes: 1}
+					if isX {
+						control = Control{Depth: 1}
+						if strings.Contains(c.flags, "-features") || strings.Contains(c.flags, "-stall uci") || strings.Contains(c.flags, "-stall start") {
+							// Who says nothing is not waited for; who only says it late is.
+							config.Timeouts.Features = 2 * short
+							config.Options = nil
+						}
+					}
 					if strings.Contains(c.flags, "-late") || strings.Contains(c.flags, "-until-stop") {
 						config.Timeouts.Margin = short
 						control = Control{MoveTime: 50 * time.Millisecond, Margin: short}
@@ -117,7 +162,12 @@ func TestFaultMatrix(t *testing.T) {
 // judgeFault plays two games and compares what became of them.
 func judgeFault(t *testing.T, faulty, sound engine.Config, control Control, want faultVerdict) {
 	start := func(c engine.Config) Factory {
-		return func(ctx context.Context) (engine.Player, error) { return engine.StartUCI(ctx, c) }
+		return func(ctx context.Context) (engine.Player, error) {
+			if slices.Contains(c.Args, "-xboard") {
+				return engine.StartXBoard(ctx, c)
+			}
+			return engine.StartUCI(ctx, c)
+		}
 	}
 	var mu sync.Mutex
 	var games []*Game

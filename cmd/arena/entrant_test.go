@@ -1,0 +1,58 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"transcend/engine/arena"
+	"transcend/internal/cli"
+)
+
+// TestXBoardEntrants: what can be said of an engine with proto=xboard, and what
+// its protocol has no words for.
+func TestXBoardEntrants(t *testing.T) {
+	for text, want := range map[string]string{
+		"cmd=a proto=xboard tc=10+0.1":             "",
+		"cmd=a proto=xboard movetime=50ms depth=3": "",
+		"cmd=a proto=uci nodes=5 tc=1":             "",
+		"cmd=a proto=xboard nodes=5":               "cannot limit nodes",
+		"cmd=a proto=xboard nodes=5 tc=1":          "cannot limit nodes",
+		"cmd=a proto=xboard movetime=1s tc=1":      "not both",
+		"cmd=a proto=winboard":                     "want uci or xboard",
+	} {
+		e, err := parseEntrant(text, entrantConfig{})
+		if err == nil {
+			_, err = e.control()
+		}
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestXBoardMatch plays an engine of each protocol, and one that needs a process
+// for every game.
+func TestXBoardMatch(t *testing.T) {
+	dir, fake := t.TempDir(), fakePath(t)
+	code, out, errs := arenaIn(t, dir, "match", "--games", "4", "--maxmoves", "8", "--concurrency", "1", "--json", "-q",
+		"--engine", "cmd="+fake+" name=x args=-xboard proto=xboard option.Hash=2", "--engine", "cmd="+fake+" name=once args='-xboard -features once' proto=xboard",
+		"--engine", "cmd="+fake+" name=uci option.Hash=2", "--each", "depth=1")
+	if code != cli.ExitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var s arena.Summary
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err, out)
+	}
+	for _, e := range s.Standings {
+		for cause, n := range e.Losses {
+			if n > 0 && cause != "board" {
+				t.Errorf("%s lost %d games by %s", e.Name, n, cause)
+			}
+		}
+	}
+	if s.Games != 12 || len(s.Standings) != 3 {
+		t.Errorf("%d games, %d players", s.Games, len(s.Standings))
+	}
+}
