@@ -20,29 +20,28 @@ func Base(s Settings) Cell {
 	c := Cell{
 		Seed: 1,
 		Corpus: Corpus{
-			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
+			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 40, Version: league.Version,
 		},
 		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 128, Tokenizer: "move", Input: data.InputBoard},
-		Training: Training{Steps: 3000, Rows: 64, LearningRate: 8e-3, Optimizer: "muon"},
+		Training: Training{Steps: 6000, Rows: 32, LearningRate: 8e-3, Optimizer: "muon"},
 		Measure: Measure{
 			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
 			League:   leaguePlayers,
-			Openings: "random:4", MaxPlies: 100, Adjudicate: 200, Policy: "forfeit-after-5",
+			Openings: "random:4", MaxPlies: 40, Adjudicate: 200, Policy: "forfeit-after-5",
 		},
 	}
 	switch s.Preset {
 	case PresetQuick:
-		c.Corpus.Games, c.Corpus.HeldOut = 15_000, 200
-		c.Training.Steps = 600
+		c.Corpus.Games, c.Corpus.HeldOut = 20_000, 200
+		c.Training.Steps = 1500
 		c.Measure.Games, c.Measure.References, c.Measure.Positions = 400, 40, 5000
 	case PresetTiny:
-		c.Corpus.Games, c.Corpus.HeldOut, c.Corpus.MaxPlies = 200, 10, 40
+		c.Corpus.Games, c.Corpus.HeldOut = 200, 10
 		c.Model = Model{Layers: 1, Heads: 2, Width: 32, Context: 64, Tokenizer: "move", Input: data.InputBoard}
 		c.Training.Steps, c.Training.Rows = 30, 8
 		c.Measure.Temperatures = []float64{0.001, 1}
 		c.Measure.Games, c.Measure.References, c.Measure.Positions = 16, 4, 300
 		c.Measure.League = leaguePlayers[:2]
-		c.Measure.MaxPlies = 40
 	}
 	if s.Input != "" {
 		c.Model.Input = s.Input
