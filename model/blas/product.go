@@ -33,6 +33,7 @@ type product struct {
 
 	packA bool
 	packB bool
+	ownB  bool // each task packs its columns of B, block by block
 	tail  int  // columns of a last panel of B that must be packed in any case
 	dots  bool // multiply without packing along contiguous k
 
@@ -62,17 +63,31 @@ func (p *product) plan(e *engine) (threads int) {
 	case !bAcross && p.a.col == 4 && m <= min(t.maxRowsDot, k/t.depthPerRowDot):
 		p.dots = true
 	default:
-		// A tile of narrow vectors is low, and reads little of each row of Aᵀ.
-		p.packA = p.a.col != 4 && min(m, n) >= t.minSidePackA && m*n*16/p.lanes >= t.minAreaPackA
-		p.packB = !bAcross || p.packA || (p.a.col == 4 && m >= t.minRowsPackB)
+		p.packB = !bAcross || p.a.col == 4 && m >= t.minRowsPackB
+		if p.a.col != 4 && min(m, n) >= t.minSidePack {
+			p.packTransposed(t)
+		}
 		p.setTail()
 	}
 	p.depth = t.blockSteps * p.pair
 	return threads
 }
 
+// packTransposed chooses what to pack where the rows of A run along m. Kernels read such a
+// matrix nearly as fast as a packed one while its block of k is in the second-level cache,
+// where many long rows do not fit: lines at the same place of them meet in few of its sets.
+// To pack B costs less the more rows of C there are for it.
+func (p *product) packTransposed(t *tuning) {
+	switch {
+	case p.m >= t.minRowsTall:
+		p.packA, p.packB = p.n >= t.minColumnsPackA, true
+	case p.m*p.n*16/p.lanes > t.maxAreaDirect: // a tile of narrow vectors is low, and reads little of each row
+		p.ownB, p.packB = true, false
+	}
+}
+
 // packs reports whether anything has to be packed.
-func (p *product) packs() bool { return p.packA || p.packB || p.tail > 0 }
+func (p *product) packs() bool { return p.packA || p.packB || p.ownB || p.tail > 0 }
 
 // passDepth returns how many values of k a pass takes: whole blocks.
 func (p *product) passDepth(t *tuning) int {
@@ -82,7 +97,7 @@ func (p *product) passDepth(t *tuning) int {
 // setTail finds the columns of a B read as it lies that do not fill whole vectors.
 func (p *product) setTail() {
 	p.tail = 0
-	if !p.packB && p.n%p.lanes != 0 {
+	if !p.packB && !p.ownB && p.n%p.lanes != 0 {
 		p.tail = p.n % p.columns
 	}
 }
@@ -93,8 +108,10 @@ type tuning struct {
 	parallelWork     int // multiply-adds that are worth waking a goroutine for
 	parallelElements int // elements of B that are, where each is used few times
 	minRowsPackB     int // fewer rows read B as it lies, if its rows run along n and A's along k
-	minSidePackA     int // smaller C reads A as it lies, even if its rows run along m,
-	minAreaPackA     int // and so does C of fewer elements
+	minSidePack      int // C with fewer rows or columns reads A and B as they lie if A's rows run along m,
+	minRowsTall      int // with at least so many rows it packs B,
+	minColumnsPackA  int // and A if it has so many columns;
+	maxAreaDirect    int // and C of fewer rows but more elements than this packs B task by task
 	maxRowsDot       int // rows up to which a transposed B is not packed,
 	depthPerRowDot   int // and values of k that each of them takes to be worth it
 	minSideBF16      int // products with fewer rows or columns stay in float32,
@@ -105,6 +122,7 @@ type tuning struct {
 	taskColumns int
 	// Where A is packed, a task takes all columns and as many rows as are about that many words.
 	taskWordsA     int
+	ownColumns     int // of C in a task that packs B itself, about
 	tasksPerThread int // into which C is cut at least where threads share it
 
 	// Columns of C in one pass, and so the size of the buffers: 4 MiB at most. Larger products
@@ -135,8 +153,10 @@ var measured = tuning{
 	parallelWork:     2 << 20,
 	parallelElements: 1 << 18,
 	minRowsPackB:     257,
-	minSidePackA:     128,
-	minAreaPackA:     1 << 18,
+	minSidePack:      128,
+	minRowsTall:      1024,
+	minColumnsPackA:  512,
+	maxAreaDirect:    1 << 18,
 	maxRowsDot:       64,
 	depthPerRowDot:   8,
 	minSideBF16:      32,
@@ -145,6 +165,7 @@ var measured = tuning{
 	taskRows:         126,
 	taskColumns:      512,
 	taskWordsA:       1 << 16,
+	ownColumns:       256,
 	tasksPerThread:   2,
 	passColumns:      4096,
 	passWords:        1 << 18,
@@ -166,14 +187,15 @@ var measured = tuning{
 // B, which all tasks of a pass share, is packed before the pass is multiplied; it may lie
 // in the third-level cache, for a panel of it is read once a task. The rows of A that a
 // task multiplies are read for every panel of B, so a task that works on packed A packs
-// them itself, into the second-level cache of the core that it runs on.
+// them itself, into the second-level cache of the core that it runs on. With ownB a task
+// has all rows of C and packs B itself; then there is one pass, and nobody waits.
 type blocked struct {
 	product
 	t         *tuning
 	threads   int
 	passDepth int
 	bufB      [2][]float32 // of even and odd passes
-	bufA      [][]float32  // each worker's
+	own       [][]float32  // each worker's panels of A, or with ownB of B
 }
 
 // begin takes on a product and gets the buffers of its largest pass, the first.
@@ -182,23 +204,31 @@ func (b *blocked) begin(p product, t *tuning, threads int) {
 	if !p.packs() {
 		return
 	}
-	steps := ceil(min(p.k, b.passDepth), p.pair)
-	columns := p.columns // of a tail
+	first, own := b.pass(0), 0
+	steps := ceil(first.k, p.pair)
+	switch {
+	case p.ownB:
+		own = first.taskColumns * ceil(p.depth, p.pair)
+	case p.packA:
+		own = ceil(first.taskRows, p.rows) * p.lanes * steps
+	}
+	if own > 0 {
+		for len(b.own) < threads {
+			b.own = append(b.own, nil)
+		}
+		for i := range threads {
+			b.own[i] = resize(b.own[i], own)
+		}
+	}
+	if p.ownB {
+		return
+	}
+	columns := p.columns // of a tail, which may be in the last pass only
 	if p.packB {
-		columns *= ceil(min(p.n, t.passColumns), p.columns)
+		columns *= ceil(first.n, p.columns)
 	}
 	for i := range min(threads, len(b.bufB)) {
 		b.bufB[i] = resize(b.bufB[i], columns*steps)
-	}
-	if !p.packA {
-		return
-	}
-	for len(b.bufA) < threads {
-		b.bufA = append(b.bufA, nil)
-	}
-	first := b.pass(0)
-	for i := range threads {
-		b.bufA[i] = resize(b.bufA[i], first.taskRows/p.rows*p.lanes*steps)
 	}
 }
 
@@ -207,7 +237,7 @@ func (b *blocked) release() { b.product = product{} }
 
 // cuts returns the number of passes over k and n. One will do where nothing is packed.
 func (b *blocked) cuts() (k, n int) {
-	if !b.product.packs() {
+	if !b.product.packs() || b.ownB {
 		return 1, 1
 	}
 	return ceil(b.k, b.passDepth), ceil(b.n, b.t.passColumns)
@@ -221,7 +251,7 @@ func (b *blocked) passes() int {
 // pass returns the product of a pass, with its panels and tasks.
 func (b *blocked) pass(i int) product {
 	p, bufB := b.product, b.bufB[0]
-	if p.packs() {
+	if p.packs() && !p.ownB {
 		t := b.t
 		if b.threads > 1 {
 			bufB = b.bufB[i%2] // they pack for the next pass while others multiply
@@ -271,38 +301,71 @@ func (b *blocked) multiply(pass, task, worker int) {
 	down := ceil(p.m, p.taskRows)
 	i, j := task%down*p.taskRows, task/down*p.taskColumns
 	rows, columns := min(p.taskRows, p.m-i), min(p.taskColumns, p.n-j)
-	if p.packA {
+	switch {
+	case p.ownB:
+		p.multiplyOwnB(j, columns, b.own[worker])
+		return
+	case p.packA:
 		p.a.p, p.c.p = p.a.at(i, 0), p.c.at(i, 0)
-		p.m, p.panelsA = rows, unsafe.SliceData(b.bufA[worker])
+		p.m, p.panelsA = rows, unsafe.SliceData(b.own[worker])
 		p.packPanelsA()
 		i = 0
 	}
 	p.multiplyBlock(i, i+rows, j, j+columns)
 }
 
+// multiplyOwnB computes n columns of C from j on, packing each block of B.
+func (p product) multiplyOwnB(j, n int, panels []float32) {
+	a, b, k := p.a, p.b, p.k
+	p.c.p, p.n = p.c.at(0, j), n
+	p.firstB, p.panelsB = 0, unsafe.SliceData(panels)
+	for l := 0; l < k; l += p.depth {
+		p.a.p, p.b.p, p.k = a.at(0, l), b.at(l, j), min(p.depth, k-l)
+		p.packPanelsB(0, ceil(n, p.columns))
+		p.multiplyBlock(0, p.m, 0, n)
+		p.beta = 1
+	}
+}
+
 // divide cuts C into tasks: as large as the second-level cache likes, and, where
 // goroutines share them, small enough that a late one does not hold up the rest.
 func (p *product) divide(t *tuning, threads int) {
+	whole := func(pieces int) int {
+		if threads > 1 {
+			pieces = ceil(max(pieces, t.tasksPerThread*threads), threads) * threads
+		}
+		return max(1, pieces)
+	}
+	switch {
+	case p.ownB:
+		panels := ceil(p.n, p.columns)
+		p.taskRows, p.taskColumns = p.m, ceil(panels, whole(p.n/t.ownColumns))*p.columns
+		return
+	case p.packA:
+		// A task has panels of its own, so it may begin at any row.
+		p.taskRows = max(p.rows, ceil(p.m, whole(p.m*ceil(p.k, p.pair)/t.taskWordsA)))
+		p.taskColumns = ceil(p.n, p.columns) * p.columns
+		return
+	}
 	p.taskRows = evenly(p.m, t.taskRows, p.rows)
 	p.taskColumns = evenly(p.n, t.taskColumns, p.columns)
-	if p.packA {
-		p.taskRows = evenly(p.m, max(p.rows, t.taskWordsA/ceil(p.k, p.pair)), p.rows)
-		p.taskColumns = ceil(p.n, p.columns) * p.columns
-	}
 	if threads == 1 {
 		return
 	}
 	for ceil(p.m, p.taskRows)*ceil(p.n, p.taskColumns) < t.tasksPerThread*threads {
 		switch {
-		case !p.packA && p.taskColumns >= p.taskRows && p.taskColumns > 2*p.columns:
+		case p.taskColumns >= p.taskRows && p.taskColumns > 2*p.columns:
 			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
 		case p.taskRows > 2*p.rows:
 			p.taskRows = ceil(p.taskRows/p.rows, 2) * p.rows
-		case !p.packA && p.taskColumns > 2*p.columns:
+		case p.taskColumns > 2*p.columns:
 			p.taskColumns = ceil(p.taskColumns/p.columns, 2) * p.columns
 		default:
 			return
 		}
+	}
+	if few := ceil(p.m, p.taskRows); few <= t.tasksPerThread*threads {
+		p.taskRows = ceil(p.m, few) // the last of them would be late, not lost among many
 	}
 }
 

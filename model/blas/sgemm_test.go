@@ -31,14 +31,14 @@ func paths(t testing.TB, threads int) []path {
 	}{
 		{"default", func(*tuning) {}},
 		{"packed", func(u *tuning) {
-			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
+			u.minSidePack, u.minRowsTall, u.minColumnsPackA, u.minRowsPackB = 0, 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
 			u.minSideTiles, u.minDepthTiles, u.minWorkTiles = 1, 1, 1
 			u.parallelWork, u.tileParallelWork = 1, 1
 		}},
 		{"pieces", func(u *tuning) {
-			u.minSidePackA, u.minAreaPackA, u.minRowsPackB = 0, 0, 0
+			u.minSidePack, u.minRowsTall, u.minColumnsPackA, u.minRowsPackB = 0, 0, 0, 0
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minWorkBF16 = 1, 1
 			u.minSideTiles, u.minDepthTiles, u.minWorkTiles = 1, 1, 1
@@ -49,10 +49,22 @@ func paths(t testing.TB, threads int) []path {
 			u.tileChunkA, u.tileKeptA = 64*32, 64*96 // by the number of rows, all three places of A
 		}},
 		{"direct", func(u *tuning) {
-			u.minSidePackA, u.minRowsPackB = 1<<30, 1<<30
+			u.minSidePack, u.minRowsPackB = 1<<30, 1<<30
 			u.maxRowsDot = 0
 			u.minSideBF16, u.minSideTiles = 1<<30, 1<<30
-			u.parallelWork = 1
+			u.parallelWork, u.passColumns = 1, 64
+		}},
+		{"tall", func(u *tuning) {
+			u.minSidePack, u.minRowsTall, u.minColumnsPackA = 0, 0, 1<<30
+			u.maxRowsDot = 0
+			u.minSideBF16, u.minSideTiles = 1<<30, 1<<30
+			u.parallelWork, u.passWords = 1, 1000
+		}},
+		{"own columns", func(u *tuning) {
+			u.minSidePack, u.minRowsTall, u.maxAreaDirect = 0, 1<<30, 0
+			u.maxRowsDot = 0
+			u.minSideBF16, u.minSideTiles = 1<<30, 1<<30
+			u.parallelWork, u.ownColumns = 1, 32
 		}},
 		{"dots", func(u *tuning) {
 			u.maxRowsDot, u.depthPerRowDot = 1<<30, 1

@@ -26,6 +26,7 @@ var (
 	gC     = R12
 	gLdC   = R13
 	gBase  = R15 // first row of the current block of A
+	gFetch = R14 // the row of C that is asked for next
 )
 
 // rowAddress is where the kernel finds row i of A at the current step.
@@ -146,7 +147,15 @@ func tile(k kind, s shape, r int, masked bool) {
 		ADDQ(gBase, gA7)
 	}
 	Load(Param("b"), gB)
-	// C is wanted at the end of the loop: ask for it now.
+	// C is wanted at the end of the loop. Where that is long, a row is asked for now and then:
+	// all at once they would keep A and B waiting.
+	const unroll = 16
+	spread := masked && r == s.r
+	if spread {
+		MOVQ(gC, gFetch)
+		CMPQ(NewParamAddr("k", 8), U32(unroll*uint32(r)))
+		JGE(LabelRef(label("fetched%d", r)))
+	}
 	MOVQ(gC, gK)
 	for i := range r {
 		for off := 0; off < v*k.vectorBytes(); off += 64 {
@@ -155,6 +164,9 @@ func tile(k kind, s shape, r int, masked bool) {
 		if i < r-1 {
 			ADDQ(gLdC, gK)
 		}
+	}
+	if spread {
+		Label(label("fetched%d", r))
 	}
 	Load(Param("k"), gK)
 	for i := range r {
@@ -172,6 +184,13 @@ func tile(k kind, s shape, r int, masked bool) {
 		for off := 0; off < v*k.vectorBytes(); off += 64 {
 			PREFETCHT0(Mem{Base: gB, Index: gBStep, Scale: 8, Disp: off})
 		}
+		if k != avx512BF16 && spread {
+			// Rows of a transposed A may be far apart; a tile takes a part of a line, or of two.
+			PREFETCHT0(Mem{Base: gA, Index: gAStep, Scale: 8, Disp: 4 * (r - 1)})
+			if k == avx512F32 { // the short steps of AVX2 have no time for the first, which the tile before took
+				PREFETCHT0(Mem{Base: gA, Index: gAStep, Scale: 8})
+			}
+		}
 		for i := range r {
 			VBROADCASTSS(rowAddress(i), k.reg(aReg(i)))
 			for j := range v {
@@ -188,11 +207,16 @@ func tile(k kind, s shape, r int, masked bool) {
 			ADDQ(gAStep, gA7)
 		}
 	}
-	const unroll = 4
 	if r == s.r {
 		SUBQ(U8(unroll), gK)
 		JLT(LabelRef(label("tail%d", r)))
 		Label(label("unrolled%d", r))
+		if spread {
+			for off := 0; off < v*k.vectorBytes(); off += 64 {
+				PREFETCHT0(Mem{Base: gFetch, Disp: off})
+			}
+			ADDQ(gLdC, gFetch)
+		}
 		for range unroll {
 			step()
 		}
