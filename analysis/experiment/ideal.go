@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"transcend/analysis/ideal"
@@ -58,6 +59,9 @@ func idealEntrants(s *Setup, learners ...ideally) ([]Entrant, error) {
 	}
 	var all []Entrant
 	for _, v := range learners {
+		if v.posterior && mixture.Alike() {
+			continue // the same learner
+		}
 		config := engine.IdealConfig{Pool: s.Experts.Name, Options: options, Temperature: v.tau, Posterior: v.posterior, Characters: v.characters}
 		all = append(all, Entrant{Name: v.name(s.Cell), New: func(context.Context) (engine.Player, error) {
 			return engine.NewIdealPlayer(config, mixture)
@@ -107,7 +111,23 @@ func measureIdeal(ctx context.Context, s *Setup) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.Summary(c.Group, o.Judge), nil
+	m := &measured{Summary: e.Summary(c.Group, o.Judge)}
+	if slices.ContainsFunc(s.Experts.Players, func(p league.Rated) bool { return p.Shared }) {
+		o.Others, o.Unseen = nil, true
+		if e, err = ideal.Evaluate(ctx, o); err != nil {
+			return nil, err
+		}
+		m.Unseen = e.Summary(c.Group, o.Judge)
+	}
+	return m, nil
+}
+
+// measured is what measureIdeal leaves in a cell.
+type measured struct {
+	*ideal.Summary
+	// Unseen is of experts with shared noise: the same for a learner who has not seen the positions and
+	// cannot know what is shared in them.
+	Unseen *ideal.Summary `json:"unseen,omitempty"`
 }
 
 // modelPolicy is the cell's model at its temperatures, unmasked: what it gives to illegal moves is
@@ -146,23 +166,24 @@ func modelPolicy(s *Setup) ideal.Policy {
 }
 
 // summary is what measureIdeal left in a cell.
-func (d *Done) summary() (*ideal.Summary, error) {
-	s := new(ideal.Summary)
+func (d *Done) summary() (*measured, error) {
+	s := new(measured)
 	if err := json.Unmarshal(d.Extra, s); err != nil {
 		return nil, fmt.Errorf("cell %s: what was measured: %w", d.Cell.Name, err)
 	}
-	if len(s.Parts) == 0 {
+	if s.Summary == nil || len(s.Parts) == 0 {
 		return nil, fmt.Errorf("cell %s: nothing was measured", d.Cell.Name)
 	}
 	return s, nil
 }
 
-// withoutModel is a cell in which only players whose moves are known play.
-func withoutModel(c Cell, group string, players []string) Cell {
-	c.Group, c.Headline = group, false
-	c.Corpus.Players, c.Corpus.Games = players, 0
-	c.Model, c.Training = Model{}, Training{}
-	return c
+// addExact adds a cell in which only players whose moves are known play, and no model.
+func (p *plan) addExact(group string, players []string) {
+	p.add(group, 1, func(c *Cell) {
+		c.Headline = false
+		c.Corpus.Players, c.Corpus.Games = players, 0
+		c.Model, c.Training = Model{}, Training{}
+	})
 }
 
 // specialists are one for each phase.
@@ -188,17 +209,15 @@ E[(r_a-r_b)(g_a-g_b)] > 0, where r are the experts' expected rewards in a positi
 Everything but the model is an exact expectation in positions of held-out games; rewards are probabilities to win by a
 deeper search. Varied: weak. Headline: weak 0.5.`,
 		Plan: func(s Settings) ([]Cell, error) {
-			base := Base(s)
-			base.Corpus.Players = specialists(0.5)
-			base.Group, base.Headline = "weak0.5", true
-			cells := Repeat(base, s.seeds())
+			p := plan{base: headline(s)}
+			p.add("weak0.5", s.seeds(), func(c *Cell) { c.Corpus.Players = specialists(0.5) })
 			if s.Preset == PresetTiny {
-				return cells, nil
+				return p.cells, nil
 			}
 			for _, weak := range []float64{0.2, 0.8} {
-				cells = append(cells, Repeat(withoutModel(base, fmt.Sprintf("weak%g", weak), specialists(weak)), 1)...)
+				p.addExact(fmt.Sprintf("weak%g", weak), specialists(weak))
 			}
-			return cells, nil
+			return p.cells, nil
 		},
 		Players: func(_ context.Context, s *Setup) ([]Entrant, error) {
 			return idealEntrants(s, ideally{tau: coldTau}, ideally{tau: coldTau, posterior: true}, ideally{tau: 1, posterior: true})
@@ -223,40 +242,35 @@ agreement with the noise-free move in the same positions of held-out games. Temp
 characters of the same moves, as the paper's model does. Varied: the experts; cells without a model are exact
 altogether. Headline: independent noise, rho 0.5.`,
 		Plan: func(s Settings) ([]Cell, error) {
-			base := Base(s)
+			p := plan{base: headline(s)}
+			p.cells = Repeat(p.base, s.seeds())
 			pool := poolSize(s)
-			base.Corpus.Players = Experts(noisy(headlineRho), pool)
-			base.Group, base.Headline = fmt.Sprintf("rho%g", headlineRho), true
-			cells := Repeat(base, s.seeds())
-			exact := func(group string, players ...string) {
-				cells = append(cells, Repeat(withoutModel(base, group, players), 1)...)
-			}
-			exact("rho0.8", Experts(noisy(0.8), pool)...)
+			p.addExact("rho0.8", Experts(noisy(0.8), pool))
 			if s.Preset == PresetTiny {
-				return cells, nil
+				return p.cells, nil
 			}
-			exact("rho0.9", Experts(noisy(0.9), pool)...)
-			exact("tastes", Experts(noisy(headlineRho)+",taste=60", pool)...)
-			exact("boltz", Experts("boltz:depth=1,t=60", pool)...)
-			exact("shared", Experts(noisy(headlineRho)+",shared=1", pool)...)
+			p.addExact("rho0.9", Experts(noisy(0.9), pool))
+			p.addExact("tastes", Experts(noisy(headlineRho)+",taste=60", pool))
+			p.addExact("boltz", Experts("boltz:depth=1,t=60", pool))
+			p.addExact("shared", Experts(noisy(headlineRho)+",shared=1", pool))
 			var own []string
 			for i := range pool {
 				own = append(own, fmt.Sprintf("%s,shared=%d", noisy(headlineRho), i+1))
 			}
-			exact("own-errors", own...)
+			p.addExact("own-errors", own)
 			if s.Preset == PresetDefault {
-				// A game of 100 plies has some 650 characters.
-				c := base
-				c.Group, c.Headline = base.Group+"-characters", false
-				c.Model.Tokenizer, c.Model.Input, c.Model.Context = "char", data.InputMoves, 768
-				c.Training.Rows /= 4
-				c.Measure.Temperatures = []float64{coldTau, 0.5, 1}
-				cells = append(cells, Repeat(c, 1)...)
+				p.base.Headline = false
+				p.add(headlineGroup+"-characters", 1, func(c *Cell) {
+					// A game of 100 plies has some 650 characters.
+					c.Model.Tokenizer, c.Model.Input, c.Model.Context = "char", data.InputMoves, 768
+					c.Training.Rows /= 4
+					c.Measure.Temperatures = []float64{coldTau, 0.5, 1}
+				})
 			}
-			return cells, nil
+			return p.cells, nil
 		},
 		Players: func(_ context.Context, s *Setup) ([]Entrant, error) {
-			learners := []ideally{{tau: coldTau}, {tau: coldTau, characters: true}}
+			learners := []ideally{{tau: coldTau}, {tau: coldTau, characters: true}, {tau: coldTau, posterior: true}}
 			if s.Cell.Headline {
 				for _, t := range []float64{0.3, 0.5, 0.75, 1, 1.5} {
 					learners = append(learners, ideally{tau: t}, ideally{tau: t, characters: true})
@@ -305,6 +319,17 @@ func modelOf(p *ideal.PartSummary, d *Done) *ideal.RowSummary {
 	}
 	name := ModelName(d.Cell.Measure.Temperatures[0])
 	return p.Find(func(r ideal.Row) bool { return r.Kind == "other" && r.Name == name })
+}
+
+// alike reports that all experts do the same.
+func alike(p *ideal.PartSummary) bool {
+	n := 0
+	for _, r := range p.Rows {
+		if r.Kind == "expert" {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // rated says how an ideal learner did in the games, and what that means beside the experts.
@@ -375,7 +400,7 @@ func concludeSelection(r *Report) error {
 }
 
 // selectionWords is the verdict on a cell.
-func (r *Report) selectionWords(d *Done, s *ideal.Summary) string {
+func (r *Report) selectionWords(d *Done, s *measured) string {
 	all := s.Part(ideal.All)
 	cold := ideally{tau: 0, posterior: true}
 	argmax := mixtureOf(all, cold)
@@ -447,10 +472,15 @@ func concludeIdeal(r *Report) error {
 		}
 		best := all.BestExpert()
 		add("best expert", r.bestExpert(d), best)
-		for _, v := range []ideally{{tau: coldTau}, {tau: coldTau, characters: true}, {tau: 1}} {
+		for _, v := range []ideally{{tau: coldTau}, {tau: coldTau, characters: true}, {tau: coldTau, posterior: true}, {tau: 1}} {
 			name := fmt.Sprintf("ideal T=%g", v.tau)
-			if v.characters {
+			switch {
+			case v.characters:
 				name += " over characters"
+			case v.posterior && alike(all):
+				continue // as without
+			case v.posterior:
+				name += ", which infers the player"
 			}
 			add(name, r.rated(d, v), mixtureOf(all, v))
 		}
@@ -520,7 +550,7 @@ func (r *Report) bestExpert(d *Done) string {
 }
 
 // idealWords is the verdict on a cell.
-func (r *Report) idealWords(d *Done, s *ideal.Summary) string {
+func (r *Report) idealWords(d *Done, s *measured) string {
 	all := s.Part(ideal.All)
 	argmax := mixtureOf(all, ideally{tau: 0})
 	best := all.BestExpert()
@@ -529,7 +559,16 @@ func (r *Report) idealWords(d *Done, s *ideal.Summary) string {
 		d.Cell.Name, strings.ToUpper(string(claimOf(*argmax.AboveBest))), signed(*argmax.AboveBest), 100*argmax.Agreement.Value, 100*best.Agreement.Value,
 		r.rated(d, ideally{tau: coldTau}), r.bestExpert(d))
 	if argmax.AboveBest.Value < slack {
-		b.WriteString(" Their errors are the same or have no votes against them: no temperature makes more of this mixture.")
+		b.WriteString(" All err at the same places in the same way, so the likeliest move is the error: no temperature makes more of this mixture, whatever rho is.")
+	}
+	if s.Unseen != nil {
+		x := mixtureOf(s.Unseen.Part(ideal.All), ideally{tau: 0})
+		fmt.Fprintf(&b, " In positions that a learner has not seen it cannot know what is due there; then the mixture is that of independent errors, and its argmax %s above such experts.", signed(*x.AboveBest))
+	}
+	if !alike(all) {
+		x := mixtureOf(all, ideally{tau: 0, posterior: true})
+		fmt.Fprintf(&b, " A learner who infers from the game so far who plays it, as a perfect imitator does, %s: %s; its rating in games: %s.",
+			claimOf(*x.AboveBest), signed(*x.AboveBest), r.rated(d, ideally{tau: coldTau, posterior: true}))
 	}
 	if m := modelOf(all, d); m != nil {
 		fmt.Fprintf(&b, " The model at T=%g %s by reward: %s", d.Cell.Measure.Temperatures[0], claimOf(*m.AboveBest), signed(*m.AboveBest))

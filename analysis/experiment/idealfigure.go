@@ -19,7 +19,7 @@ func percentMark(x float64, e ideal.Estimate) mark {
 }
 
 // firstOfGroups are the cells that are drawn: of those that differ by their seed alone the first.
-func (r *Report) firstOfGroups() (cells []*Done, summaries []*ideal.Summary, err error) {
+func (r *Report) firstOfGroups() (cells []*Done, summaries []*measured, err error) {
 	for _, group := range r.groups() {
 		s, err := group[0].summary()
 		if err != nil {

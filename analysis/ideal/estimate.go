@@ -26,47 +26,60 @@ const (
 	bootstrapSeed = 0x626f6f74
 )
 
-// estimate applies a statistic of sums over games to all games and to resampled ones. total
-// returns the mean over positions of what x gives for each game, in the part.
-func (e *Evaluation) estimate(part Part, n int, x func(game *gameSums, out []float64), statistic func(means []float64) float64) Estimate {
+// resample applies statistics to the means over positions of what x gives for each game, n numbers,
+// in a part: to all games, and to resampled ones, sorted for each statistic. false where the part
+// has no positions.
+func (e *Evaluation) resample(part Part, n int, x func(game *gameSums, out []float64), statistics int, apply func(means, out []float64)) (values []float64, drawn [][]float64, ok bool) {
 	games := len(e.games)
-	values := make([]float64, games*n)
+	sums := make([]float64, games*n)
 	for i := range e.games {
-		x(&e.games[i], values[i*n:(i+1)*n])
+		x(&e.games[i], sums[i*n:(i+1)*n])
 	}
-	means := make([]float64, n)
-	at := func(pick func(i int) int) float64 {
+	means, values := make([]float64, n), make([]float64, statistics)
+	at := func(pick func(i int) int) bool {
 		clear(means)
 		count := 0.0
 		for i := range games {
 			g := pick(i)
 			count += e.games[g].n[part]
-			for k, v := range values[g*n : (g+1)*n] {
+			for k, v := range sums[g*n : (g+1)*n] {
 				means[k] += v
 			}
-		}
-		if count == 0 {
-			return math.NaN()
 		}
 		for k := range means {
 			means[k] /= count
 		}
-		return statistic(means)
+		apply(means, values)
+		return count > 0
 	}
-	value := at(func(i int) int { return i })
+	drawn = make([][]float64, statistics)
 	rng := rand.New(rand.NewPCG(bootstrapSeed, uint64(games)))
-	drawn := make([]float64, 0, resamples)
 	for range resamples {
-		if v := at(func(int) int { return rng.IntN(games) }); !math.IsNaN(v) {
-			drawn = append(drawn, v)
+		if at(func(int) int { return rng.IntN(games) }) {
+			for k, v := range values {
+				drawn[k] = append(drawn[k], v)
+			}
 		}
 	}
-	if math.IsNaN(value) || len(drawn) == 0 {
+	for k := range drawn {
+		slices.Sort(drawn[k])
+	}
+	ok = at(func(i int) int { return i }) && len(drawn[0]) > 0
+	return values, drawn, ok
+}
+
+// quantile of sorted numbers.
+func quantile(sorted []float64, q float64) float64 {
+	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+}
+
+// mean is a mean over the positions of a part with its interval.
+func (e *Evaluation) mean(part Part, x func(game *gameSums) float64) Estimate {
+	values, drawn, ok := e.resample(part, 1, func(g *gameSums, out []float64) { out[0] = x(g) }, 1, func(means, out []float64) { out[0] = means[0] })
+	if !ok {
 		return Estimate{}
 	}
-	slices.Sort(drawn)
-	end := func(q float64) float64 { return drawn[int(q*float64(len(drawn)-1)+0.5)] }
-	return Estimate{value, end(0.025), end(0.975)}
+	return Estimate{values[0], quantile(drawn[0], 0.025), quantile(drawn[0], 0.975)}
 }
 
 // Count returns how many positions a part has.
@@ -90,26 +103,39 @@ func (e *Evaluation) total(row int, metric Metric, part Part) float64 {
 
 // Mean is a metric of a row, averaged over the positions of a part.
 func (e *Evaluation) Mean(row int, metric Metric, part Part) Estimate {
-	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.rows[row][part][metric] },
-		func(means []float64) float64 { return means[0] })
+	return e.mean(part, func(g *gameSums) float64 { return g.rows[row][part][metric] })
 }
 
 // Difference is a metric of row a less that of row b, in the same positions.
 func (e *Evaluation) Difference(a, b int, metric Metric, part Part) Estimate {
-	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.rows[a][part][metric] - g.rows[b][part][metric] },
-		func(means []float64) float64 { return means[0] })
+	return e.mean(part, func(g *gameSums) float64 { return g.rows[a][part][metric] - g.rows[b][part][metric] })
 }
 
 // AboveBest is the reward of a row less that of the best expert, R(f) - max_i R(f_i): above 0 it
-// transcends on these positions. Which expert is best is decided in each resample anew.
+// transcends on these positions.
+//
+// That is the smallest of the differences from each expert. The interval's lower end is the lowest
+// lower end of theirs: all of them are above 0 when it is (an intersection-union test, which needs no
+// correction). The upper end is the lowest upper end of theirs, corrected for their number. Picking the best
+// expert in each resample anew would not do: of many equal ones the best by chance is too good.
 func (e *Evaluation) AboveBest(row int, part Part) Estimate {
 	experts := e.experts()
-	return e.estimate(part, len(experts)+1, func(g *gameSums, out []float64) {
-		out[0] = g.rows[row][part][Reward]
+	n := len(experts)
+	values, drawn, ok := e.resample(part, n, func(g *gameSums, out []float64) {
 		for i, x := range experts {
-			out[i+1] = g.rows[x][part][Reward]
+			out[i] = g.rows[row][part][Reward] - g.rows[x][part][Reward]
 		}
-	}, func(means []float64) float64 { return means[0] - slices.Max(means[1:]) })
+	}, n, func(means, out []float64) { copy(out, means) })
+	if !ok {
+		return Estimate{}
+	}
+	est := Estimate{math.Inf(1), math.Inf(1), math.Inf(1)}
+	for i := range values {
+		est.Value = min(est.Value, values[i])
+		est.Low = min(est.Low, quantile(drawn[i], 0.025))
+		est.High = min(est.High, quantile(drawn[i], 1-0.025/float64(n)))
+	}
+	return est
 }
 
 // BestExpert returns the row of the expert with the highest reward in a part.
@@ -150,8 +176,7 @@ func (e *Evaluation) Find(tau float64, posterior, characters bool) int {
 // its sum over all pairs be positive. g is the posterior: how likely a game that came here is that
 // expert's.
 func (e *Evaluation) Theorem(part Part) Estimate {
-	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.theorem[part] },
-		func(means []float64) float64 { return means[0] })
+	return e.mean(part, func(g *gameSums) float64 { return g.theorem[part] })
 }
 
 // TheoremPair is the theorem's left side for two experts by their rows, false when the pool has too
@@ -164,15 +189,13 @@ func (e *Evaluation) TheoremPair(a, b int, part Part) (Estimate, bool) {
 	if a < b {
 		a, b = b, a
 	}
-	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.pairs[a*kinds+b][part] },
-		func(means []float64) float64 { return means[0] }), true
+	return e.mean(part, func(g *gameSums) float64 { return g.pairs[a*kinds+b][part] }), true
 }
 
 // Weight is the mean posterior of the experts that a row stands for: how many of the moves are
 // theirs.
 func (e *Evaluation) Weight(expert int, part Part) Estimate {
-	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.weights[expert][part] },
-		func(means []float64) float64 { return means[0] })
+	return e.mean(part, func(g *gameSums) float64 { return g.weights[expert][part] })
 }
 
 // DifferingArgmax is the share of positions in which the argmax over moves is not that over
@@ -182,6 +205,5 @@ func (e *Evaluation) DifferingArgmax(posterior bool, part Part) Estimate {
 	if posterior {
 		i = 1
 	}
-	return e.estimate(part, 1, func(g *gameSums, out []float64) { out[0] = g.differ[i][part] },
-		func(means []float64) float64 { return means[0] })
+	return e.mean(part, func(g *gameSums) float64 { return g.differ[i][part] })
 }

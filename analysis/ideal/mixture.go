@@ -203,6 +203,9 @@ func (m *Mixture) random(g *bitboard.Game) *Position {
 	return &Position{Moves: t.Moves, kindOf: m.kindOf, kinds: t}
 }
 
+// Alike reports that all players do the same, so that nothing can tell who plays.
+func (m *Mixture) Alike() bool { return len(m.kinds) == 1 }
+
 // Searches returns how many searches were made so far.
 func (m *Mixture) Searches() int { return m.cache.searches() }
 
