@@ -25,6 +25,7 @@ import (
 	"transcend/engine/arena"
 	"transcend/engine/match"
 	"transcend/internal/atomicfile"
+	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 	"transcend/model/blas"
 )
@@ -251,7 +252,7 @@ func (s *matchSettings) check() error {
 	case s.Retries < 0 || s.MaxMoves < 0 || s.MemoryLimit < 0:
 		return cli.Usagef("--retries, --maxmoves and --memory-limit must not be negative")
 	case s.Judge != "" && s.MaxMoves == 0:
-		return cli.Usagef("--judge without --maxmoves has nothing to decide")
+		return cli.WithHint(cli.Usagef("--judge without --maxmoves has nothing to decide"), "--maxmoves 120")
 	case s.SPRT != "" && len(s.Engines) != 2:
 		return cli.Usagef("--sprt tests two players, and there are %d", len(s.Engines))
 	}
@@ -263,6 +264,11 @@ func (s *matchSettings) check() error {
 	}
 	if err := s.adjudication(); err != nil {
 		return err
+	}
+	if s.Judge != "" {
+		if _, _, err := parseJudge(s.Judge); err != nil {
+			return cli.WithHint(err, "--judge 'cmd=stockfish depth=15 win=150'")
+		}
 	}
 	var err error
 	if s.SPRT != "" {
@@ -497,6 +503,11 @@ func (t *matching) open(ctx context.Context) (err error) {
 	if err := t.makeEntrants(ctx); err != nil {
 		return err
 	}
+	if t.Judge != "" {
+		if err := t.tryJudge(ctx); err != nil {
+			return err
+		}
+	}
 	config, err := json.Marshal(t.matchConfig)
 	if err != nil {
 		return err
@@ -612,6 +623,20 @@ func (t *matching) judge(ctx context.Context) (match.Judge, func() error, error)
 	return &match.EngineJudge{Player: p, Limit: engine.Limit{MoveTime: c.MoveTime, Nodes: c.Nodes, Depth: c.Depth}, Win: win}, p.Close, nil
 }
 
+// tryJudge asks the judge about the initial position: what is wrong with it should show
+// before a game has come to its maximum length.
+func (t *matching) tryJudge(ctx context.Context) error {
+	j, closeJudge, err := t.judge(ctx)
+	if err != nil {
+		return fmt.Errorf("--judge: %w", err)
+	}
+	_, _, err = j.Judge(ctx, bitboard.NewGame(bitboard.Start()))
+	if err = errors.Join(err, closeJudge()); err != nil {
+		return cli.WithHint(fmt.Errorf("--judge: %w", err), "a judge is an engine that tells scores")
+	}
+	return nil
+}
+
 // parseJudge reads --judge.
 func parseJudge(text string) (entrantConfig, int, error) {
 	win := 150
@@ -626,8 +651,14 @@ func parseJudge(text string) (entrantConfig, int, error) {
 		rest = append(rest, word)
 	}
 	e, err := parseEntrant(strings.Join(rest, " "), entrantConfig{})
-	if err == nil && e.TC != "" {
+	switch {
+	case err != nil:
+	case !e.isEngine():
+		err = fmt.Errorf("%s tells no scores: a judge is an engine", e.label())
+	case e.TC != "":
 		err = errors.New("a judge has no clock: give it depth=, nodes= or movetime=")
+	default:
+		_, err = e.control()
 	}
 	if err != nil {
 		return e, 0, cli.Usagef("--judge: %w", err)

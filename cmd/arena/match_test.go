@@ -264,6 +264,40 @@ func TestSPRTStops(t *testing.T) {
 	}
 }
 
+// TestJudge: games that come to their maximum length are decided by the judge's score, and
+// a judge that cannot judge is found before the first game.
+func TestJudge(t *testing.T) {
+	dir, fake := t.TempDir(), fakePath(t)
+	args := append([]string{"match", "--games", "4", "--maxmoves", "6", "-q"}, fakes(fake, "a", "b")...)
+	for i, test := range []struct {
+		score  int // of White, which is to move
+		result string
+	}{{400, "1-0"}, {149, "1/2-1/2"}, {-150, "0-1"}} {
+		db, file := fmt.Sprintf("%d.db", i), fmt.Sprintf("%d.pgn", i)
+		judge := fmt.Sprintf(`cmd=%s depth=3 win=150 args='-scores "info depth 3 score cp %d nodes 9"'`, fake, test.score)
+		if code, _, errs := arenaIn(t, dir, append(args, "--db", db, "--pgn-out", file, "--judge", judge)...); code != cli.ExitOK {
+			t.Fatalf("%s: exit %d\n%s", judge, code, errs)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		why := fmt.Sprintf(`[Termination "length, judged %+.2f by `, float64(test.score)/100)
+		if games := string(b); strings.Count(games, `[Result "`+test.result+`"]`) != 4 || strings.Count(games, why) != 4 {
+			t.Errorf("judged %d:\n%s", test.score, games)
+		}
+	}
+	for judge, want := range map[string]string{
+		"cmd=" + fake: "has no limit", "cmd=" + fake + " tc=1+1": "has no clock", "cmd=random depth=3": "tells no scores", "cmd=nosuchengine depth=3": "nosuchengine",
+		"cmd=" + fake + " depth=3 args=-crash=start": "--judge", "cmd=" + fake + " depth=3 win=x": "want centipawns",
+	} {
+		code, _, errs := arenaIn(t, dir, append(args, "--db", "none.db", "--judge", judge)...)
+		if _, err := os.Stat(filepath.Join(dir, "none.db")); code == cli.ExitOK || !strings.Contains(errs, want) || strings.Contains(errs, "void") || err == nil {
+			t.Errorf("%s: exit %d, database %v\n%s", judge, code, err, errs)
+		}
+	}
+}
+
 func TestMatchErrors(t *testing.T) {
 	dir := t.TempDir()
 	two := "--engine cmd=x --engine cmd=y "
