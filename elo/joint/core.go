@@ -549,8 +549,9 @@ func (c *core) covariance() (*mat.SymDense, error) {
 }
 
 // drawRate between equals, nu/(nu+2), with the interval of log nu mapped. Without a
-// draw it is 0 and the interval ends where no draw at all has probability alpha.
-func (c *core) drawRate(z, alpha float64) Value {
+// draw it is 0 and the interval ends where no draw at all has probability alpha. factor
+// is by how much the standard error of log nu exceeds that of independent games.
+func (c *core) drawRate(z, alpha, factor float64) Value {
 	rate := func(logNu float64) float64 {
 		nu := math.Exp(logNu)
 		return nu / (nu + 2)
@@ -573,7 +574,7 @@ func (c *core) drawRate(z, alpha float64) Value {
 		return Value{Interval: elo.Interval{High: rate(lo)}}
 	}
 	_, nuInfo := c.derivatives(c.at, make([]float64, c.size()), nil)
-	se := 1 / math.Sqrt(nuInfo)
+	se := factor / math.Sqrt(nuInfo)
 	d := rate(c.at.logNu)
 	return Value{d, d * (1 - d) * se, elo.Interval{Low: rate(c.at.logNu - z*se), High: rate(c.at.logNu + z*se)}}
 }

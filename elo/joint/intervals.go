@@ -65,12 +65,17 @@ func (f *Fit) ProfileDifference(i, j int) (elo.Interval, error) {
 func (p *Pool) profile(a []float64, value, z float64) (elo.Interval, bool) {
 	c, n := p.core, len(a)
 	direction := make([]float64, n)
-	covarianceTimes(p.cov, a, direction)
+	covarianceTimes(p.inverse, a, direction)
 	variance := dot(a, direction)
 	if !(variance > 0) {
 		return elo.Interval{}, false
 	}
 	se := math.Sqrt(variance)
+	if p.cov != p.inverse {
+		known := make([]float64, n)
+		covarianceTimes(p.cov, a, known)
+		z *= math.Sqrt(max(0, dot(a, known)) / variance)
+	}
 	for i := range direction {
 		direction[i] /= variance
 	}
@@ -81,7 +86,7 @@ func (p *Pool) profile(a []float64, value, z float64) (elo.Interval, bool) {
 		at, value := start, c.logLikelihood(start)
 		for range 300 {
 			byNu, nuInfo := c.derivatives(at, gradient, nil)
-			covarianceTimes(p.cov, gradient, step)
+			covarianceTimes(p.inverse, gradient, step)
 			along := dot(a, step)
 			for i := range step {
 				step[i] -= along * direction[i]
@@ -292,7 +297,7 @@ func (c *core) chord(p *Pool) bool {
 	before := math.Inf(1)
 	for range 60 {
 		byNu, nuInfo := c.derivatives(c.at, gradient, nil)
-		covarianceTimes(p.cov, gradient, step)
+		covarianceTimes(p.inverse, gradient, step)
 		stepNu := 0.0
 		if c.draws && nuInfo > 0 {
 			stepNu = min(max(byNu/nuInfo, -1), 1)

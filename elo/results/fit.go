@@ -200,6 +200,9 @@ func (r *Report) WriteText(out io.Writer) error {
 		if p.DrawRate.Value > 0 {
 			fmt.Fprintf(&b, ", draws between equals %.1f%% [%.1f%%, %.1f%%]", 100*p.DrawRate.Value, 100*p.DrawRate.Interval.Low, 100*p.DrawRate.Interval.High)
 		}
+		if p.PairCorrelation != 0 {
+			fmt.Fprintf(&b, ", games on one opening correlate by %+.2f", p.PairCorrelation)
+		}
 		fmt.Fprintln(&b)
 		if !p.Anchored {
 			fmt.Fprintf(&b, "no anchor: the mean of the rated players is %.0f, and the intervals are relative to it\n", r.center)

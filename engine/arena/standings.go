@@ -67,6 +67,7 @@ func (t *Tournament) Summary(quick bool) Summary {
 		table[i] = Standing{Name: e.Name, Limit: e.Limit, Losses: map[leaderboard.LossCause]int{}, Voids: t.voidsOf(e.Name)}
 	}
 	var games []joint.Game
+	pairs := map[slotKey]int{} // numbers of pairs on one opening, from 1
 	crossings := map[[2]int]*Crossing{}
 	for i := range t.results {
 		r := &t.results[i]
@@ -83,6 +84,12 @@ func (t *Tournament) Summary(quick bool) Summary {
 		g := joint.Game{White: r.First, Black: r.Second, Outcome: r.Outcome}
 		if !r.FirstWhite {
 			g = joint.Game{White: r.Second, Black: r.First, Outcome: elo.Win - r.Outcome}
+		}
+		if key := (slotKey{r.match, r.slot / 2}); !t.o.NoPairs {
+			if pairs[key] == 0 {
+				pairs[key] = len(pairs) + 1
+			}
+			g.Pair = pairs[key]
 		}
 		games = append(games, g)
 		t.cross(crossings, r)
