@@ -53,7 +53,8 @@ flags:
 const helpTail = `
 Without a source, games are played by the league of simulated players, whose ratings are
 measured and go far above most caps: the same games for the same seed. They are made
-before the training, whose time they take; a run that was killed meanwhile plays them again.
+before the training, whose time they take, a third of it at most unless --league-games says how
+many; a run that was killed meanwhile plays them again.
 --no-bots drops them all: the players are programs.
 
 The games of --lichess are read from the net while they are needed and not kept,
@@ -237,10 +238,12 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 
 // complete fills the settings that were left to the preset and checks all.
 func (s *settings) complete() error {
+	playWithin := false
 	if s.Corpus == "" {
 		if s.empty() {
 			s.League = &leagueSource{Seed: 1, MaxGap: defaultMaxGap}
 		}
+		playWithin = s.League != nil && s.League.Games == 0
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -315,6 +318,9 @@ func (s *settings) complete() error {
 		if s.League != nil {
 			s.Time = duration(9 * time.Minute)
 		}
+	}
+	if playWithin {
+		s.League.Within = s.Time / playingShare
 	}
 	if t.Warmup < 0 {
 		t.Warmup = p.warmup

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"transcend/data/league"
 	"transcend/internal/cli"
@@ -20,6 +21,9 @@ type leagueSource struct {
 	Games  int    `json:"games"`
 	Seed   uint64 `json:"seed"`
 	MaxGap int    `json:"max_gap"`
+	// Within ends the playing early, so that a slow machine has time left to train; 0: all games
+	// are played.
+	Within duration `json:"within,omitempty"`
 	// Version and PoolID say what the players were when the run began.
 	Version string `json:"version"`
 	PoolID  string `json:"pool_id"`
@@ -33,8 +37,12 @@ var leagueFlags = []string{"pool", "league-games", "league-seed", "max-gap"}
 // What is played when nothing is said: as many games as two cores play in some two minutes.
 const (
 	defaultPool        = league.Club
-	defaultLeagueGames = 60_000
+	defaultLeagueGames = 50_000
 	defaultMaxGap      = 200
+
+	// playingShare is the part of a run's time after which no more games are played, when their number
+	// was not given.
+	playingShare = 3
 )
 
 // check fills in what was not given and opens the pool. Of a run that is resumed it makes sure
@@ -84,6 +92,7 @@ func (l *leagueSource) source(ctx context.Context, threads int) *source {
 func (l *leagueSource) play(ctx context.Context, threads int, w io.Writer, s *source) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	pw := pgn.NewWriter(b)
+	began := time.Now()
 	for g, err := range l.corpus.Games(ctx, 0, l.Games, threads) {
 		if err != nil {
 			return err
@@ -92,6 +101,9 @@ func (l *leagueSource) play(ctx context.Context, threads int, w io.Writer, s *so
 			return err
 		}
 		s.played.Add(1)
+		if l.Within > 0 && time.Since(began) > time.Duration(l.Within) {
+			break
+		}
 	}
 	return b.Flush()
 }

@@ -122,6 +122,41 @@ func TestPlayingStops(t *testing.T) {
 	}
 }
 
+// TestPlayingWithinTime: a run by time does not spend all of it on games whose number nobody asked for.
+func TestPlayingWithinTime(t *testing.T) {
+	for _, tt := range []struct {
+		flags string
+		want  time.Duration
+	}{
+		{"--max-elo 1000", 3 * time.Minute}, {"--time 30m", 10 * time.Minute}, {"--pool noise", 3 * time.Minute},
+		{"--steps 5", 0}, {"--league-games 9", 0}, {"--league-games 9 --time 1h", 0},
+	} {
+		s, _, _, err := parseFlags(strings.Fields(tt.flags), io.Discard)
+		if err == nil {
+			err = s.complete()
+		}
+		if err != nil || time.Duration(s.League.Within) != tt.want {
+			t.Errorf("%s: %v, %v", tt.flags, s.League, err)
+		}
+	}
+	l := &leagueSource{Games: 100_000_000, Seed: 1, MaxGap: 200, Within: 1}
+	if err := l.check(); err != nil {
+		t.Fatal(err)
+	}
+	s := l.source(context.Background(), 2)
+	r, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil || s.played.Load() != 1 || strings.Count(string(text), "[Event ") != 1 {
+		t.Errorf("%d games, %v: %.1000s", s.played.Load(), err, text)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPlayingShowsProgress(t *testing.T) {
 	l := &leagueSource{Pool: "club", Games: 200, Seed: 1, MaxGap: 200}
 	if err := l.check(); err != nil {

@@ -48,8 +48,8 @@ func (s *Searcher) rate(f *frame, m, first bitboard.Move) int32 {
 // tactical reports whether a move captures or makes a queen.
 func tactical(p *bitboard.Position, m bitboard.Move) bool {
 	from, to := m.From(), m.To()
-	return p.PieceAt(to) != bitboard.NoPiece || m.Promotion() == bitboard.Queen ||
-		(from^to)&7 != 0 && p.PieceAt(from).Type() == bitboard.Pawn
+	return p.Occupied()>>(to&63)&1 != 0 || m.Promotion() == bitboard.Queen ||
+		(from^to)&7 != 0 && p.Pieces(p.SideToMove(), bitboard.Pawn)>>(from&63)&1 != 0
 }
 
 // pick swaps the best of the moves from i on to i. Equal ones stay in the order in which
