@@ -68,6 +68,7 @@ func pick(moves []bitboard.Move, order []int32, i int) {
 // reward remembers a quiet move that refuted the position, and that those tried before
 // it did not.
 func (s *Searcher) reward(f *frame, before []bitboard.Move, m bitboard.Move, depth int) {
+	s.learned = true
 	if f.killers[0] != m {
 		f.killers[0], f.killers[1] = m, f.killers[0]
 	}

@@ -80,6 +80,7 @@ type Searcher struct {
 
 	past    []uint64 // hashes of the game before the root that may come back, oldest first
 	history [2][64][64]int16
+	learned bool // killers and history have something in them
 
 	options  Options
 	maxDepth int
@@ -175,12 +176,15 @@ func (s *Searcher) begin(g *bitboard.Game, o Options) {
 	s.nodes, s.stopped, s.shownN = 0, false, 0
 	s.limit = math.MaxInt // not before the first iteration is finished
 	s.table.start()
-	s.history = [2][64][64]int16{}
 	f := &s.frames[0]
 	f.board = newBoard(g.Position())
 	f.check = f.pos.InCheck()
-	for i := range s.frames {
-		s.frames[i].killers = [2]bitboard.Move{}
+	if s.learned {
+		s.learned = false
+		s.history = [2][64][64]int16{}
+		for i := range s.frames {
+			s.frames[i].killers = [2]bitboard.Move{}
+		}
 	}
 
 	// Positions since the last capture or pawn move.
@@ -231,6 +235,10 @@ func (s *Searcher) iterate(depth int) bool {
 		var score int
 		if i == 0 {
 			score = -s.search(1, depth-1, -infinite, infinite, true)
+		} else if s.maxDepth == 1 && s.options.Margin > 0 {
+			// Most moves lie above the floor, and captures are not in the table: asking first whether
+			// a move does would be to resolve them twice.
+			score = -s.search(1, depth-1, -infinite, -floor, true)
 		} else if score = -s.search(1, depth-1, -floor-1, -floor, true); score > floor {
 			score = -s.search(1, depth-1, -infinite, -floor, true)
 		}
