@@ -20,14 +20,15 @@ func Base(s Settings) Cell {
 	c := Cell{
 		Seed: 1,
 		Corpus: Corpus{
-			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 40, Version: league.Version,
+			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
 		},
-		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 128, Tokenizer: "move", Input: data.InputBoard},
+		// Two of the longest games fill a row.
+		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 208, Tokenizer: "move", Input: data.InputBoard},
 		Training: Training{Steps: 6000, Rows: 32, LearningRate: 8e-3, Optimizer: "muon"},
 		Measure: Measure{
 			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
 			League:   leaguePlayers,
-			Openings: "random:4", MaxPlies: 40, Adjudicate: 200, Policy: "forfeit-after-5",
+			Openings: "random:4", MaxPlies: 100, Adjudicate: 200, Policy: "forfeit-after-5",
 		},
 	}
 	switch s.Preset {
@@ -37,6 +38,7 @@ func Base(s Settings) Cell {
 		c.Measure.Games, c.Measure.References, c.Measure.Positions = 400, 40, 5000
 	case PresetTiny:
 		c.Corpus.Games, c.Corpus.HeldOut = 200, 10
+		c.Corpus.MaxPlies, c.Measure.MaxPlies = 40, 40
 		c.Model = Model{Layers: 1, Heads: 2, Width: 32, Context: 64, Tokenizer: "move", Input: data.InputBoard}
 		c.Training.Steps, c.Training.Rows = 30, 8
 		c.Measure.Temperatures = []float64{0.001, 1}
@@ -116,8 +118,17 @@ func noisy(rho float64) string { return "ply1:rho=" + strconv.FormatFloat(rho, '
 func headline(s Settings) Cell {
 	c := Base(s)
 	c.Corpus.Players = Experts(noisy(headlineRho), poolSize(s))
+	if s.Preset != PresetTiny {
+		short(&c)
+	}
 	c.Group, c.Headline = headlineGroup, true
 	return c
+}
+
+// short lets games end after 40 plies, by material when it is clear: what a model has to learn is then
+// less, and it learns it in minutes. Three games fill a row.
+func short(c *Cell) {
+	c.Corpus.MaxPlies, c.Measure.MaxPlies, c.Model.Context = 40, 40, 128
 }
 
 // plan collects cells.
