@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"transcend/kg"
 )
@@ -75,6 +76,16 @@ func parseTemplate(s, places string) (template, error) {
 		seen += s[1:2]
 		t = append(t, piece{place: s[1]})
 		s = s[3:]
+	}
+	for i, p := range t {
+		if p.place != 0 {
+			continue
+		}
+		first, _ := utf8.DecodeRuneInString(p.text)
+		last, _ := utf8.DecodeLastRuneInString(p.text)
+		if i > 0 && isWord(first) || i+1 < len(t) && last != ' ' {
+			return nil, fmt.Errorf("%q touches a place: want a space before it and no letter after it", p.text)
+		}
 	}
 	if len(seen) != len(places) {
 		return nil, fmt.Errorf("want {%s}, each once", strings.Join(strings.Split(places, ""), "} and {"))
