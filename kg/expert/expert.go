@@ -147,8 +147,8 @@ func (t *Team) Reliability(i int) ([]float64, error) {
 	return []float64{t.Coverage}, nil
 }
 
-// of returns the reliability for an edge.
-func (t *Team) of(s []float64, edge int32) float64 {
+// For picks the reliability for an edge out of what Reliability returned.
+func (t *Team) For(s []float64, edge int32) float64 {
 	if len(t.sizes) == 0 {
 		return s[0]
 	}

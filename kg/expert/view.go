@@ -36,7 +36,7 @@ func (v *View) Load(t *Team, i int) error {
 	v.team, v.Expert = t, i
 	v.Facts = v.Facts[:0]
 	for e := range t.Graph.Edges {
-		r := t.of(s, int32(e))
+		r := t.For(s, int32(e))
 		write := t.Alpha*r + 1 - t.Alpha
 		if t.Areas {
 			write = r // an expert of one area writes nothing else
