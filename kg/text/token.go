@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
 )
 
 // A Tokenizer writes text as token ids. It holds no state: any number of goroutines
@@ -260,4 +259,3 @@ func Pieces(text string) int {
 	eachWord(text, func(string) { n++ })
 	return n
 }
-
