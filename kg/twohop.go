@@ -6,7 +6,7 @@ import (
 	"iter"
 	"slices"
 
-	"transcend/kg/internal/draw"
+	"transcend/internal/draw"
 )
 
 // Chain is a two-hop fact: the tail of edge First is the head of edge Second.

@@ -29,8 +29,8 @@ import (
 	"slices"
 	"sync"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 )
 
 // Options of a clustering.

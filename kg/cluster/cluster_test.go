@@ -9,8 +9,8 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas64"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 	"transcend/kg/synth"
 )
 

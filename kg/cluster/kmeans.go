@@ -4,7 +4,7 @@ import (
 	"math"
 	"sync"
 
-	"transcend/kg/internal/draw"
+	"transcend/internal/draw"
 )
 
 const maxIterations = 40

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 
-	"transcend/kg/internal/draw"
+	"transcend/internal/draw"
 )
 
 // An operator is a symmetric matrix of order n that is known by its products.

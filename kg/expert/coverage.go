@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize/convex/lp"
 
-	"transcend/kg/internal/draw"
+	"transcend/internal/draw"
 )
 
 // Specialists are experts who know a few areas of expertise well and the others not at

@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"slices"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 )
 
 // Corruption says how a false belief differs from the truth: the head or the tail, each

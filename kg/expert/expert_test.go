@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize/convex/lp"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 	"transcend/kg/synth"
 )
 

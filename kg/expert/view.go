@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 )
 
 // Fact is a belief of an expert.
@@ -20,6 +20,8 @@ type Fact struct {
 type View struct {
 	Expert int
 	Facts  []Fact // by Source; facts that are never written are left out
+	// Reliability is the expert's, as Team.Reliability returns it; each Load makes a new one.
+	Reliability []float64
 
 	team  *Team
 	start []int32 // of each entity's facts in touch, and their end
@@ -33,7 +35,7 @@ func (v *View) Load(t *Team, i int) error {
 	if err != nil {
 		return err
 	}
-	v.team, v.Expert = t, i
+	v.team, v.Expert, v.Reliability = t, i, s
 	v.Facts = v.Facts[:0]
 	for e := range t.Graph.Edges {
 		r := t.For(s, int32(e))

@@ -117,12 +117,15 @@ func Plurality(ctx context.Context, t *expert.Team, o Options) (*Vote, error) {
 	return v, nil
 }
 
-// weights are how often each expert wrote their belief about each edge: [expert][edge].
-type weights [][]float32
+// weights are how often each expert wrote their belief about each edge.
+type weights struct {
+	written     [][]float32 // [expert][edge]
+	reliability [][]float64 // [expert], as expert.Team.Reliability returns it
+}
 
 // countSentences writes the text, or works out how often each belief comes in it.
-func countSentences(ctx context.Context, t *expert.Team, o Options) (weights, error) {
-	w := make(weights, t.Experts)
+func countSentences(ctx context.Context, t *expert.Team, o Options) (*weights, error) {
+	w := &weights{make([][]float32, t.Experts), make([][]float64, t.Experts)}
 	var mu sync.Mutex
 	var failed error
 	work := make(chan int)
@@ -141,16 +144,17 @@ func countSentences(ctx context.Context, t *expert.Team, o Options) (weights, er
 					mu.Unlock()
 					continue
 				}
-				w[i] = make([]float32, len(t.Graph.Edges))
+				written := make([]float32, len(t.Graph.Edges))
+				w.written[i], w.reliability[i] = written, v.Reliability
 				if o.Paragraphs == 0 {
-					expected(t, &v, w[i])
+					expected(t, &v, written)
 					continue
 				}
 				for j := range t.Paragraphs(i, o.Paragraphs) {
 					s := v.Sample(j, facts)
 					facts = s.Facts
 					for _, f := range s.Facts {
-						w[i][v.Facts[f].Source]++
+						written[v.Facts[f].Source]++
 					}
 				}
 			}
@@ -198,7 +202,7 @@ type relationResult struct {
 
 // count adds up the votes of one relation: a table of its heads and tails, since beliefs
 // hold nothing else.
-func count(ctx context.Context, t *expert.Team, relation int32, w weights, temperatures []float64) relationResult {
+func count(ctx context.Context, t *expert.Team, relation int32, w *weights, temperatures []float64) relationResult {
 	g := t.Graph
 	lo, hi := g.RelationEdges(relation)
 	heads, tails := t.Slot(relation)
@@ -223,22 +227,19 @@ func count(ctx context.Context, t *expert.Team, relation int32, w weights, tempe
 		if ctx.Err() != nil {
 			return res
 		}
-		s, err := t.Reliability(i)
-		if err != nil {
-			panic(err) // it was computed before, when the expert's view was loaded
-		}
+		written := w.written[i]
 		clear(all)
 		clear(good)
 		for e := lo; e < hi; e++ {
-			if w[i][e] == 0 {
+			if written[e] == 0 {
 				continue
 			}
-			b, _ := t.Belief(i, e, t.For(s, e))
+			b, _ := t.Belief(i, e, t.For(w.reliability[i], e))
 			at := row[b.Head]*n + column[b.Tail]
-			votes[at] += float64(w[i][e])
-			all[row[b.Head]] += float64(w[i][e])
+			votes[at] += float64(written[e])
+			all[row[b.Head]] += float64(written[e])
 			if right[at] {
-				good[row[b.Head]] += float64(w[i][e])
+				good[row[b.Head]] += float64(written[e])
 			}
 		}
 		for h := range heads {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"transcend/kg/internal/draw"
+	"transcend/internal/draw"
 )
 
 // Names are made of syllables. Each country has its own choice of sounds, so a name

@@ -16,8 +16,8 @@ import (
 	"slices"
 	"sort"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 )
 
 // Options of a graph.

@@ -3,8 +3,8 @@ package text
 import (
 	"slices"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 )
 
 // Levels 3 and 4. The paper has GPT-4o-mini rewrite paragraphs as entries of an

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/internal/draw"
 	"transcend/kg"
 	"transcend/kg/expert"
-	"transcend/kg/internal/draw"
 	"transcend/kg/synth"
 )
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"transcend/internal/draw"
 	"transcend/kg/expert"
-	"transcend/kg/internal/draw"
 )
 
 func TestWords(t *testing.T) {

@@ -3,8 +3,8 @@ package text
 import (
 	"fmt"
 
+	"transcend/internal/draw"
 	"transcend/kg"
-	"transcend/kg/internal/draw"
 )
 
 // Writer puts the facts of one graph into words. Its methods append to dst and have no

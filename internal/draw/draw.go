@@ -1,4 +1,4 @@
-// Package draw is the random numbers of everything about knowledge graphs. A
+// Package draw is random numbers for things that are made in parts. A
 // stream is named by a seed and a path of numbers (an expert, an edge), so any
 // part of a corpus can be made without the parts before it, and the same seed gives
 // the same text in every version of Go.
