@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"transcend/elo"
 	"transcend/elo/joint"
@@ -154,12 +153,12 @@ func (r *Report) WriteText(out io.Writer) error {
 		slices.SortStableFunc(order, func(i, j int) int {
 			return cmp.Or(cmp.Compare(height(r.Ratings[j]), height(r.Ratings[i])), cmp.Compare(r.Ratings[i].Name, r.Ratings[j].Name))
 		})
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		head := fmt.Sprintf("#\tplayer\trating\t%g%%\t", 100*r.Confidence)
+		head := []string{"#", "player", "rating", fmt.Sprintf("%g%%", 100*r.Confidence)}
 		if r.bootstrap {
-			head += "bootstrap\t"
+			head = append(head, "bootstrap")
 		}
-		fmt.Fprintln(w, head+"above next\tgames\tscore\twon\tdrawn\tlost\t")
+		table := leaderboard.Table{append(head, "above next", "games", "score", "won", "drawn", "lost")}
+		tied := p.Core > 1 || p.Anchored
 		for place, i := range order {
 			x := r.Ratings[i]
 			rating, interval := fmt.Sprintf("%.0f", x.Rating), fmt.Sprintf("[%.0f, %.0f]", x.Interval.Low, x.Interval.High)
@@ -172,14 +171,16 @@ func (r *Report) WriteText(out io.Writer) error {
 				rating, interval = "-", string(x.Side)
 			case x.Anchor && x.StandardError == 0:
 				interval = "anchor"
+			case !tied:
+				interval = "the zero"
 			}
-			line := fmt.Sprintf("%d\t%s\t%s\t%s\t", place+1, cli.Printable(x.Name), rating, interval)
+			line := []string{fmt.Sprint(place + 1), cli.Printable(x.Name), rating, interval}
 			if r.bootstrap {
 				cell := "-"
 				if x.Bootstrap != nil {
 					cell = fmt.Sprintf("[%.0f, %.0f]", x.Bootstrap.Low, x.Bootstrap.High)
 				}
-				line += cell + "\t"
+				line = append(line, cell)
 			}
 			next := "-"
 			if place+1 < len(order) {
@@ -187,11 +188,10 @@ func (r *Report) WriteText(out io.Writer) error {
 					next = fmt.Sprintf("%.1f%%", 100*d.LOS)
 				}
 			}
-			fmt.Fprintf(w, "%s%s\t%s\t%.1f%%\t%d\t%d\t%d\t\n", line, next, cli.Count(x.Record.Games()), 100*x.Record.Score(), x.Record.Wins, x.Record.Draws, x.Record.Losses)
+			table = append(table, append(line, next, cli.Count(x.Record.Games()), fmt.Sprintf("%.1f%%", 100*x.Record.Score()),
+				fmt.Sprint(x.Record.Wins), fmt.Sprint(x.Record.Draws), fmt.Sprint(x.Record.Losses)))
 		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
+		table.Write(&b)
 		if p.AdvantageFitted {
 			fmt.Fprintf(&b, "first move's advantage %+.1f [%+.1f, %+.1f]", p.Advantage.Value, p.Advantage.Interval.Low, p.Advantage.Interval.High)
 		} else {
@@ -204,7 +204,10 @@ func (r *Report) WriteText(out io.Writer) error {
 			fmt.Fprintf(&b, ", games on one opening correlate by %+.2f", p.PairCorrelation)
 		}
 		fmt.Fprintln(&b)
-		if !p.Anchored {
+		switch {
+		case !tied:
+			fmt.Fprintln(&b, "nobody took points from another who took some back: there are no ratings, only who is above whom")
+		case !p.Anchored:
 			fmt.Fprintf(&b, "no anchor: the mean of the rated players is %.0f, and the intervals are relative to it\n", r.center)
 		}
 		for _, warning := range p.Warnings {
