@@ -303,3 +303,29 @@ func TestPrior(t *testing.T) {
 		}
 	}
 }
+
+// TestKeys tells positions apart that differ by what has been before: it decides what repeats.
+func TestKeys(t *testing.T) {
+	after := func(moves ...string) *bitboard.Game {
+		g := bitboard.NewGame(bitboard.Start())
+		for _, uci := range moves {
+			m, err := g.Position().ParseUCIMove(uci)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Make(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return g
+	}
+	king, queen := after("g1f3", "g8f6", "f3g1", "f6g8"), after("b1c3", "b8c6", "c3b1", "c6b8")
+	if *king.Position() != *queen.Position() || keyOf(king) == keyOf(queen) {
+		t.Error("two pasts of one position have one key")
+	}
+	// A pawn's move forgets what was before.
+	a, b := after("g1f3", "g8f6", "f3g1", "f6g8", "e2e4"), after("b1c3", "b8c6", "c3b1", "c6b8", "e2e4")
+	if keyOf(a) != keyOf(b) {
+		t.Error("a past that cannot come back tells positions apart")
+	}
+}
