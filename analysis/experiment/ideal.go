@@ -210,6 +210,12 @@ Everything but the model is an exact expectation in positions of held-out games;
 deeper search. Varied: weak. Headline: weak 0.5.`,
 		Plan: func(s Settings) ([]Cell, error) {
 			p := plan{base: headline(s)}
+			if s.Preset != PresetTiny {
+				// Few games are endgames before their fiftieth move.
+				p.base.Corpus.MaxPlies, p.base.Measure.MaxPlies = 240, 240
+				p.base.Model.Context *= 2
+				p.base.Training.Rows /= 2
+			}
 			p.add("weak0.5", s.seeds(), func(c *Cell) { c.Corpus.Players = specialists(0.5) })
 			if s.Preset == PresetTiny {
 				return p.cells, nil
@@ -261,8 +267,8 @@ altogether. Headline: independent noise, rho 0.5.`,
 			if s.Preset == PresetDefault {
 				p.base.Headline = false
 				p.add(headlineGroup+"-characters", 1, func(c *Cell) {
-					// A game of 100 plies has some 650 characters.
-					c.Model.Tokenizer, c.Model.Input, c.Model.Context = "char", data.InputMoves, 768
+					// A ply has some six and a half characters with its number.
+					c.Model.Tokenizer, c.Model.Input, c.Model.Context = "char", data.InputMoves, 8*c.Corpus.MaxPlies
 					c.Training.Rows /= 4
 					c.Measure.Temperatures = []float64{coldTau, 0.5, 1}
 				})
