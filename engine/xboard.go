@@ -256,7 +256,8 @@ func (c *XBoard) appendNew(dst []byte) []byte {
 
 // Move implements Player. Limits are sent as "level", "st" and "sd". Times for one
 // move that are not whole seconds are a time control of one move, "level 1", whose
-// clock is set before each. Nodes cannot be limited, nor can a clock and the time of
+// clock is set before each; a depth alone comes with 40 moves in 5 minutes, for "sd"
+// does not lift the clock. Nodes cannot be limited, nor can a clock and the time of
 // one move at once. An engine that does not answer in time is told to move; so it is
 // when ctx ends. Errors are *IllegalMoveError, *ProtocolError, *TimeoutError,
 // *CrashError, *UnsupportedError, and those that wrap ErrResigned, ErrGameOver,
@@ -444,10 +445,11 @@ func (c *XBoard) controlOf(l Limit, side bitboard.Color, hasTime bool) (control,
 		k.level, k.moves, k.base = true, 1, l.MoveTime
 		own, other = l.MoveTime, l.MoveTime
 	default:
-		// "sd" does not lift the time control, so that there must be a generous one.
-		own = c.cfg.Timeouts.Search
-		other = own
-		k.seconds = max(1, int64(own/time.Second))
+		// "sd" does not lift the time control, so that there must be a generous one,
+		// but not one that has an engine think for minutes that does not know "sd":
+		// xboard's own.
+		own, other = 5*time.Minute, 5*time.Minute
+		k.level, k.moves, k.base = true, 40, own
 	}
 	if !hasTime {
 		return k, nil, nil
