@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -328,4 +329,41 @@ func TestKeys(t *testing.T) {
 	if keyOf(a) != keyOf(b) {
 		t.Error("a past that cannot come back tells positions apart")
 	}
+}
+
+// BenchmarkMixture computes the positions of a game that are not in the cache, for a pool whose
+// players share a search, and prints how much faster that is than asking every player.
+func BenchmarkMixture(b *testing.B) {
+	p := named(b, "noise")
+	game := (&league.Corpus{Pool: p, Seed: 3}).Play(league.NewMover(0), 2)
+	board := bitboard.NewGame(bitboard.Start())
+	var games []*bitboard.Game
+	for _, move := range game.Moves {
+		games = append(games, board.Clone())
+		if err := board.Make(move); err != nil {
+			b.Fatal(err)
+		}
+	}
+	mover := league.NewMover(0)
+	began := time.Now()
+	for _, g := range games {
+		for i := range p.Players {
+			if _, err := mover.Distribution(&p.Players[i].Player, g); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	alone := time.Since(began) / time.Duration(len(games))
+	positions := 0
+	for b.Loop() {
+		m := mixture(b, p, Options{})
+		m.movers.Put(mover)
+		for _, g := range games {
+			position(b, m, g)
+		}
+		positions += len(games)
+	}
+	each := b.Elapsed() / time.Duration(positions)
+	b.ReportMetric(float64(time.Second)/float64(each), "positions/s")
+	b.ReportMetric(float64(alone)/float64(each), "x-players-alone")
 }
