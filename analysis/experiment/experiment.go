@@ -166,8 +166,11 @@ type Measure struct {
 	Openings   string `json:"openings"`
 	MaxPlies   int    `json:"max_plies"`
 	Adjudicate int    `json:"adjudicate"`
-	// Policy is an engine.IllegalPolicy.
+	// Policy is an engine.IllegalPolicy. With Masked the model also plays at the first temperature
+	// among the legal moves only, which no verdict is about: it tells what a model that cannot
+	// name a legal move would be worth if it could.
 	Policy string `json:"policy"`
+	Masked bool   `json:"masked"`
 	// Positions of held-out games on which agreement is measured.
 	Positions int `json:"positions"`
 }

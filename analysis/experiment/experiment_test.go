@@ -98,7 +98,7 @@ func TestTinyExperiment(t *testing.T) {
 		}
 		texts = append(texts, r.Markdown())
 		m := cells[0].Measure
-		if got, want := len(done[0].Games), m.Games*len(m.Temperatures); got != want {
+		if got, want := len(done[0].Games), m.Games*len(m.modelNames()); got != want || len(m.modelNames()) != len(m.Temperatures)+1 {
 			t.Errorf("%d games of the model, want %d", got, want)
 		}
 		if done[0].Result.Training.Steps != cells[0].Training.Steps {

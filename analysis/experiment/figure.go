@@ -249,6 +249,9 @@ func (r *Report) ratingPanels() []panel {
 			look := lineStyles[i%len(lineStyles)]
 			s := series{name: fmt.Sprintf("model, training seed %d", d.Cell.Seed), color: look.color, dashes: look.dashes}
 			for _, play := range r.plays(d) {
+				if play.Masked {
+					continue
+				}
 				x := math.Log10(play.Temperature) + 0.04*(float64(i)-float64(len(group)-1)/2)
 				m := mark{x, play.Rating.Rating, play.Rating.Interval.Low, play.Rating.Interval.High}
 				if play.Rating.Side != elo.TwoSided {

@@ -391,19 +391,39 @@ func simulatedEntrant(p league.Player) Entrant {
 
 // ModelName is what a model is called in the games of its cell.
 func ModelName(temperature float64) string {
-	return "model T=" + strconv.FormatFloat(temperature, 'g', -1, 64)
+	return modelPrefix + strconv.FormatFloat(temperature, 'g', -1, 64)
 }
 
-// modelEntrants are the model at the cell's temperatures.
+const (
+	modelPrefix  = "model T="
+	maskedSuffix = " masked"
+)
+
+// modelNames are what the model of a cell is called in its games.
+func (m *Measure) modelNames() []string {
+	var names []string
+	for _, t := range m.Temperatures {
+		names = append(names, ModelName(t))
+	}
+	if m.Masked && len(names) > 0 {
+		names = append(names, names[0]+maskedSuffix)
+	}
+	return names
+}
+
+// modelEntrants are the model under its names.
 func (l *Lab) modelEntrants(s *Setup, proto protocol) []Entrant {
 	batch := engine.NewBatch(s.Model, model.BatchOptions{Threads: l.Threads})
 	var all []Entrant
-	for _, t := range s.Cell.Measure.Temperatures {
-		config := engine.ModelConfig{
-			Name: ModelName(t), Model: s.Model, Tokenizer: s.Tokenizer, Batch: batch,
-			Sampling: model.Sampling{Temperature: t}, Policy: proto.policy,
+	for i, name := range s.Cell.Measure.modelNames() {
+		config := engine.ModelConfig{Name: name, Model: s.Model, Tokenizer: s.Tokenizer, Batch: batch, Policy: proto.policy}
+		if i < len(s.Cell.Measure.Temperatures) {
+			config.Sampling.Temperature = s.Cell.Measure.Temperatures[i]
+		} else {
+			config.Sampling.Temperature = s.Cell.Measure.Temperatures[0]
+			config.Policy = engine.IllegalPolicy{Kind: engine.Mask}
 		}
-		all = append(all, Entrant{Name: config.Name, New: func(context.Context) (engine.Player, error) {
+		all = append(all, Entrant{Name: name, New: func(context.Context) (engine.Player, error) {
 			return engine.NewModelPlayer(config)
 		}})
 	}

@@ -158,8 +158,8 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 		models = l.modelEntrants(setup, proto)
 	} else if !c.Model.None() {
 		// All games are there.
-		for _, t := range c.Measure.Temperatures {
-			models = append(models, Entrant{Name: ModelName(t)})
+		for _, name := range c.Measure.modelNames() {
+			models = append(models, Entrant{Name: name})
 		}
 	}
 	done.Games, err = l.play(ctx, filepath.Join(dir, "games.jsonl"), c.Seed, proto, gauntlet(models, experts, others, c.Measure.Games))
@@ -363,7 +363,7 @@ func (l *Lab) estimateModel(c *Cell) float64 {
 	perToken := config.FLOPsPerToken(config.Context)
 	seconds := c.Training.Seconds + float64(c.Training.Steps*c.Training.Rows*c.Model.Context)*perToken/rate
 	// Two players look at every position; a game is about as long as it may be.
-	positions := float64(c.Measure.Positions*2 + len(c.Measure.Temperatures)*c.Measure.Games*c.Measure.MaxPlies)
+	positions := float64(c.Measure.Positions*2 + len(c.Measure.modelNames())*c.Measure.Games*c.Measure.MaxPlies)
 	return seconds + positions*perToken/3/flopsDecoding
 }
 

@@ -28,7 +28,7 @@ func Base(s Settings) Cell {
 		Measure: Measure{
 			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
 			League:   leaguePlayers,
-			Openings: "random:4", MaxPlies: 100, Adjudicate: 200, Policy: "forfeit-after-5",
+			Openings: "random:4", MaxPlies: 100, Adjudicate: 200, Policy: "forfeit-after-5", Masked: true,
 		},
 	}
 	switch s.Preset {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -39,10 +40,8 @@ type Ratings struct {
 // fitName is what a player of a cell's games is called in the fit: models belong to their
 // cell.
 func fitName(c *Cell, name string) string {
-	for _, t := range c.Measure.Temperatures {
-		if name == ModelName(t) {
-			return c.Name + " " + name
-		}
+	if strings.HasPrefix(name, modelPrefix) {
+		return c.Name + " " + name
 	}
 	return name
 }

@@ -152,6 +152,7 @@ func ratingText(r joint.Rating) string {
 // Play says how a model did at one temperature.
 type Play struct {
 	Temperature float64      `json:"temperature"`
+	Masked      bool         `json:"masked,omitempty"` // see Measure.Masked
 	Rating      joint.Rating `json:"-"`
 	Record      elo.Record   `json:"record"`
 	// LegalMoves is the share of attempts that were legal, Forfeits the games that were lost for
@@ -161,14 +162,15 @@ type Play struct {
 	Forfeits int `json:"forfeits"`
 }
 
-// plays are a cell's results by temperature.
+// plays are a cell's results by temperature, at last that with a mask.
 func (r *Report) plays(d *Done) []Play {
 	var all []Play
-	for _, t := range d.Cell.Measure.Temperatures {
-		p := Play{Temperature: t}
-		p.Rating, _ = r.Ratings.Of(&d.Cell, ModelName(t))
+	for i, name := range d.Cell.Measure.modelNames() {
+		p := Play{Masked: i >= len(d.Cell.Measure.Temperatures)}
+		p.Temperature = d.Cell.Measure.Temperatures[i%len(d.Cell.Measure.Temperatures)]
+		p.Rating, _ = r.Ratings.Of(&d.Cell, name)
 		for _, g := range d.Games {
-			if g.A != ModelName(t) {
+			if g.A != name {
 				continue
 			}
 			p.Record.Add(elo.Outcome(g.Half))
@@ -178,7 +180,9 @@ func (r *Report) plays(d *Done) []Play {
 				p.Forfeits++
 			}
 		}
-		all = append(all, p)
+		if p.Record.Games() > 0 {
+			all = append(all, p)
+		}
 	}
 	return all
 }
@@ -217,7 +221,11 @@ func (r *Report) Markdown() string {
 			if i == 0 {
 				head = fmt.Sprintf("| %s | %s | %s | %s | %s | %.3f ", cell, d.Cell.Model, cli.Count(t.Parameters), cli.Count(t.Steps), cli.Count(t.Tokens), t.HeldOut)
 			}
-			line("%s| %g | %s | %s | %s | %s | %d |", head, p.Temperature, ratingText(p.Rating), cli.Count(p.Record.Games()),
+			at := fmt.Sprintf("%g", p.Temperature)
+			if p.Masked {
+				at += ", legal moves only"
+			}
+			line("%s| %s | %s | %s | %s | %s | %d |", head, at, ratingText(p.Rating), cli.Count(p.Record.Games()),
 				cli.Percent(p.Record.Points(), float64(p.Record.Games())), cli.Percent(float64(p.Attempts-p.Illegal), float64(p.Attempts)), p.Forfeits)
 		}
 	}
@@ -225,7 +233,7 @@ func (r *Report) Markdown() string {
 	line("| other player | rating | games |")
 	line("|---|--:|--:|")
 	for _, p := range r.Ratings.Fit.Ratings {
-		if _, err := league.Parse(p.Name); err == nil || !strings.Contains(p.Name, "model T=") {
+		if _, err := league.Parse(p.Name); err == nil || !strings.Contains(p.Name, modelPrefix) {
 			line("| %s | %s | %s |", p.Name, ratingText(p), cli.Count(p.Record.Games()))
 		}
 	}
