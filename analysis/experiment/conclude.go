@@ -71,7 +71,7 @@ func concludeDenoise(r *Report) error {
 		n := 0
 		for _, g := range groups {
 			c := &g[0].Cell
-			alone := c.Model.Input == base.Model.Input
+			alone := c.Model.Input == base.Model.Input && c.Corpus.MaxPlies == base.Corpus.MaxPlies
 			for j, other := range axes {
 				if j != i && other.value(c) != other.value(base) {
 					alone = false

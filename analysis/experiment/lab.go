@@ -334,9 +334,9 @@ func (l *Lab) Estimates(cells []Cell) []time.Duration {
 		if _, err := os.Stat(about); err == nil {
 			shared[corpus] = true
 		}
-		seconds := once(corpus, float64(c.Corpus.Games+c.Corpus.HeldOut)/gamesPerSecond)
+		seconds := once(corpus, float64((c.Corpus.Games+c.Corpus.HeldOut)*c.Corpus.MaxPlies)/pliesPerSecond)
 		n := len(c.Corpus.Players) + len(c.Measure.League)
-		seconds += once(key([]any{c.Corpus.Players, c.Measure.League}), float64(c.Measure.References*n*(n-1)/2)/gamesPerSecond)
+		seconds += once(key([]any{c.Corpus.Players, c.Measure}), float64(c.Measure.References*n*(n-1)/2*c.Measure.MaxPlies)/pliesPerSecond)
 		seconds += l.estimateModel(c)
 		all[i] = time.Duration(seconds * float64(time.Second))
 	}
@@ -367,10 +367,10 @@ func (l *Lab) estimateModel(c *Cell) float64 {
 	return seconds + positions*perToken/3/flopsDecoding
 }
 
-// What two quiet cores with AMX do (docs/results/cpu-engine.md), for estimates: games between
-// players of one ply a second, and nominal FLOP/s of training and of decoding.
+// What two quiet cores with AMX do (docs/results/cpu-engine.md), for estimates: moves of players who see
+// one ply a second, and nominal FLOP/s of training and of decoding.
 const (
-	gamesPerSecond = 500
+	pliesPerSecond = 50_000
 	flopsBF16      = 5e11
 	flopsF32       = 2.5e11
 	flopsDecoding  = 1e11

@@ -20,11 +20,11 @@ func Base(s Settings) Cell {
 	c := Cell{
 		Seed: 1,
 		Corpus: Corpus{
-			Seed: 1, Games: 60_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
+			Seed: 1, Games: 200_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
 		},
 		// Two of the longest games fill a row.
 		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 208, Tokenizer: "move", Input: data.InputBoard},
-		Training: Training{Steps: 6000, Rows: 32, LearningRate: 8e-3, Optimizer: "muon"},
+		Training: Training{Steps: 5000, Rows: 32, LearningRate: 8e-3, Optimizer: "muon"},
 		Measure: Measure{
 			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
 			League:   leaguePlayers,
@@ -57,10 +57,11 @@ func Base(s Settings) Cell {
 	return c
 }
 
-// leaguePlayers are opponents below and above the experts.
+// leaguePlayers are opponents below and above the experts: all but the first are in the league's table,
+// which puts the ratings on its scale.
 var leaguePlayers = []string{
-	"ply1:rho=0.8", "boltz:depth=1,t=8,rho=0.45,book=all", "boltz:depth=1,t=8,rho=0.32,book=all",
-	"boltz:depth=1,t=8,rho=0.2,book=all", "boltz:depth=1,t=8,rho=0.1,book=all",
+	"ply1:rho=0.8", "boltz:depth=1,t=8,rho=0.38,book=all", "boltz:depth=1,t=8,rho=0.27,book=all",
+	"boltz:depth=1,t=8,rho=0.19,book=all", "boltz:depth=1,t=8,rho=0.095,book=all",
 }
 
 // seeds is the number of training seeds of headline cells.
@@ -173,11 +174,17 @@ temperature 0.001.`,
 			if s.Preset == PresetQuick {
 				return p.cells, nil
 			}
-			for _, games := range []int{2000, 6000, 20_000} {
+			for _, games := range []int{2000, 10_000, 50_000} {
 				p.add(fmt.Sprintf("%s-games%d", headlineGroup, games), 1, func(c *Cell) { c.Corpus.Games = games })
 			}
 			p.add(headlineGroup+"-2x64", 1, func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 2, 2, 64 })
 			p.add(headlineGroup+"-6x192", 1, func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 6, 6, 192 })
+			// Games that may go on take a model three times as long to learn.
+			p.add(headlineGroup+"-plies100", 1, func(c *Cell) {
+				whole := Base(s)
+				c.Corpus.MaxPlies, c.Measure.MaxPlies, c.Model.Context = whole.Corpus.MaxPlies, whole.Measure.MaxPlies, whole.Model.Context
+				c.Training.Steps, c.Training.Seconds = 3*c.Training.Steps, 3*c.Training.Seconds
+			})
 			if s.Input == "" {
 				p.add(headlineGroup+"-moves", 1, func(c *Cell) { c.Model.Input = data.InputMoves })
 			}

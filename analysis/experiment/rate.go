@@ -230,6 +230,10 @@ type Verdict struct {
 	// each seed's simultaneous intervals allow, if all say the same.
 	Any            Claim   `json:"any"`
 	AnyTemperature float64 `json:"any_temperature"` // of the first seed
+	// Masked is the model's rating at that temperature among legal moves only, over all seeds, and
+	// MaskedClaim what that would come to; nil where that was not played or is only a bound.
+	Masked      *Estimate `json:"masked,omitempty"`
+	MaskedClaim Claim     `json:"masked_claim,omitempty"`
 	// Head is the score of the model against the experts alone, all seeds: what no fit
 	// stands between.
 	Head elo.Record `json:"head"`
@@ -258,8 +262,13 @@ func (r *Report) verdicts() error {
 				v.Best = e
 			}
 		}
-		var seeds []Estimate
+		var seeds, masked []Estimate
 		for n, d := range group {
+			if rating, ok := r.Ratings.Of(&d.Cell, ModelName(v.Temperature)+maskedSuffix); ok {
+				if e, two := estimateOf(rating); two {
+					masked = append(masked, e)
+				}
+			}
 			rating, _ := r.Ratings.Of(&d.Cell, ModelName(v.Temperature))
 			e, two := estimateOf(rating)
 			claim := judgeInterval(e.Interval, experts)
@@ -283,6 +292,10 @@ func (r *Report) verdicts() error {
 			} else if v.Any != claim {
 				v.Any = NotShown
 			}
+		}
+		if len(masked) == len(group) {
+			e := over(masked)
+			v.Masked, v.MaskedClaim = &e, judgeInterval(e.Interval, experts)
 		}
 		if measurable {
 			v.Model = over(seeds)

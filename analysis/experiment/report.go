@@ -127,6 +127,9 @@ func (v *Verdict) String() string {
 	if v.Head.Games() > 0 {
 		s += fmt.Sprintf("; against the experts it scored %s of %s games", cli.Percent(v.Head.Points(), float64(v.Head.Games())), cli.Count(v.Head.Games()))
 	}
+	if v.Masked != nil {
+		s += fmt.Sprintf("; among the legal moves only, which no claim is about, it would be at %s (%s)", v.Masked.text(), v.MaskedClaim)
+	}
 	s += fmt.Sprintf(". The best of all temperatures, corrected for looking at all of them: %s (T=%g).", v.Any, v.AnyTemperature)
 	return s
 }
