@@ -61,6 +61,15 @@ func averaged(t *testing.T, truth []float64, advantage, nu, bias float64) (at po
 	return c.at
 }
 
+// spread compares stated errors with how estimates vary.
+type spread struct{ n, sum, squares, stated float64 }
+
+func (s *spread) add(x, standardError float64) {
+	s.n, s.sum, s.squares, s.stated = s.n+1, s.sum+x, s.squares+x*x, s.stated+standardError
+}
+
+func (s spread) deviation() float64 { return math.Sqrt(s.squares/s.n - s.sum*s.sum/(s.n*s.n)) }
+
 // TestCoverage: every interval of a fit against known truth, in tournaments from the
 // model itself, with anchors that are off by their stated errors, and with openings
 // whose bias the model does not know.
@@ -108,6 +117,7 @@ func TestCoverage(t *testing.T) {
 		}
 		last := len(w.truth) - 1
 		var games []Game
+		var ratings, advantages spread
 		var normal, profile, bootstrap, difference, profileDifference, bootstrapDifference, advantage, draws, rated int
 		for trial := range n {
 			players := named(len(w.truth))
@@ -135,6 +145,8 @@ func TestCoverage(t *testing.T) {
 				continue // somebody won or lost everything
 			}
 			rated++
+			ratings.add(x.Rating, x.StandardError)
+			advantages.add(p.Advantage.Value, p.Advantage.StandardError)
 			at := truth[last]
 			if !p.Anchored {
 				for _, r := range truth {
@@ -199,6 +211,14 @@ func TestCoverage(t *testing.T) {
 		if w.resample > 0 {
 			check("bootstrap", bootstrap, w.low, w.high)
 			check("bootstrap of the difference", bootstrapDifference, w.low, w.high)
+		}
+		if w.bias >= 200 {
+			// Counting needs many trials to see it; the sizes of errors do not.
+			for name, s := range map[string]spread{"rating": ratings, "advantage": advantages} {
+				if ratio := s.stated / s.n / s.deviation(); math.Abs(ratio-1) > 0.15 {
+					t.Errorf("%s: the standard error of the %s is %.2f times what it is", w.name, name, ratio)
+				}
+			}
 		}
 		// With 24 games in all the likelihood's intervals are not yet what they say.
 		least := 0.94
