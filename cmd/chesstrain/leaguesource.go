@@ -37,7 +37,7 @@ var leagueFlags = []string{"pool", "league-games", "league-seed", "max-gap"}
 // What is played when nothing is said: as many games as two cores play in some two minutes.
 const (
 	defaultPool        = league.Club
-	defaultLeagueGames = 50_000
+	defaultLeagueGames = 40_000
 	defaultMaxGap      = 200
 
 	// playingShare is the part of a run's time after which no more games are played, when their number

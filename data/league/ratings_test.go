@@ -114,7 +114,7 @@ func TestPoolsHaveRatings(t *testing.T) {
 	}
 	ladder, _ := table.Pool(Ladder)
 	for i := 1; i < len(ladder.Players); i++ {
-		if gap := ladder.Players[i].Elo - ladder.Players[i-1].Elo; gap <= 0 || gap > 130 {
+		if gap := ladder.Players[i].Elo - ladder.Players[i-1].Elo; gap <= 0 || gap > 100 {
 			t.Errorf("from %s (%d) to %s (%d) it is %d", &ladder.Players[i-1].Player, ladder.Players[i-1].Elo, &ladder.Players[i].Player, ladder.Players[i].Elo, gap)
 		}
 	}
