@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -49,13 +50,24 @@ func changeConcurrency(ctx context.Context, stdout, _ io.Writer, args []string) 
 		return err
 	}
 	defer store.Close()
-	live, err := store.Live(ctx)
-	if err != nil {
-		return err
-	}
+	// Between two short games there is a moment without any.
 	arenas := map[string]bool{}
-	for _, g := range live {
-		arenas[g.Arena] = true
+	for began := time.Now(); ; {
+		live, err := store.Live(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range live {
+			arenas[g.Arena] = true
+		}
+		if len(arenas) > 0 || time.Since(began) > restless {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(restless / 50):
+		}
 	}
 	if len(arenas) == 0 {
 		return cli.WithHint(fmt.Errorf("no arena plays into %s now", *db), "--concurrency sets the number when one is started")
