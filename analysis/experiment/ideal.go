@@ -573,7 +573,7 @@ func (r *Report) idealWords(d *Done, s *measured) string {
 	}
 	if !alike(all) {
 		x := mixtureOf(all, ideally{tau: 0, posterior: true})
-		fmt.Fprintf(&b, " A learner who infers from the game so far who plays it, as a perfect imitator does, %s: %s; its rating in games: %s.",
+		fmt.Fprintf(&b, " A learner who infers from the game so far who plays it, as a perfect imitator does: %s, %s; its rating in games: %s.",
 			claimOf(*x.AboveBest), signed(*x.AboveBest), r.rated(d, ideally{tau: coldTau, posterior: true}))
 	}
 	if m := modelOf(all, d); m != nil {

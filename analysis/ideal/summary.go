@@ -24,7 +24,8 @@ type PartSummary struct {
 	// Weights are the shares of the moves that are each expert's, by row.
 	Weights []Estimate `json:"weights,omitempty"`
 	// Differ is how often the argmax over characters is another move, by the prior and by the
-	// posterior; Characters the reward at temperature 0 over characters less that over moves.
+	// posterior; Characters the prior mixture's reward at its lowest temperature over characters
+	// less that over moves.
 	Differ     []Estimate `json:"differ,omitempty"`
 	Characters *Estimate  `json:"characters,omitempty"`
 }
@@ -90,11 +91,11 @@ func (e *Evaluation) theory(p *PartSummary, part Part) {
 	}
 }
 
-// coldest is the row of the posterior mixture at the lowest temperature, -1 without any.
+// coldest is the row of the mixture by the prior at the lowest temperature, -1 without any.
 func (e *Evaluation) coldest(characters bool) int {
 	best := -1
 	for i, r := range e.Rows {
-		if r.Kind == "mixture" && r.Posterior && r.Characters == characters && (best < 0 || r.Tau < e.Rows[best].Tau) {
+		if r.Kind == "mixture" && !r.Posterior && r.Characters == characters && (best < 0 || r.Tau < e.Rows[best].Tau) {
 			best = i
 		}
 	}
