@@ -7,6 +7,8 @@ import (
 
 	"transcend/analysis"
 	"transcend/data"
+	"transcend/data/league"
+	"transcend/internal/bitboard"
 	"transcend/model"
 )
 
@@ -58,6 +60,42 @@ func TestAgreement(t *testing.T) {
 	if all.Legal.Of != want.Positions || all.Legal.Hits != want.LegalArgmax || played != want.Match {
 		t.Errorf("%d positions, %d legal, %d as played; package analysis has %d, %d, %d",
 			all.Legal.Of, all.Legal.Hits, played, want.Positions, want.LegalArgmax, want.Match)
+	}
+	// What was meant, asked in another way.
+	meant, anyway := 0, 0
+	mover := league.NewMover(0)
+	for _, g := range held {
+		plies := make([]int, len(g.Moves))
+		for i := range plies {
+			plies[i] = i
+		}
+		choices, err := analysis.GameChoices(ctx, m, tok, model.Sampling{}, g.Moves, plies, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		board := bitboard.NewGame(bitboard.Start())
+		for i, choice := range choices {
+			expert := g.White
+			if i%2 == 1 {
+				expert = g.Black
+			}
+			intended, err := mover.Intended(&expert.Player, board)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if top := choice.Top[0]; top.Legal && top.Move == intended {
+				meant++
+				if g.Moves[i] != intended {
+					anyway++
+				}
+			}
+			if err := board.Make(g.Moves[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if meant != all.Meant.Hits || anyway != all.MeantAnyway.Hits {
+		t.Errorf("%d moves as meant, %d of them where the expert erred; asked in another way %d, %d", all.Meant.Hits, all.MeantAnyway.Hits, meant, anyway)
 	}
 	if all.Meant.Hits == 0 || all.Copied.Hits == 0 {
 		t.Errorf("a model that agrees with nothing shows nothing: %+v", all)
