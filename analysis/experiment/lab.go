@@ -370,7 +370,7 @@ func (l *Lab) estimateModel(c *Cell) float64 {
 // What two quiet cores with AMX do (docs/results/cpu-engine.md), for estimates: moves of players who see
 // one ply a second, and nominal FLOP/s of training and of decoding.
 const (
-	pliesPerSecond = 50_000
+	pliesPerSecond = 130_000
 	flopsBF16      = 5e11
 	flopsF32       = 2.5e11
 	flopsDecoding  = 1e11

@@ -20,11 +20,11 @@ func Base(s Settings) Cell {
 	c := Cell{
 		Seed: 1,
 		Corpus: Corpus{
-			Seed: 1, Games: 200_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
+			Seed: 1, Games: 300_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
 		},
 		// Two of the longest games fill a row.
 		Model:    Model{Layers: 4, Heads: 4, Width: 128, Context: 208, Tokenizer: "move", Input: data.InputBoard},
-		Training: Training{Steps: 5000, Rows: 32, LearningRate: 8e-3, Optimizer: "muon"},
+		Training: Training{Steps: 6000, Rows: 32, LearningRate: 8e-3, Optimizer: "muon"},
 		Measure: Measure{
 			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
 			League:   leaguePlayers,
@@ -174,7 +174,7 @@ temperature 0.001.`,
 			if s.Preset == PresetQuick {
 				return p.cells, nil
 			}
-			for _, games := range []int{2000, 10_000, 50_000} {
+			for _, games := range []int{3000, 30_000, 100_000} {
 				p.add(fmt.Sprintf("%s-games%d", headlineGroup, games), 1, func(c *Cell) { c.Corpus.Games = games })
 			}
 			p.add(headlineGroup+"-2x64", 1, func(c *Cell) { c.Model.Layers, c.Model.Heads, c.Model.Width = 2, 2, 64 })
