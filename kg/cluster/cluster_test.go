@@ -26,13 +26,11 @@ func (n cycle) apply(dst, src []float64) {
 	}
 }
 
-// grid is the sum of the path Laplacians' complements in two directions; several of its
-// eigenvalues coincide.
+// path is the adjacency of a path over 2: its eigenvalues are cos(πj/(n+1)), all simple.
 type path int
 
 func (n path) order() int { return int(n) }
 
-// apply multiplies with the adjacency of a path over 2: eigenvalues cos(πj/(n+1)).
 func (n path) apply(dst, src []float64) {
 	for i := range dst {
 		dst[i] = 0

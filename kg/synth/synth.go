@@ -2,8 +2,8 @@
 // is not released: typed, with fictional names, from a seed. What is known of theirs is
 // kept: 25,803 entities, 39 relations, 54,500 edges, relations of encyclopedias, some of
 // which have few popular tails and some one tail a head and one head a tail. What is
-// not known is chosen so that the paper's two baselines for two-hop questions come out
-// near theirs; Graph.Stats and package reference say how near.
+// not known is chosen so that the paper's baselines for two-hop questions come out in the
+// range of theirs; Graph.Stats and package reference say how near.
 //
 // Entities live in countries and cities, families share both, and facts prefer what is
 // near: that is what areas of expertise are cut from.
@@ -222,13 +222,9 @@ func relationID(name string) int {
 	return slices.IndexFunc(relations, func(r relationSpec) bool { return r.name == name })
 }
 
-// documentation is how much a family's kin ties are recorded together: at 1, all of
-// a family's or none; at 0, each on its own. The lower, the fewer two-hop answers are
-// neighbors of their heads.
-const documentation = 0.1
-
 // families gives three of five people parents, siblings and spouses, and records as
-// many of these ties as the kin relations have edges.
+// many of these ties, drawn at random, as the kin relations have edges: if all of a family
+// were recorded together, most two-hop answers would be neighbors of their heads.
 func (w *world) families() {
 	people := w.byType[w.typeID["person"]].all.ids
 	byCity := map[int][]int{}
@@ -271,13 +267,12 @@ func (w *world) families() {
 				continue
 			}
 			family++
-			documented := w.rng.Float64()
 			record := func(r, head, tail int) {
-				possible[r] = append(possible[r], tie{edge{head, tail}, documentation*documented + (1-documentation)*w.rng.Float64()})
+				possible[r] = append(possible[r], tie{edge{head, tail}, w.rng.Float64()})
 			}
 			// Symmetric ties share a rank, so that both directions are recorded.
 			both := func(r, a, b int) {
-				rank := documentation*documented + (1-documentation)*w.rng.Float64()
+				rank := w.rng.Float64()
 				possible[r] = append(possible[r], tie{edge{a, b}, rank}, tie{edge{b, a}, rank})
 			}
 			both(spouse, a, b)

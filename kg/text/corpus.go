@@ -55,7 +55,7 @@ func (c *Corpus) Write(ctx context.Context, threads int, emit func(text []byte, 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	jobs, order := make(chan *job), make(chan *job, 2*threads)
-	free := sync.Pool{New: func() any { return []byte(nil) }}
+	free := make(chan []byte, 4*threads) // memory of pieces that were emitted
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(jobs)
@@ -91,7 +91,11 @@ func (c *Corpus) Write(ctx context.Context, threads int, emit func(text []byte, 
 					}
 					loaded = j.expert
 				}
-				j.text = free.Get().([]byte)[:0]
+				select {
+				case j.text = <-free:
+					j.text = j.text[:0]
+				default:
+				}
 				for k := range j.n {
 					j.text = append(c.Append(j.text, &v, j.first+k, &m), '\n')
 				}
@@ -109,7 +113,10 @@ func (c *Corpus) Write(ctx context.Context, threads int, emit func(text []byte, 
 		if err := emit(j.text, j.n); err != nil {
 			return err
 		}
-		free.Put(j.text)
+		select {
+		case free <- j.text:
+		default:
+		}
 	}
 	return ctx.Err()
 }
