@@ -253,6 +253,27 @@ func TestSplitTwoHops(t *testing.T) {
 	if _, err := g.SplitTwoHops(cluster[1:], 1, 0, 1, 0); err == nil {
 		t.Error("clusters of another graph are taken")
 	}
+	// A question that a within chain answers is not asked across: two mothers of Ada, of
+	// whom one birthplace is in the mother's area.
+	double, _, err := ReadTSV("x", strings.NewReader(familyTSV+"Ada Orun	person	mother	Fay	person\nFay	person	birthplace	Velmora	city\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fay, _ := double.FindEntity("Fay")
+	cluster = make([]int32, len(double.Edges))
+	for i, e := range double.Edges {
+		if e.Head == fay {
+			cluster[i] = 1
+		}
+	}
+	if s, err = double.SplitTwoHops(cluster, 1, 0, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.Across {
+		if double.Edges[c.Second].Head == fay {
+			t.Error("a question within an area is asked across too")
+		}
+	}
 	ada, _ := g.FindEntity("Ada Orun")
 	mother, _ := g.FindRelation("mother")
 	child, _ := g.FindRelation("child")

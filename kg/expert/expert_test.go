@@ -156,8 +156,8 @@ func TestCorruptionDraw(t *testing.T) {
 }
 
 func TestSharedMisconceptions(t *testing.T) {
-	g := graph(t, 0.02)
-	const share, experts = 0.6, 60
+	g := graph(t, 0.1)
+	const share, experts = 0.6, 20
 	team := prepare(t, Team{Graph: g, Experts: experts, Seed: 3, Corruption: Corruption{Shared: share}})
 	agree, pairs := 0, 0
 	for e := range g.Edges {
@@ -172,6 +172,9 @@ func TestSharedMisconceptions(t *testing.T) {
 				agree++
 			}
 		}
+	}
+	if pairs < 10000 {
+		t.Fatalf("only %d pairs", pairs)
 	}
 	got := float64(agree) / float64(pairs)
 	if want := share * share; got < want-0.02 || got > want+0.03 {
