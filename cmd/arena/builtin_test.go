@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -78,6 +80,24 @@ func TestPlayModelAgainstTheLeague(t *testing.T) {
 	// The database alone knows the scale, too.
 	if code, out, errs := arenaIn(t, dir, "leaderboard"); code != cli.ExitOK || !strings.Contains(out, "league "+scale) {
 		t.Errorf("leaderboard: exit %d\n%s%s", code, out, errs)
+	}
+	// A cap among people is another scale than the rating; one among the league's players is not.
+	for _, tt := range []struct {
+		settings string
+		other    bool
+	}{
+		{`{"max_elo": 1000}`, true},
+		{`{"max_elo": 1000, "league": {"scale": "nominal"}}`, true},
+		{fmt.Sprintf(`{"max_elo": 1000, "league": {"scale": %q}}`, league.Ratings().Scale), false},
+	} {
+		if err := os.WriteFile(filepath.Join(checkpoint, "run.json"), []byte(tt.settings), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		db := fmt.Sprintf("%d.db", len(tt.settings))
+		code, out, errs := arenaIn(t, dir, append(model, "--games", "4", "--db", db)...)
+		if code != cli.ExitOK || !strings.Contains(out, "cap of 1000") || strings.Contains(out, "among the people") != tt.other {
+			t.Errorf("%s: exit %d\n%s%s", tt.settings, code, out, errs)
+		}
 	}
 	pool, err := league.OpenPool(league.Ladder)
 	if err != nil {

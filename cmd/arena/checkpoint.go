@@ -52,6 +52,21 @@ func ratingCap(dir string) int {
 	return 0
 }
 
+// capScale is the scale of the ratings of the games that the checkpoint's run was trained on, "" where
+// they were not played for it.
+func capScale(dir string) string {
+	for _, dir := range []string{dir, filepath.Dir(dir)} {
+		settings := map[string]json.RawMessage{}
+		var played struct {
+			Scale string `json:"scale"`
+		}
+		if run.ReadSettings(dir, &settings) == nil && json.Unmarshal(settings["league"], &played) == nil {
+			return played.Scale
+		}
+	}
+	return ""
+}
+
 // loadCheckpoint reads a checkpoint's model and tokenizer.
 func loadCheckpoint(dir string) (*model.Model, data.Tokenizer, error) {
 	m, err := model.Load(dir)

@@ -73,7 +73,8 @@ type subject struct {
 	dir, name string
 	model     *model.Model
 	tokenizer data.Tokenizer
-	cap       int // of the ratings it was trained under; 0: unknown
+	cap       int    // of the ratings it was trained under; 0: unknown
+	capScale  string // of cap, "" for that of people
 
 	ideal func(temperature float64) match.Factory // in place of a model
 }
@@ -181,7 +182,7 @@ func (a *sweeping) openModels() ([]subject, error) {
 		if s.model, s.tokenizer, err = loadCheckpoint(s.dir); err != nil {
 			return nil, err
 		}
-		s.cap = ratingCap(s.dir)
+		s.cap, s.capScale = ratingCap(s.dir), capScale(s.dir)
 		subjects = append(subjects, s)
 	}
 	return subjects, nil
@@ -209,6 +210,9 @@ func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) 
 	}
 	if s.cap > 0 {
 		config.Details = map[string]string{curves.SpecCap: fmt.Sprint(s.cap)}
+		if s.capScale != "" {
+			config.Details[curves.SpecCapScale] = s.capScale
+		}
 	}
 	c := &arena.Contest{
 		New: func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) },

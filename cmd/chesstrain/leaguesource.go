@@ -27,6 +27,7 @@ type leagueSource struct {
 	// Version and PoolID say what the players were when the run began.
 	Version string `json:"version"`
 	PoolID  string `json:"pool_id"`
+	Scale   string `json:"scale"` // of the ratings
 
 	corpus league.Corpus
 }
@@ -67,7 +68,7 @@ func (l *leagueSource) check() (err error) {
 		return cli.WithHint(fmt.Errorf("the games of the pool %s would not be those that the run began with: it was version %s, %s, and is version %s, %s now",
 			l.Pool, l.Version, l.PoolID, league.Version, id), "begin another run, or go on with the program that began it")
 	}
-	l.Version, l.PoolID = league.Version, id
+	l.Version, l.PoolID, l.Scale = league.Version, id, l.corpus.Pool.Scale
 	return nil
 }
 

@@ -21,6 +21,9 @@ import (
 // training games: nobody in them was rated higher.
 const SpecCap = "max-elo"
 
+// SpecCapScale is the key of the scale of those ratings, as leaderboard.Row has it, where that is known.
+const SpecCapScale = "max-elo-scale"
+
 // Sweep is what may be compared: models under the same conditions, rated on the same
 // scale by the same anchors.
 type Sweep struct {
@@ -33,10 +36,12 @@ type Sweep struct {
 
 // Curve is a model over temperatures.
 type Curve struct {
-	Model   string  `json:"model"`
-	Cap     int     `json:"cap,omitempty"` // 0: not known
-	Points  []Point `json:"points"`        // by temperature
-	Verdict Verdict `json:"verdict"`
+	Model string `json:"model"`
+	Cap   int    `json:"cap,omitempty"` // 0: not known
+	// CapScale is the scale of Cap, "" for that of people.
+	CapScale string  `json:"cap_scale,omitempty"`
+	Points   []Point `json:"points"` // by temperature
+	Verdict  Verdict `json:"verdict"`
 }
 
 // Point is a model at a temperature.
@@ -69,6 +74,7 @@ func From(board *leaderboard.Board, seed uint64) ([]Sweep, error) {
 			c = &Curve{Model: modelName(r.Player.Name)}
 			// What is no number is no cap.
 			c.Cap, _ = strconv.Atoi(r.Player.Spec[SpecCap])
+			c.CapScale = r.Player.Spec[SpecCapScale]
 			curves[k][id] = c
 		}
 		c.Points = append(c.Points, Point{t, r})
@@ -156,7 +162,7 @@ const confidence = 0.95
 
 // judge finds the verdict on a curve.
 func judge(c Curve, scale string, seed uint64) (Verdict, error) {
-	v := Verdict{Confidence: confidence, OtherPool: true}
+	v := Verdict{Confidence: confidence, OtherPool: c.CapScale == "" || c.CapScale != scale}
 	var rated []Point
 	for _, p := range c.Points {
 		if p.Rating != nil {
