@@ -129,7 +129,7 @@ func TestCalibrateAgainstAnchors(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := arenaIn(t, dir, "calibrate", "--players", fake+":level=0..1:nodes=1", "--players", "league-pool=pool.txt", "--anchors", elo.StockfishCCRL2019,
-		"--gap", "1000", "--games", "10", "--pair-games", "* level 1* vs *=4", "--pair-games", "*level* vs *level*=0", "--out", "held.json", "--max-moves", "20")
+		"--gap", "1000", "--games", "10", "--pair-games", "* vs * level 1*=4", "--pair-games", "*level* vs *level*=0", "--out", "held.json", "--max-moves", "20")
 	if code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
