@@ -168,8 +168,9 @@ func BenchmarkModel(b *testing.B) { benchmarkShapes(b, modelShapes(), []int{1, 2
 func BenchmarkSmall(b *testing.B) { benchmarkShapes(b, smallShapes(), []int{1}) }
 
 // BenchmarkTiles measures what keeps AMX from its peak, on one thread: multiplication alone,
-// of packed operands that stay in the caches or do not, and whole products of factors in
-// bf16 and in float32.
+// of packed operands that stay in the caches or do not, whole products of factors in
+// bf16 and in float32, and, as if it were a product, what it takes only to read the float32
+// factors and to write C.
 func BenchmarkTiles(b *testing.B) {
 	if Supported() < AMX {
 		b.Skip("no AMX here")
@@ -198,6 +199,17 @@ func BenchmarkTiles(b *testing.B) {
 			}},
 			{"bf16", func() { impl.GemmBF16(s.m, s.n, s.k, narrow, narrowW, 0, z, s.n, nil) }},
 			{"f32", func() { impl.GemmBF16(s.m, s.n, s.k, a, w, 0, z, s.n, nil) }},
+			{"moved", func() {
+				near := scratch[:min(len(scratch), 4096)] // stays in the first-level cache
+				for _, far := range [][]float32{x, y} {
+					for len(far) > 0 {
+						far = far[copy(near, far):]
+					}
+				}
+				for far := z; len(far) > 0; {
+					far = far[copy(far, near):]
+				}
+			}},
 		} {
 			b.Run(fmt.Sprintf("%dx%dx%d/%s", s.m, s.n, s.k, c.name), func(b *testing.B) {
 				var ours, peak float64
