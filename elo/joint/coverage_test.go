@@ -199,7 +199,9 @@ func TestCoverage(t *testing.T) {
 		}
 		t.Logf("| %s | %.3f | %.3f | %s | %.3f | %.3f | %s | %.3f | %.3f |", w.name, share(normal), share(profile), cell(bootstrap),
 			share(difference), share(profileDifference), cell(bootstrapDifference), share(advantage), share(draws))
-		slack := 3 * math.Sqrt(0.95*0.05/float64(rated))
+		// Of some seventy checks none should fail by chance, also with the few trials of -short.
+		const sigmas = 3.7
+		slack := sigmas * math.Sqrt(0.95*0.05/float64(rated))
 		check := func(name string, c int, low, high float64) {
 			if share(c) < low-slack || share(c) > high+slack {
 				t.Errorf("%s: %s covers %.3f of %d, want %v to %v", w.name, name, share(c), rated, low, high)
@@ -215,7 +217,7 @@ func TestCoverage(t *testing.T) {
 		if w.bias >= 200 {
 			// Counting needs many trials to see it; the sizes of errors do not.
 			for name, s := range map[string]spread{"rating": ratings, "advantage": advantages} {
-				if ratio := s.stated / s.n / s.deviation(); math.Abs(ratio-1) > 0.15 {
+				if ratio := s.stated / s.n / s.deviation(); math.Abs(ratio-1) > sigmas/math.Sqrt(2*s.n) {
 					t.Errorf("%s: the standard error of the %s is %.2f times what it is", w.name, name, ratio)
 				}
 			}
