@@ -1,10 +1,12 @@
 package data
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,8 +130,14 @@ func NewTokenizer(name string) (Tokenizer, error) {
 // LoadTokenizer reads dir/tokenizer.json. A file that is missing, damaged or of
 // another program is a *TokenizerError.
 func LoadTokenizer(dir string) (Tokenizer, error) {
+	return LoadTokenizerFS(os.DirFS(cmp.Or(dir, ".")), dir)
+}
+
+// LoadTokenizerFS is LoadTokenizer of files that may be elsewhere than in a directory. Errors
+// call them dir.
+func LoadTokenizerFS(files fs.FS, dir string) (Tokenizer, error) {
 	path := filepath.Join(dir, TokenizerFile)
-	f, err := os.Open(path)
+	f, err := files.Open(TokenizerFile)
 	if err != nil {
 		return nil, &TokenizerError{Path: path, Reason: "cannot be opened (is this a checkpoint directory?)", Err: err}
 	}

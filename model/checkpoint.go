@@ -134,11 +134,11 @@ func (t *Trainer) writeFiles(dir string, state *trainerState, files map[string][
 		state.Files[name] = d
 		return nil
 	}
-	config, err := json.MarshalIndent(newHFConfig(t.model.cfg), "", "  ")
+	config, err := t.model.configJSON()
 	if err != nil {
 		return err
 	}
-	if err := put(configFile, bytesWriter(append(config, '\n'))); err != nil {
+	if err := put(configFile, bytesWriter(config)); err != nil {
 		return err
 	}
 	err = put(weightsFile, func(w io.Writer) error {

@@ -1,12 +1,13 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -127,12 +128,16 @@ func (h hfConfig) config() (Config, error) {
 // without the "transformer." prefix, as F32, F16, BF16 or F64. Biases that are
 // absent, or all zero in a model of ours without biases, make a model with
 // Config.Bias false. Errors wrap ErrCheckpoint and name the file and tensor.
-func Load(dir string) (*Model, error) {
-	cfg, err := readConfig(dir)
+func Load(dir string) (*Model, error) { return LoadFS(os.DirFS(cmp.Or(dir, ".")), dir) }
+
+// LoadFS is Load of files that may be elsewhere than in a directory, embedded in the
+// program, say. Errors call them dir.
+func LoadFS(files fs.FS, dir string) (*Model, error) {
+	cfg, err := readConfig(files, dir)
 	if err != nil {
 		return nil, err
 	}
-	m, err := readWeights(filepath.Join(dir, weightsFile), cfg)
+	m, err := readWeights(files, cfg)
 	if err != nil {
 		return nil, checkpointError(dir, weightsFile, err)
 	}
@@ -141,8 +146,8 @@ func Load(dir string) (*Model, error) {
 
 // readConfig reads config.json. The result's Bias is nil when the file does
 // not say.
-func readConfig(dir string) (loadedConfig, error) {
-	b, err := os.ReadFile(filepath.Join(dir, configFile))
+func readConfig(files fs.FS, dir string) (loadedConfig, error) {
+	b, err := fs.ReadFile(files, configFile)
 	if err != nil {
 		return loadedConfig{}, checkpointError(dir, configFile, err)
 	}
@@ -167,8 +172,8 @@ const hfPrefix = "transformer."
 // hfIgnored are the attention masks that older versions stored as buffers.
 var hfIgnored = regexp.MustCompile(`^h\.\d+\.attn\.(bias|masked_bias)$`)
 
-func readWeights(path string, lc loadedConfig) (*Model, error) {
-	f, err := safetensors.Open(path)
+func readWeights(files fs.FS, lc loadedConfig) (*Model, error) {
+	f, err := safetensors.OpenFS(files, weightsFile)
 	if err != nil {
 		return nil, err
 	}

@@ -202,6 +202,15 @@ func bf16Word(x float32) uint16 {
 	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }
 
+// BF16Words returns src rounded to bf16 as a Packed with StoreBF16 holds it.
+func BF16Words(src []float32) []uint16 {
+	out := make([]uint16, len(src))
+	for i, x := range src {
+		out[i] = bf16Word(x)
+	}
+	return out
+}
+
 func widened(w uint16) float32 { return math.Float32frombits(uint32(w) << 16) }
 
 // Panels is the number of panels of columns, the pieces that Multiply takes.

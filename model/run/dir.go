@@ -16,6 +16,7 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,7 +92,13 @@ func Open(path string, settings any) (*Dir, error) {
 
 // ReadSettings reads a run's settings without locking it.
 func ReadSettings(path string, settings any) error {
-	f, err := os.Open(filepath.Join(path, settingsFile))
+	return ReadSettingsFS(os.DirFS(cmp.Or(path, ".")), path, settings)
+}
+
+// ReadSettingsFS is ReadSettings of files that may be elsewhere than in a directory. Errors call
+// them path.
+func ReadSettingsFS(files fs.FS, path string, settings any) error {
+	f, err := files.Open(settingsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("run: %s: %w", path, ErrNoRun)
 	}
@@ -102,7 +109,7 @@ func ReadSettings(path string, settings any) error {
 	dec := json.NewDecoder(f)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(settings); err != nil {
-		return fmt.Errorf("run: settings in %s: %w", f.Name(), err)
+		return fmt.Errorf("run: settings in %s: %w", filepath.Join(path, settingsFile), err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"math/bits"
 	"os"
@@ -74,15 +75,34 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
+	return open(f, path)
+}
+
+// OpenFS opens a file of fsys, whose files have to be an io.ReaderAt, as those of directories
+// and of embed.FS are. The caller closes it.
+func OpenFS(fsys fs.FS, name string) (*File, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	return open(f, name)
+}
+
+// open reads the header of f, which it closes when it fails.
+func open(f fs.File, path string) (*File, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	r, ok := f.(io.ReaderAt)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s cannot be read at any place", path)
 	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
-	file, err := New(f, info.Size())
+	file, err := New(r, info.Size())
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%w (in %s)", err, path)
@@ -319,11 +339,23 @@ func halfToFloat(h uint16) float32 {
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
 
-// Tensor is one tensor to write, as F32.
+// Tensor is one tensor to write, as F32 or as BF16.
 type Tensor struct {
 	Name  string
 	Shape []int
-	Data  []float32 // nil: zeros
+	Data  []float32 // F32; nil: zeros
+	BF16  []uint16  // in place of Data: the upper halves of float32s
+}
+
+// format is the tensor's type in the file and its number of elements, -1 where it does not matter.
+func (t *Tensor) format() (dtype string, given int) {
+	switch {
+	case t.BF16 != nil:
+		return "BF16", len(t.BF16)
+	case t.Data != nil:
+		return "F32", len(t.Data)
+	}
+	return "F32", -1
 }
 
 // Write writes tensors in the given order. Names must differ, and a tensor's
@@ -340,22 +372,26 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	bw.Write(header)
 	var buf [4096]byte
 	for _, t := range tensors {
-		rest := elements(t.Shape)
-		data := t.Data
-		for rest > 0 {
-			n := min(rest, len(buf)/4)
-			if data == nil {
-				clear(buf[:4*n])
-			} else {
-				for i, x := range data[:n] {
-					binary.LittleEndian.PutUint32(buf[4*i:], math.Float32bits(x))
+		dtype, _ := t.format()
+		size := int(elementSize[dtype])
+		for at, all := 0, elements(t.Shape); at < all; {
+			n := min(all-at, len(buf)/size)
+			switch {
+			case t.BF16 != nil:
+				for i, x := range t.BF16[at : at+n] {
+					binary.LittleEndian.PutUint16(buf[size*i:], x)
 				}
-				data = data[n:]
+			case t.Data != nil:
+				for i, x := range t.Data[at : at+n] {
+					binary.LittleEndian.PutUint32(buf[size*i:], math.Float32bits(x))
+				}
+			default:
+				clear(buf[:size*n])
 			}
-			if _, err := bw.Write(buf[:4*n]); err != nil {
+			if _, err := bw.Write(buf[:size*n]); err != nil {
 				return fmt.Errorf("safetensors: writing tensor %q: %w", t.Name, err)
 			}
-			rest -= n
+			at += n
 		}
 	}
 	if err := bw.Flush(); err != nil {
@@ -407,9 +443,11 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		}
 		seen[t.Name] = true
 		n := elements(t.Shape)
-		if t.Data != nil && len(t.Data) != n {
-			return nil, fmt.Errorf("safetensors: tensor %q of shape %v has %d elements", t.Name, t.Shape, len(t.Data))
+		dtype, given := t.format()
+		if given >= 0 && given != n || t.BF16 != nil && t.Data != nil {
+			return nil, fmt.Errorf("safetensors: tensor %q of shape %v has %d elements of BF16 and %d of F32", t.Name, t.Shape, len(t.BF16), len(t.Data))
 		}
+		end := at + int(elementSize[dtype])*n
 		shape := t.Shape
 		if shape == nil {
 			shape = []int{} // a scalar; null is no shape
@@ -418,11 +456,11 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 			DType   string `json:"dtype"`
 			Shape   []int  `json:"shape"`
 			Offsets [2]int `json:"data_offsets"`
-		}{"F32", shape, [2]int{at, at + 4*n}})
+		}{dtype, shape, [2]int{at, end}})
 		if err != nil {
 			return nil, fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
 		}
-		at += 4 * n
+		at = end
 	}
 	b.WriteByte('}')
 	for b.Len()%8 != 0 {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // raw builds a file from a header as it stands and n bytes of data.
@@ -21,7 +23,7 @@ func raw(header string, n int) []byte {
 	return b
 }
 
-func open(b []byte) (*File, error) { return New(bytes.NewReader(b), int64(len(b))) }
+func openBytes(b []byte) (*File, error) { return New(bytes.NewReader(b), int64(len(b))) }
 
 func TestWriteThenRead(t *testing.T) {
 	in := []Tensor{
@@ -85,6 +87,8 @@ func TestWriteRefuses(t *testing.T) {
 		"twice":        {{Name: "a", Shape: []int{0}}, {Name: "a", Shape: []int{0}}},
 		"metadata key": {{Name: "__metadata__", Shape: []int{0}}},
 		"shape":        {{Name: "a", Shape: []int{2}, Data: []float32{1}}},
+		"shape, BF16":  {{Name: "a", Shape: []int{2}, BF16: []uint16{1}}},
+		"two types":    {{Name: "a", Shape: []int{1}, BF16: []uint16{1}, Data: []float32{1}}},
 	} {
 		if err := Write(new(bytes.Buffer), ts, nil); err == nil {
 			t.Errorf("%s: no error", name)
@@ -103,7 +107,7 @@ func TestConversions(t *testing.T) {
 	put(0x3f80, 0xc000)                                                         // BF16
 	data = binary.LittleEndian.AppendUint64(data, math.Float64bits(0.1))
 	data = append(data, 1)
-	f, err := open(append(raw(`{"h":{"dtype":"F16","shape":[9],"data_offsets":[0,18]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[18,22]},`+
+	f, err := openBytes(append(raw(`{"h":{"dtype":"F16","shape":[9],"data_offsets":[0,18]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[18,22]},`+
 		`"d":{"dtype":"F64","shape":[],"data_offsets":[22,30]},"mask":{"dtype":"BOOL","shape":[1],"data_offsets":[30,31]}}`, 0), data...))
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +167,7 @@ func TestRefusesDamage(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := open(c.file)
+			_, err := openBytes(c.file)
 			if !errors.Is(err, ErrFormat) {
 				t.Fatalf("error = %v, want ErrFormat", err)
 			}
@@ -172,8 +176,52 @@ func TestRefusesDamage(t *testing.T) {
 			}
 		})
 	}
-	if _, err := open(raw(one+"   ", 8)); err != nil {
+	if _, err := openBytes(raw(one+"   ", 8)); err != nil {
 		t.Errorf("padded header: %v", err)
+	}
+}
+
+// What is written as BF16 takes two bytes a number, and reads as the numbers whose upper halves it is.
+func TestWriteBF16(t *testing.T) {
+	long := make([]uint16, 5000)
+	for i := range long {
+		long[i] = uint16(i)
+	}
+	in := []Tensor{{Name: "odd", Shape: []int{3}, BF16: []uint16{0x3f80, 0xc000, 0x0001}}, {Name: "f", Shape: []int{1}, Data: []float32{0.1}}, {Name: "long", Shape: []int{50, 100}, BF16: long}}
+	var buf bytes.Buffer
+	if err := Write(&buf, in, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFS(fstest.MapFS{"w": {Data: buf.Bytes()}}, "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if info, _ := f.Lookup("long"); info.DType != "BF16" || info.end-info.begin != 10000 {
+		t.Errorf("long is %s of %d bytes", info.DType, info.end-info.begin)
+	}
+	for _, want := range in {
+		got := make([]float32, elements(want.Shape))
+		if err := f.ReadFloat32(want.Name, got); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range got {
+			bits := uint32(0)
+			if want.Data != nil {
+				bits = math.Float32bits(want.Data[i])
+			} else {
+				bits = uint32(want.BF16[i]) << 16
+			}
+			if math.Float32bits(x) != bits {
+				t.Fatalf("%q[%d] = %v", want.Name, i, x)
+			}
+		}
+	}
+	if _, err := OpenFS(fstest.MapFS{"w": {Data: buf.Bytes()[:buf.Len()-1]}}, "w"); !errors.Is(err, ErrFormat) {
+		t.Errorf("truncated: %v", err)
+	}
+	if _, err := OpenFS(fstest.MapFS{}, "w"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
 	}
 }
 
@@ -196,7 +244,7 @@ func FuzzNew(f *testing.F) {
 	f.Add(raw(`{"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]},"b":{"dtype":"F64","shape":[0],"data_offsets":[2,2]}}`, 2))
 	f.Add([]byte{8, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		file, err := open(b)
+		file, err := openBytes(b)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				t.Fatalf("unclassified error: %v", err)
@@ -219,7 +267,7 @@ func FuzzNew(f *testing.F) {
 		if err := Write(&buf, out, file.Metadata()); err != nil {
 			t.Fatal(err)
 		}
-		again, err := open(buf.Bytes())
+		again, err := openBytes(buf.Bytes())
 		if err != nil {
 			t.Fatalf("reading what was written: %v", err)
 		}
