@@ -72,9 +72,12 @@ func (l *leagueSource) check() (err error) {
 	return nil
 }
 
+// leaguePrefix begins the names of sources that are played.
+const leaguePrefix = "league "
+
 // name names the games in progress and provenance.
 func (l *leagueSource) name() string {
-	return fmt.Sprintf("league pool=%s,games=%d,seed=%d,max-gap=%d,version=%s,players=%s", l.corpus.Pool.Name, l.Games, l.Seed, l.MaxGap, l.Version, l.PoolID)
+	return fmt.Sprintf(leaguePrefix+"pool=%s,games=%d,seed=%d,max-gap=%d,version=%s,players=%s", l.corpus.Pool.Name, l.Games, l.Seed, l.MaxGap, l.Version, l.PoolID)
 }
 
 // source plays the games while they are read.

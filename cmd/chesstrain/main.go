@@ -28,6 +28,7 @@ var subcommands = []struct {
 	{"stats", describe},
 	{"league", playLeague},
 	{"experiment", runExperiment},
+	{"export", export},
 	{"bench", bench},
 }
 

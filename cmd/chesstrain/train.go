@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/blas"
 	"transcend/model/run"
 )
 
@@ -433,7 +435,7 @@ func (t *trainRun) evaluate(ctx context.Context, m *model.Model, games *data.Cor
 	out := &outcome{
 		Run: t.dir.Path(), Checkpoint: r.Checkpoint, Steps: r.Step, ElapsedSeconds: r.Elapsed.Seconds(),
 		Seed: t.Seed, Tokenizer: t.tok.Name(), Input: cmp.Or(t.Input, data.InputMoves), Preset: t.Preset, Parameters: t.Model.NumParams(),
-		TrainingLoss: finite(r.Loss), ValidationLoss: loss, Moves: quality, Corpus: t.report,
+		TrainingLoss: finite(r.Loss), ValidationLoss: loss, Moves: quality, Corpus: t.report, Machine: machine(t.threads),
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
@@ -465,6 +467,16 @@ type outcome struct {
 	ValidationLoss float64           `json:"validation_loss"`
 	Moves          analysis.Moves    `json:"moves"`
 	Corpus         data.FilterReport `json:"corpus"`
+	Machine        string            `json:"machine"` // that the run ended on
+}
+
+// machine says what a run was made on, as far as it decides how long that took.
+func machine(threads int) string {
+	text := fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, threads)
+	if kernels, err := blas.New(blas.Options{}); err == nil {
+		text += ", " + kernels.Level().String()
+	}
+	return text
 }
 
 func (o *outcome) writeText(w io.Writer) error {
