@@ -268,7 +268,11 @@ func (c *Card) Text() string {
 	t := c.Training.Settings
 	line("settings", "seed %d, %d×%d rows, %s, learning rate %g, schedule %s, %s products", c.Training.Seed, t.Rows, t.Accumulate, t.Optimizer, t.LearningRate, t.Schedule, t.Precision)
 	e := c.Evaluation
-	line("validation loss", "%.4f nats a token", e.ValidationLoss)
+	rounded := ""
+	if c.Stored != model.F32.String() {
+		rounded = "; measured, like what follows up to the rating, before the matrices were rounded"
+	}
+	line("validation loss", "%.4f nats a token%s", e.ValidationLoss, rounded)
 	if e.TrainingLoss > 0 {
 		line("training loss", "%.4f nats a token, of the last steps", e.TrainingLoss)
 	}

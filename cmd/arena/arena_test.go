@@ -169,7 +169,6 @@ func TestErrors(t *testing.T) {
 		{"--engine x --level 99", cli.ExitUsage, []string{"--level 99"}},
 		{"--engine x --nodes 5 --depth 2", cli.ExitUsage, []string{"exclude each other"}},
 		{"--engine random --anchors paper-cod", cli.ExitUsage, []string{"no anchor set", "did you mean --anchors paper-code?"}},
-		{"--engine random", cli.ExitFailure, []string{"no model", "hint: train one with chesstrain"}},
 		{"--engine random --model nowhere", cli.ExitFailure, []string{"nowhere", "hint: name a run"}},
 		{"--engine random --model empty", cli.ExitFailure, []string{"no checkpoint there"}},
 		{"--engine nosuchengine --model " + checkpoint, cli.ExitFailure, []string{"nosuchengine", "hint:"}},

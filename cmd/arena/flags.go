@@ -19,6 +19,7 @@ import (
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/shipped"
 )
 
 const helpText = `Play models against engines, rate them, keep the leaderboard.
@@ -137,7 +138,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.IntSliceVar(&s.levels, "level", nil, "skill levels to play against (default for stockfish: all that have a rating)")
 	fs.StringVar(&s.protocol, "protocol", protocolSound, "sound or paper: how games are played and rated")
 	fs.StringVar(&s.defectText, "paper-defects", "all", "defects of the paper's evaluation to reproduce: all, none, or names, as below")
-	fs.StringArrayVar(&s.models, "model", nil, "checkpoint or run directory, or the ideal learner of a pool, as ideal:pool=noise; may be repeated (default: the newest run below runs/)")
+	fs.StringArrayVar(&s.models, "model", nil, "checkpoint or run directory, "+shipped.Name+" (the model that comes with the program), or the ideal learner of a pool, as ideal:pool=noise; may be repeated (default: the newest run below runs/, else "+shipped.Name+")")
 	fs.Var((*temperatures)(&s.temps), "temp", "sampling temperatures, or \"paper\" for the paper's eight; 0 always takes the most probable (default 0.001)")
 	fs.Var((*temperatures)(&s.temps), "temps", "the same")
 	fs.IntVar(&s.topK, "top-k", 0, "sample among the K most probable tokens only; 0: all")

@@ -22,6 +22,7 @@ import (
 	"transcend/internal/bitboard"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/shipped"
 )
 
 // topChoices is how many moves of a position are shown.
@@ -59,10 +60,13 @@ func newCheckpoints(dirs []string) (*checkpoints, error) {
 // checkpoint-N.
 const maxDepth = 3
 
-// list is the checkpoint directories, the newest of a run first.
+// list is the checkpoint directories, the newest of a run first, and the shipped model.
 func (c *checkpoints) list() []string {
 	var found []string
 	for _, root := range c.dirs {
+		if root == shipped.Name {
+			root = "." + string(filepath.Separator) + root // a directory, whatever it is called
+		}
 		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
 				return nil // what cannot be read holds no model for us
@@ -79,7 +83,7 @@ func (c *checkpoints) list() []string {
 	}
 	slices.Sort(found)
 	slices.Reverse(found)
-	return found
+	return append(found, shipped.Name)
 }
 
 // hash is the hash of a checkpoint's weights, and whether it is known.

@@ -170,6 +170,9 @@ func (a *sweeping) openModels() ([]subject, error) {
 		if s.dir, err = checkpointIn(dir); err != nil {
 			return nil, err
 		}
+		if err := introduce(a.progress, dir, s.dir); err != nil {
+			return nil, err
+		}
 		s.name = checkpointName(s.dir)
 		for _, other := range subjects {
 			if other.dir == s.dir {

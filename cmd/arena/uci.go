@@ -16,6 +16,7 @@ import (
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/shipped"
 )
 
 const uciHelp = `Make a model a UCI engine, for chess programs and match runners.
@@ -59,10 +60,10 @@ its example file are not announced, and lichess-bot refuses to set those).
 `
 
 // serveUCI is "arena uci".
-func serveUCI(ctx context.Context, stdin io.Reader, stdout, _ io.Writer, args []string) error {
+func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
 	fs := pflag.NewFlagSet(program+" uci", pflag.ContinueOnError)
 	fs.SortFlags = false
-	dir := fs.String("model", "", "checkpoint or run directory (default: the newest run below runs/)")
+	dir := fs.String("model", "", "checkpoint or run directory, or "+shipped.Name+", the model that comes with the program (default: the newest run below runs/, else "+shipped.Name+")")
 	temp := fs.Float64("temp", 0.001, "sampling temperature; 0 always takes the most probable")
 	topK := fs.Int("top-k", 0, "sample among the K most probable tokens only; 0: all")
 	topP := fs.Float64("top-p", 1, "sample among the most probable tokens that hold this probability")
@@ -101,6 +102,9 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, _ io.Writer, args []
 	}
 	blas32.Use(kernels)
 	if c.Model, err = checkpointIn(*dir); err != nil {
+		return err
+	}
+	if err := introduce(stderr, *dir, c.Model); err != nil {
 		return err
 	}
 	// One more than the model may use: the clock must be looked after while it is

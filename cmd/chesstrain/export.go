@@ -113,10 +113,7 @@ func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	if err := os.MkdirAll(filepath.Dir(*out), 0o755); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(*out); err != nil {
-		return fmt.Errorf("replacing %s: %w", *out, err)
-	}
-	if err := e.model.Export(*out, format, e.files); err != nil {
+	if err := e.replace(*out, format); err != nil {
 		return err
 	}
 	if *asJSON {
@@ -130,6 +127,28 @@ func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	}
 	_, err = fmt.Fprintln(stdout, *out)
 	return err
+}
+
+// replace writes the export, and removes an earlier one when it is complete.
+func (e *exported) replace(dir string, format model.Format) error {
+	next := filepath.Clean(dir) + ".next"
+	if err := replaceable(next); err != nil { // left by a killed export
+		return err
+	}
+	err := os.RemoveAll(next)
+	if err == nil {
+		err = e.model.Export(next, format, e.files)
+	}
+	if err == nil {
+		err = os.RemoveAll(dir)
+	}
+	if err == nil {
+		err = os.Rename(next, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", dir, err)
+	}
+	return nil
 }
 
 // replaceable refuses a directory that holds something else than an export.

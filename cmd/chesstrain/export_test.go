@@ -103,6 +103,26 @@ func TestExport(t *testing.T) {
 		t.Errorf("f32: %s, %s", c.Name, c.Weights)
 	}
 
+	// A run from before the scale was recorded: the pool's players have it.
+	edit := func(path, from, to string) {
+		t.Helper()
+		b, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(b), from) {
+			t.Fatalf("%s lacks %q (%v)", path, from, err)
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(string(b), from, to, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit(run+"/checkpoint-00000006/run.json", `"scale": "`+first.Corpus.Scale+`"`, `"scale": ""`)
+	if code, _, errs := command(t, "", "export", "--model", run+"/checkpoint-00000006", "--out", "out"); code != cli.ExitOK {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	if c := read(); c.Corpus.Scale != first.Corpus.Scale {
+		t.Errorf("scale %q, was %q", c.Corpus.Scale, first.Corpus.Scale)
+	}
+	edit(run+"/checkpoint-00000006/run.json", `"scale": ""`, `"scale": "`+first.Corpus.Scale+`"`)
+
 	// Refused: nothing of it changes what is there.
 	if err := os.MkdirAll("taken", 0o755); err != nil {
 		t.Fatal(err)
@@ -139,6 +159,10 @@ func TestExport(t *testing.T) {
 	}
 
 	// A run that has not ended with this checkpoint has no evaluation of it.
+	edit(filepath.Join(run, evaluationFile), `"steps": 6`, `"steps": 5`)
+	if code, _, errs := command(t, "", "export", "--out", "new"); code != cli.ExitFailure || !strings.Contains(errs, "evaluated after step 5") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
 	if err := os.Remove(filepath.Join(run, evaluationFile)); err != nil {
 		t.Fatal(err)
 	}
