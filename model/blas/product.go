@@ -210,7 +210,12 @@ func (b *blocked) begin(p product, t *tuning, threads int) {
 	case p.ownB:
 		own = first.taskColumns * ceil(p.depth, p.pair)
 	case p.packA:
-		own = ceil(first.taskRows, p.rows) * p.lanes * steps
+		// The last pass over k may be shorter, and its tasks then take more rows.
+		passes, _ := b.cuts()
+		for _, q := range [...]int{0, passes - 1} {
+			at := b.pass(q)
+			own = max(own, ceil(at.taskRows, p.rows)*p.lanes*ceil(at.k, p.pair))
+		}
 	}
 	if own > 0 {
 		for len(b.own) < threads {
