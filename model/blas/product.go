@@ -136,6 +136,7 @@ type tuning struct {
 	minWorkTiles     int // nor those of fewer multiply-adds
 	tileParallelWork int // multiply-adds on tiles that are worth waking a goroutine for
 	tileDepth        int // values of k in a pass
+	tileDepthWide    int // the same if k has at least two and B would take several passes over n at tileDepth
 	tileDepthTrans   int // the same if A is transposed
 	tilePassWords    int // of B packed in a pass: it stays in the second-level cache
 	tileKeptA        int // values of A in a pass up to which they are packed once
@@ -175,6 +176,7 @@ var measured = tuning{
 	minWorkTiles:     1 << 17,
 	tileParallelWork: 8 << 20,
 	tileDepth:        1024,
+	tileDepthWide:    512,
 	tileDepthTrans:   512,
 	tilePassWords:    1 << 18,
 	tileKeptA:        4 << 20,

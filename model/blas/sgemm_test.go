@@ -45,7 +45,7 @@ func paths(t testing.TB, threads int) []path {
 			u.parallelWork, u.tileParallelWork = 1, 1
 			u.blockSteps, u.taskRows, u.taskColumns = 8, 14, 32
 			u.taskWordsA, u.passColumns, u.passWords = 300, 64, 1000
-			u.tileDepth, u.tileDepthTrans, u.tilePassWords, u.tileStripe = 64, 96, 64*64/2, 32
+			u.tileDepth, u.tileDepthWide, u.tileDepthTrans, u.tilePassWords, u.tileStripe = 64, 32, 96, 64*64/2, 32
 			u.tileChunkA, u.tileKeptA = 64*32, 64*96 // by the number of rows, all three places of A
 		}},
 		{"direct", func(u *tuning) {

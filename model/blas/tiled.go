@@ -59,6 +59,7 @@ const (
 type tiled struct {
 	*tileKernels
 	m, n, k     int
+	allN        int    // columns of the whole product, of which this may be a stripe
 	a, b, c     matrix // C without an address is not kept: only visit sees it
 	a16, b16    bool   // the values are bf16
 	aRuns       bool   // rows of A run along k
@@ -124,14 +125,21 @@ func (p *tiled) plan(t *tuning) {
 	p.scratch = resize(p.scratch, tileScratch)
 }
 
-// depthOf returns the values of k in a pass. It must depend on nothing but k and whether A
-// is transposed, or the cut into stripes would show in the result.
+// depthOf returns the values of k in a pass. It must not depend on the stripe, or the cut
+// into stripes would show in the result where the chain begins again for every pass.
+//
+// Where B would take several passes over n, shallower ones are faster: B then takes fewer
+// over n, A is packed when it is used and its panels stay in the first-level cache. That
+// is worth another visit to C, but not to a C of little depth.
 func (p *tiled) depthOf(t *tuning) int {
 	if p.c.p == nil {
 		return ceil(p.k, tileSide) * tileSide
 	}
 	if !p.aRuns {
 		return evenly(p.k, t.tileDepthTrans, tileSide)
+	}
+	if p.k >= 2*t.tileDepthWide && p.allN*min(p.k, t.tileDepth) > 2*t.tilePassWords {
+		return evenly(p.k, t.tileDepthWide, tileSide)
 	}
 	return evenly(p.k, t.tileDepth, tileSide)
 }
@@ -255,6 +263,7 @@ type striped struct {
 // begin cuts the product.
 func (s *striped) begin(whole tiled, t *tuning, threads int) {
 	s.whole, s.t = whole, t
+	s.whole.allN = whole.n
 	s.columns = whole.n > whole.m
 	side := max(whole.m, whole.n)
 	// More stripes than threads even out when they end, but the common operand is

@@ -144,6 +144,9 @@ func (p problem) tileDepth(u tuning) int {
 	if p.tA != blas.NoTrans && p.lda != 1 {
 		return evenly(p.k, u.tileDepthTrans, tileSide)
 	}
+	if p.k >= 2*u.tileDepthWide && p.n*min(p.k, u.tileDepth) > 2*u.tilePassWords {
+		return evenly(p.k, u.tileDepthWide, tileSide)
+	}
 	return evenly(p.k, u.tileDepth, tileSide)
 }
 
