@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"transcend/data"
@@ -105,6 +106,9 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 		return nil, err
 	}
 	defer unlock()
+	if err := atomicfile.RemoveTemporaries(filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))); err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
+	}
 	stats := new(CorpusStats)
 	if ok, err := readJSON(about, stats); ok || err != nil {
 		return stats, err

@@ -250,6 +250,9 @@ func (l *Lab) references(ctx context.Context, c *Cell, s *Setup, proto protocol)
 		return nil, err
 	}
 	defer unlock()
+	if err := atomicfile.RemoveTemporaries(filepath.Dir(path), filepath.Base(path)); err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
+	}
 	return l.play(ctx, path, referenceSeed, proto, roundRobin(players, m.References))
 }
 

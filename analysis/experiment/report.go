@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gofrs/flock"
+
 	"transcend/data/league"
 	"transcend/elo"
 	"transcend/elo/joint"
@@ -394,6 +396,15 @@ func (e Estimate) forJSON() Estimate {
 func (r *Report) Write(l *Lab) ([]string, error) {
 	dir := filepath.Join(l.Dir, r.Experiment.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
+	}
+	// Another process of the same experiment may have come to its report, too.
+	lock := flock.New(filepath.Join(dir, "report.lock"))
+	if err := lock.Lock(); err != nil {
+		return nil, fmt.Errorf("experiment: locking %s: %w", dir, err)
+	}
+	defer lock.Close()
+	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
 		return nil, fmt.Errorf("experiment: %w", err)
 	}
 	var files []string
