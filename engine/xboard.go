@@ -492,7 +492,8 @@ func (c *XBoard) unsupported(reason string) error {
 
 // hear takes a line of the engine's apart; mu is held.
 func (c *XBoard) hear(word, rest []byte, long bool) {
-	thinking := c.searching && !c.pinging
+	// After a claim it is asked whether it still thinks, and may move before it answers.
+	thinking := c.searching && (!c.pinging || len(c.claim) > 0)
 	switch string(word) {
 	case "feature":
 		if !long {

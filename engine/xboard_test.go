@@ -126,6 +126,8 @@ func TestXBoardFaults(t *testing.T) {
 		{flags: "-bestmove claim-draw -after 2", stage: "move 2", check: wantProtocolReason("claims a result")},
 		{flags: "-bestmove claim-draw -after 2 -features bare", limit: Limit{Depth: 1}, timeouts: Timeouts{Stop: short}, stage: "move 2", check: wantProtocolReason("claims a result")},
 		{flags: "-bestmove claim-and-move"},
+		{flags: "-bestmove claim-wait-move"},
+		{flags: "-bestmove claim-wait-move -features bare", limit: Limit{Depth: 1}},
 		{flags: "-bestmove refuse -after 2", stage: "move 2", check: wantProtocolReason("I do not like it")},
 		{flags: "-flood 20000", moves: 2},
 		{flags: "-chatter"},

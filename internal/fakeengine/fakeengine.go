@@ -145,7 +145,7 @@ var bestmoveKinds = []string{
 	"king-takes-rook", // castling, whenever it is legal, as Chess960 writes it
 	"uppercase",       // promotions as e7e8Q
 	// Of xboard's protocol only: what is said instead of a move or before it.
-	"resign", "claim-win", "claim-draw", "claim-loss", "claim-and-move", "refuse", "reject",
+	"resign", "claim-win", "claim-draw", "claim-loss", "claim-and-move", "claim-wait-move", "refuse", "reject",
 }
 
 // Main is the engine. It returns the exit code.

@@ -281,9 +281,13 @@ func (e *engine) xanswer(m bitboard.Move, text string) (verb, move string, done 
 	case "claim-draw":
 		e.say("1/2-1/2 {Draw by boredom}")
 		return "", "", true
-	case "claim-and-move":
+	case "claim-and-move", "claim-wait-move":
 		e.say("offer draw")
 		e.say("1/2-1/2 {Draw by boredom}")
+		if e.f.bestmove == "claim-wait-move" {
+			e.flush()
+			time.Sleep(50 * time.Millisecond) // the client doubts the claim by now
+		}
 	case "refuse":
 		if moves := e.game.Moves(); len(moves) > 0 {
 			e.say("Illegal move (I do not like it): ", moves[len(moves)-1].String())
