@@ -8,6 +8,7 @@
 //	expert     who believes which facts, and what they write about
 //	text       beliefs as sentences, sentences as tokens
 //	reference  what an ideal learner makes of the text, without training
+//	eval       what a trained model makes of it
 package kg
 
 import (
