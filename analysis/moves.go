@@ -12,6 +12,7 @@ import (
 	"transcend/data"
 	"transcend/engine"
 	"transcend/internal/bitboard"
+	"transcend/internal/parallel"
 	"transcend/model"
 )
 
@@ -76,56 +77,29 @@ func MoveQuality(ctx context.Context, m *model.Model, tok data.Tokenizer, games 
 	var (
 		mu    sync.Mutex
 		total Moves
-		first error
-		next  = make(chan int)
-		wait  sync.WaitGroup
 	)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	bands := make([]MoveCounts, len(plyBands))
-	for range max(1, min(runtime.GOMAXPROCS(0), len(order))) {
-		wait.Go(func() {
-			w, err := newMoveWalker(m, tok)
-			if err == nil {
-				defer w.close()
-				for i := range next {
-					counts := make([]MoveCounts, len(plyBands))
-					if err = w.walk(ctx, games.Game(order[i]), mix(o.Seed, uint64(order[i])), counts); err != nil {
-						break
-					}
-					mu.Lock()
-					total.Games++
-					for b := range counts {
-						bands[b].add(counts[b])
-					}
-					mu.Unlock()
-				}
-			}
-			if err != nil {
-				mu.Lock()
-				if first == nil {
-					first = err
-				}
-				mu.Unlock()
-				cancel()
-			}
-		})
-	}
-feed:
-	for i := range order {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-			break feed
+	err := parallel.Each(ctx, runtime.GOMAXPROCS(0), len(order), func() (func(context.Context, int) error, func(), error) {
+		w, err := newMoveWalker(m, tok)
+		if err != nil {
+			return nil, nil, err
 		}
-	}
-	close(next)
-	wait.Wait()
-	if first == nil {
-		first = ctx.Err()
-	}
-	if first != nil {
-		return Moves{}, fmt.Errorf("analysis: move quality: %w", first)
+		return func(ctx context.Context, i int) error {
+			counts := make([]MoveCounts, len(plyBands))
+			if err := w.walk(ctx, games.Game(order[i]), mix(o.Seed, uint64(order[i])), counts); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total.Games++
+			for b := range counts {
+				bands[b].add(counts[b])
+			}
+			return nil
+		}, w.close, nil
+	})
+	if err != nil {
+		return Moves{}, fmt.Errorf("analysis: move quality: %w", err)
 	}
 	for b, c := range bands {
 		if c.Positions == 0 {

@@ -16,6 +16,7 @@ import (
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
+	"transcend/internal/parallel"
 	"transcend/model"
 )
 
@@ -174,57 +175,35 @@ func (l *Lab) agreement(ctx context.Context, s *Setup) (*Agreements, error) {
 	}
 	total := newAgreements(s.Cell.Corpus.MaxPlies)
 	var (
-		mu    sync.Mutex
-		first error
-		done  int
-		wait  sync.WaitGroup
-		next  = make(chan int)
+		mu   sync.Mutex
+		done int
 	)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for range min(concurrency, len(games)) {
-		wait.Go(func() {
-			w, err := newWalker(s, batch)
-			for i := range next {
-				var bands map[*Band]tally
-				if err == nil {
-					bands, err = w.walk(ctx, games[i], mix(s.Cell.Seed, uint64(i)), seen, total)
-				}
-				mu.Lock()
-				if err != nil {
-					if first == nil {
-						first = err
-					}
-					cancel()
-				}
-				for b, t := range bands {
-					if b == nil {
-						total.All.add(t, s.Model != nil)
-					} else {
-						b.add(t, s.Model != nil)
-					}
-				}
-				done++
-				l.show(float64(done)/float64(len(games)), "agreement on held-out games: %s/%s", cli.Count(done), cli.Count(len(games)))
-				mu.Unlock()
-			}
-		})
-	}
-feed:
-	for i := range games {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-			break feed
+	err = parallel.Each(ctx, concurrency, len(games), func() (func(context.Context, int) error, func(), error) {
+		w, err := newWalker(s, batch)
+		if err != nil {
+			return nil, nil, err
 		}
-	}
-	close(next)
-	wait.Wait()
-	if first == nil {
-		first = ctx.Err()
-	}
-	if first != nil {
-		return nil, fmt.Errorf("experiment: agreement: %w", first)
+		return func(ctx context.Context, i int) error {
+			bands, err := w.walk(ctx, games[i], mix(s.Cell.Seed, uint64(i)), seen, total)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for b, t := range bands {
+				if b == nil {
+					total.All.add(t, s.Model != nil)
+				} else {
+					b.add(t, s.Model != nil)
+				}
+			}
+			done++
+			l.show(float64(done)/float64(len(games)), "agreement on held-out games: %s/%s", cli.Count(done), cli.Count(len(games)))
+			return nil
+		}, nil, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("experiment: agreement: %w", err)
 	}
 	return total, nil
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"transcend/analysis"
 	"transcend/data"
 	"transcend/data/league"
 	"transcend/internal/cli"
@@ -152,31 +153,15 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 	return m, stats, nil
 }
 
-// heldOutLoss is the mean loss in nats a token.
+// heldOutLoss is the mean loss in nats a token; 0 where no game has a move.
 func heldOutLoss(ctx context.Context, c *Cell, m *model.Model, tok data.Tokenizer, held []*league.Game) (float64, error) {
 	corpus := data.NewCorpus()
 	for _, g := range held {
 		corpus.Append(g.Data())
 	}
-	batches, err := data.NewValidation(corpus, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input})
-	if err != nil {
+	e, err := analysis.Evaluate(ctx, m, tok, corpus, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input}, 0)
+	if err != nil || e.Count == 0 {
 		return 0, err
 	}
-	e := m.NewEvaluator()
-	var total model.Evaluation
-	var b model.Batch
-	for batches.Next(&b) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		part, err := e.Evaluate(&b)
-		if err != nil {
-			return 0, err
-		}
-		total.Add(part)
-	}
-	if total.Count == 0 {
-		return 0, nil
-	}
-	return total.Loss(), nil
+	return e.Loss(), nil
 }

@@ -14,6 +14,7 @@ import (
 	"transcend/data/league"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
+	"transcend/internal/parallel"
 )
 
 // EvaluateOptions say what Evaluate looks at.
@@ -199,58 +200,32 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	var (
-		mu    sync.Mutex
-		first error
-		done  int
-		next  = make(chan int)
-		wait  sync.WaitGroup
+		mu   sync.Mutex
+		done int
 	)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for range min(threads, len(o.Games)) {
-		wait.Go(func() {
-			w, err := newWalker(m, &o, e.Rows)
-			if err == nil {
-				for i := range next {
-					var sums *gameSums
-					if sums, err = w.game(ctx, o.Games[i]); err != nil {
-						break
-					}
-					mu.Lock()
-					e.games[i] = *sums
-					e.Positions += int(sums.n[All])
-					done++
-					if o.Progress != nil {
-						o.Progress(done, e.Positions)
-					}
-					mu.Unlock()
-				}
-			}
-			if err != nil {
-				mu.Lock()
-				if first == nil {
-					first = err
-				}
-				mu.Unlock()
-				cancel()
-			}
-		})
-	}
-feed:
-	for i := range o.Games {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-			break feed
+	err = parallel.Each(ctx, threads, len(o.Games), func() (func(context.Context, int) error, func(), error) {
+		w, err := newWalker(m, &o, e.Rows)
+		if err != nil {
+			return nil, nil, err
 		}
-	}
-	close(next)
-	wait.Wait()
-	if first == nil {
-		first = ctx.Err()
-	}
-	if first != nil {
-		return nil, fmt.Errorf("ideal: evaluating pool %s: %w", o.Corpus.Pool.Name, first)
+		return func(ctx context.Context, i int) error {
+			sums, err := w.game(ctx, o.Games[i])
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			e.games[i] = *sums
+			e.Positions += int(sums.n[All])
+			done++
+			if o.Progress != nil {
+				o.Progress(done, e.Positions)
+			}
+			return nil
+		}, nil, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ideal: evaluating pool %s: %w", o.Corpus.Pool.Name, err)
 	}
 	if e.Positions == 0 {
 		return nil, fmt.Errorf("ideal: evaluating pool %s: none of the positions of %d games was drawn", o.Corpus.Pool.Name, len(o.Games))

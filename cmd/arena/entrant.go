@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/shlex"
 
+	"transcend/analysis/checkpoint"
 	"transcend/data"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
@@ -359,13 +360,13 @@ func (m *makers) engine(e entrantConfig, control match.Control) (match.Factory, 
 
 // model makes the factory of a model.
 func (m *makers) model(e entrantConfig) (match.Factory, error) {
-	dir, err := checkpointIn(e.Model)
+	dir, err := checkpoint.Find(e.Model)
 	if err != nil {
 		return nil, err
 	}
 	l, ok := m.models[dir]
 	if !ok {
-		if l.model, l.tokenizer, err = loadCheckpoint(dir); err != nil {
+		if l.model, l.tokenizer, err = checkpoint.Load(dir); err != nil {
 			return nil, err
 		}
 		if m.models == nil {
@@ -395,7 +396,7 @@ func (m *makers) model(e entrantConfig) (match.Factory, error) {
 	}
 	name := e.Name
 	if name == "" {
-		name = suffixed(fmt.Sprintf("%s T=%v", checkpointName(dir), sampling.Temperature), decoding)
+		name = suffixed(fmt.Sprintf("%s T=%v", checkpoint.Name(dir), sampling.Temperature), decoding)
 	}
 	config := engine.ModelConfig{Name: name, Model: l.model, Tokenizer: l.tokenizer, Sampling: sampling, Policy: policy,
 		Batch: m.batches.of(l.model, decoding)}

@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/analysis"
+	"transcend/analysis/checkpoint"
 	"transcend/data"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
@@ -111,7 +112,7 @@ func (c *checkpoints) find(ctx context.Context, weights string) (*loadedModel, e
 		if hash, known := c.hash(dir); known && hash != weights {
 			continue
 		}
-		m, tok, err := loadCheckpoint(dir)
+		m, tok, err := checkpoint.Load(dir)
 		hash := ""
 		if err == nil {
 			hash = engine.HashWeights(m)

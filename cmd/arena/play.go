@@ -12,6 +12,7 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/analysis/checkpoint"
 	"transcend/data"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
@@ -167,13 +168,13 @@ func (a *sweeping) openModels() ([]subject, error) {
 			subjects = append(subjects, s)
 			continue
 		}
-		if s.dir, err = checkpointIn(dir); err != nil {
+		if s.dir, err = checkpoint.Find(dir); err != nil {
 			return nil, err
 		}
 		if err := introduce(a.progress, dir, s.dir); err != nil {
 			return nil, err
 		}
-		s.name = checkpointName(s.dir)
+		s.name = checkpoint.Name(s.dir)
 		for _, other := range subjects {
 			if other.dir == s.dir {
 				return nil, cli.Usagef("--model names %s twice", s.dir)
@@ -182,7 +183,7 @@ func (a *sweeping) openModels() ([]subject, error) {
 				s.name = s.dir // two runs of the same name
 			}
 		}
-		if s.model, s.tokenizer, err = loadCheckpoint(s.dir); err != nil {
+		if s.model, s.tokenizer, err = checkpoint.Load(s.dir); err != nil {
 			return nil, err
 		}
 		s.cap, s.capScale = ratingCap(s.dir), capScale(s.dir)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"transcend/analysis/checkpoint"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
@@ -392,7 +393,7 @@ func writeRun(t *testing.T, root, name string, seed uint64, maxElo int) string {
 	if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := loadCheckpoint(writeModelFrom(t, filepath.Join(root, name), seed))
+	m, _, err := checkpoint.Load(writeModelFrom(t, filepath.Join(root, name), seed))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"transcend/analysis/checkpoint"
 	"transcend/cmd/arena/internal/web"
 	"transcend/elo/leaderboard"
 	"transcend/internal/cli"
@@ -53,7 +54,7 @@ func addWebFlags(fs *pflag.FlagSet) webFlags {
 	return webFlags{
 		db:      fs.String("db", "arena.db", "the leaderboard, an SQLite database"),
 		anchors: fs.String("anchors", "", "strengths of the engines' levels, by name (default: by the engine's version)"),
-		models:  fs.StringSlice("models", []string{runsDir}, "directories in which models are looked for, up to three levels deep"),
+		models:  fs.StringSlice("models", []string{checkpoint.RunsDir}, "directories in which models are looked for, up to three levels deep"),
 		title:   fs.String("title", "", "what to call the database on the pages (default: its file name)"),
 	}
 }

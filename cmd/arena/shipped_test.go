@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"transcend/analysis/card"
+	"transcend/analysis/checkpoint"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/internal/bitboard"
@@ -51,7 +52,7 @@ func TestFreshDirectory(t *testing.T) {
 	}
 
 	// Its games on the web: it is found by its hash, with its cap, though nothing lies below runs.
-	models, err := newCheckpoints([]string{runsDir, shipped.Name})
+	models, err := newCheckpoints([]string{checkpoint.RunsDir, shipped.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestFreshDirectory(t *testing.T) {
 		t.Errorf("./shipped: exit %d\n%s", code, errs)
 	}
 
-	m, _, err := loadCheckpoint(writeModelFrom(t, shipped.Name, 8))
+	m, _, err := checkpoint.Load(writeModelFrom(t, shipped.Name, 8))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,12 +103,12 @@ func TestFreshDirectory(t *testing.T) {
 		t.Errorf("uci: exit %d\n%s\n%s", code, stdout.String(), stderr.String())
 	}
 
-	run := filepath.Join(runsDir, "mine")
-	checkpoint := writeModel(t, run)
+	run := filepath.Join(checkpoint.RunsDir, "mine")
+	saved := writeModel(t, run)
 	if err := os.WriteFile(filepath.Join(run, "run.json"), []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := checkpointIn(""); err != nil || got != checkpoint {
-		t.Errorf("with a run below runs/: %s, %v; want %s", got, err, checkpoint)
+	if got, err := checkpoint.Find(""); err != nil || got != saved {
+		t.Errorf("with a run below runs/: %s, %v; want %s", got, err, saved)
 	}
 }

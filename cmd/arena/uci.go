@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/analysis/checkpoint"
 	"transcend/data"
 	"transcend/engine"
 	"transcend/engine/uciserver"
@@ -101,7 +102,7 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 		return err
 	}
 	blas32.Use(kernels)
-	if c.Model, err = checkpointIn(*dir); err != nil {
+	if c.Model, err = checkpoint.Find(*dir); err != nil {
 		return err
 	}
 	if err := introduce(stderr, *dir, c.Model); err != nil {
@@ -110,7 +111,7 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	// One more than the model may use: the clock must be looked after while it is
 	// at work.
 	c.SetThreads = func(n int) { runtime.GOMAXPROCS(min(n, math.MaxInt-1) + 1) }
-	c.Name = "Transcend " + checkpointName(c.Model)
+	c.Name = "Transcend " + checkpoint.Name(c.Model)
 	c.Author = "the Transcend authors"
 	c.About = "a model of chess games as a UCI engine, " + program + " " + cli.Version()
 	c.Load = loadForUCI
@@ -118,15 +119,15 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 }
 
 func loadForUCI(_ context.Context, path string) (uciserver.Model, error) {
-	dir, err := checkpointIn(path)
+	dir, err := checkpoint.Find(path)
 	if err != nil {
 		return nil, err
 	}
-	m, tok, err := loadCheckpoint(dir)
+	m, tok, err := checkpoint.Load(dir)
 	if err != nil {
 		return nil, err
 	}
-	return uciModel{m, tok, checkpointName(dir)}, nil
+	return uciModel{m, tok, checkpoint.Name(dir)}, nil
 }
 
 // uciModel makes the players of a loaded checkpoint.

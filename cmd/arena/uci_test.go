@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"transcend/analysis/checkpoint"
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
@@ -23,9 +24,9 @@ func TestUCIGamesAreTheModelsGames(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	checkpoint := writeModel(t, dir)
+	saved := writeModel(t, dir)
 	ctx := context.Background()
-	out, err := engine.StartUCI(ctx, engine.Config{Path: bin, Args: []string{"uci", "--model", checkpoint},
+	out, err := engine.StartUCI(ctx, engine.Config{Path: bin, Args: []string{"uci", "--model", saved},
 		Options: []engine.Option{{Name: "Temperature", Value: "1"}, {Name: "IllegalPolicy", Value: "resample-5"}, {Name: "Threads", Value: "2"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ func TestUCIGamesAreTheModelsGames(t *testing.T) {
 			t.Errorf("quit: %v", err)
 		}
 	}()
-	m, tok, err := loadCheckpoint(checkpoint)
+	m, tok, err := checkpoint.Load(saved)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,13 +13,19 @@ import (
 	"transcend/model/blas"
 )
 
-func runBench(t *testing.T, args ...string) (string, error) {
+// keepProducts restores what commands choose for the whole process.
+func keepProducts(t *testing.T) {
 	t.Helper()
 	old, threads := blas32.Implementation(), runtime.GOMAXPROCS(0)
 	t.Cleanup(func() {
 		blas32.Use(old)
 		runtime.GOMAXPROCS(threads)
 	})
+}
+
+func runBench(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	keepProducts(t)
 	var out, log strings.Builder
 	err := bench(t.Context(), strings.NewReader(""), &out, &log, args)
 	return out.String(), err

@@ -28,6 +28,7 @@ usage: chesstrain --max-elo 1000 [flags]         play games between simulated pl
        chesstrain stats [flags]           describe the games of a corpus file or of PGN
        chesstrain league [flags]          play games between simulated players
        chesstrain experiment NAME [flags] train on their games, and see whether models surpass them
+       chesstrain analyze NAME [flags]    why a model plays as it does, and what its games are like
        chesstrain export [flags]          a model without its run, with a card that describes it
        chesstrain bench [flags]           measure what this machine can do
 

@@ -28,6 +28,7 @@ var subcommands = []struct {
 	{"stats", describe},
 	{"league", playLeague},
 	{"experiment", runExperiment},
+	{"analyze", analyze},
 	{"export", export},
 	{"bench", bench},
 }

@@ -395,25 +395,10 @@ func (t *trainRun) checkpointFiles() (map[string][]byte, error) {
 // validationLoss is the mean loss in nats a token over the first tokens of the
 // held-out games, which come in the same order every time; 0 takes all.
 func (t *trainRun) validationLoss(ctx context.Context, m *model.Model, games *data.Corpus, tokens int) (float64, error) {
-	it, err := data.NewValidation(games, t.tok, data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input})
+	layout := data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input}
+	total, err := analysis.Evaluate(ctx, m, t.tok, games, layout, tokens)
 	if err != nil {
 		return 0, err
-	}
-	e := m.NewEvaluator()
-	var total model.Evaluation
-	var b model.Batch
-	for it.Next(&b) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		part, err := e.Evaluate(&b)
-		if err != nil {
-			return 0, err
-		}
-		total.Add(part)
-		if tokens > 0 && total.Count >= tokens {
-			break
-		}
 	}
 	if total.Count == 0 {
 		return math.NaN(), errors.New("the held-out games have no moves")

@@ -87,6 +87,27 @@ func Write(path string, width, height vg.Length, drawing func(c draw.Canvas, bol
 	return nil
 }
 
+// Picture is a drawing with its name, without an ending, and size. Draw is Write's drawing.
+type Picture struct {
+	Name          string
+	Width, Height vg.Length
+	Draw          func(c draw.Canvas, bold bool)
+}
+
+// WriteAll writes pictures as SVG and as PNG into a directory and returns the files.
+func WriteAll(dir string, pictures []Picture) (files []string, err error) {
+	for _, p := range pictures {
+		for _, ending := range []string{".svg", ".png"} {
+			path := filepath.Join(dir, p.Name+ending)
+			if err := Write(path, p.Width, p.Height, p.Draw); err != nil {
+				return files, err
+			}
+			files = append(files, path)
+		}
+	}
+	return files, nil
+}
+
 // svgCanvas makes texts as wide as they are in the figure's font, whatever font
 // the viewer has.
 type svgCanvas struct {

@@ -1,0 +1,35 @@
+package analysis
+
+import (
+	"context"
+
+	"transcend/data"
+	"transcend/model"
+)
+
+// Evaluate sums a model's loss over the first tokens of games, which come in the same order
+// every time, whole batches of them; 0 takes all. layout says how games are laid out in batches, its
+// Context is the model's. Count is 0 where no game has a token to predict.
+func Evaluate(ctx context.Context, m *model.Model, tok data.Tokenizer, games *data.Corpus, layout data.LoaderConfig, tokens int) (model.Evaluation, error) {
+	var total model.Evaluation
+	batches, err := data.NewValidation(games, tok, layout)
+	if err != nil {
+		return total, err
+	}
+	e := m.NewEvaluator()
+	var b model.Batch
+	for batches.Next(&b) {
+		if err := ctx.Err(); err != nil {
+			return total, err
+		}
+		part, err := e.Evaluate(&b)
+		if err != nil {
+			return total, err
+		}
+		total.Add(part)
+		if tokens > 0 && total.Count >= tokens {
+			break
+		}
+	}
+	return total, nil
+}

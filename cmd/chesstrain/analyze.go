@@ -1,0 +1,333 @@
+package main
+
+// The frame of chesstrain analyze. An analysis is a value of type analysisCommand in a file
+// analyze_NAME.go, and a line in analyses below.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"transcend/analysis"
+	"transcend/analysis/checkpoint"
+	"transcend/data"
+	"transcend/engine"
+	"transcend/internal/atomicfile"
+	"transcend/internal/cli"
+	"transcend/internal/figure"
+	"transcend/model"
+)
+
+// analysisCommand is one of chesstrain analyze.
+type analysisCommand struct {
+	name  string
+	about string // a line
+	// help says what is measured, where the paper has it and where this differs; examples follow, a
+	// line each, with the command whole.
+	help     string
+	examples []string
+	// model and corpus say which of the common flags it has.
+	model, corpus bool
+	// begin registers the flags of its own and returns what does the work when they were parsed.
+	begin func(fs *pflag.FlagSet) func(ctx context.Context, a *analyzing) (analysis.Result, error)
+}
+
+// analyses are all of them, in the order of the list.
+func analyses() []analysisCommand {
+	return []analysisCommand{}
+}
+
+const analyzeHelp = `Look into why a model plays as it does, and what its games are like.
+
+usage: chesstrain analyze NAME [flags]
+       chesstrain analyze list
+       chesstrain analyze NAME --help      what NAME measures, and its flags
+
+analyses:
+`
+
+const analyzeTail = `
+Results are OUT/NAME/report.txt, report.json and the pictures as SVG and PNG. What takes long is
+kept below OUT/NAME while it is done: the same command goes on where a stopped or killed one
+was, and begins anew where flags that change results are others.
+
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (start it again to go on)
+`
+
+// analyzing is what an analysis is given: the common flags, and what they name.
+type analyzing struct {
+	// Model and Corpus are as given, "" where they were not.
+	Model, Corpus string
+	Seed          uint64
+	Threads       int
+	// Dir is the directory of results, OUT/NAME.
+	Dir string
+
+	inputs []analysisInput
+	status *cli.Status
+	warn   func(text string)
+	last   time.Time
+}
+
+// analysisInput is what a report says that it is about.
+type analysisInput struct {
+	Role string `json:"role"` // "model", "corpus"
+	Name string `json:"name"`
+	// Hash is of the model's weights, or the fingerprint of the corpus.
+	Hash  string `json:"hash"`
+	Games int    `json:"games,omitempty"`
+}
+
+// use adds an input to the report.
+func (a *analyzing) use(in analysisInput) { a.inputs = append(a.inputs, in) }
+
+// loadModel reads the model of --model: without the flag the newest below runs/, or, where
+// there is none, the one that comes with the program.
+func (a *analyzing) loadModel() (*model.Model, data.Tokenizer, error) {
+	dir, err := checkpoint.Find(a.Model)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, tok, err := checkpoint.Load(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := analysisInput{Role: "model", Name: checkpoint.Name(dir), Hash: engine.HashWeights(m)}
+	a.use(in)
+	a.printf("model %s", in.Name)
+	return m, tok, nil
+}
+
+// loadCorpus reads the corpus of --corpus, which has to be given.
+func (a *analyzing) loadCorpus(ctx context.Context) (*data.Corpus, error) {
+	if a.Corpus == "" {
+		return nil, cli.WithHint(cli.Usagef("--corpus names no file"), "a run keeps its games in corpus.parquet; "+program+" prepare makes such files")
+	}
+	c, err := data.LoadParquet(ctx, a.Corpus, data.ParquetOptions{})
+	if err != nil {
+		return nil, notCorpus(a.Corpus, err)
+	}
+	a.use(analysisInput{Role: "corpus", Name: filepath.Base(a.Corpus), Hash: fmt.Sprintf("%016x", c.Fingerprint()), Games: c.Len()})
+	a.printf("corpus %s, %s games", a.Corpus, cli.Count(c.Len()))
+	return c, nil
+}
+
+// journal keeps parts that are done. settings are everything that decides the parts, the inputs'
+// hashes excepted, which are added; version counts changes of what computes them.
+func (a *analyzing) journal(version int, settings any) (*analysis.Journal, error) {
+	return analysis.OpenJournal(a.Dir, map[string]any{"version": version, "seed": a.Seed, "inputs": a.inputs, "settings": settings})
+}
+
+// printf writes a line about what is being done.
+func (a *analyzing) printf(format string, args ...any) { a.status.Printf(format, args...) }
+
+// progress shows the share done, 0 to 1, on the live line, or in a pipe every ten seconds. Calls must
+// not overlap.
+func (a *analyzing) progress(done float64, format string, args ...any) {
+	if a.status.Live() {
+		a.status.Set(done, " "+fmt.Sprintf(format, args...))
+		return
+	}
+	if now := time.Now(); now.Sub(a.last) >= 10*time.Second {
+		a.last = now
+		a.status.Printf(format, args...)
+	}
+}
+
+// analysisReport is report.json.
+type analysisReport struct {
+	Analysis string          `json:"analysis"`
+	Program  string          `json:"program"`
+	Command  string          `json:"command"`
+	Seed     uint64          `json:"seed"`
+	Inputs   []analysisInput `json:"inputs"`
+	Pictures []string        `json:"pictures"` // files beside it
+	Result   analysis.Result `json:"result"`
+}
+
+// analyze is the subcommand.
+func analyze(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+	all := analyses()
+	if len(args) == 0 {
+		return cli.WithHint(cli.Usagef("which analysis? A name is needed"), program+" analyze list")
+	}
+	name := args[0]
+	if strings.HasPrefix(name, "-") || name == "list" {
+		return listAnalyses(stdout, all, args)
+	}
+	i := slices.IndexFunc(all, func(c analysisCommand) bool { return c.name == name })
+	if i < 0 {
+		var names []string
+		for _, c := range all {
+			names = append(names, c.name)
+		}
+		err := cli.Usagef("there is no analysis %q", name)
+		if near := cli.Nearest(name, names); near != "" {
+			return cli.WithHint(err, "did you mean "+near+"?")
+		}
+		return cli.WithHint(err, "there are "+strings.Join(names, ", "))
+	}
+	return all[i].run(ctx, stdout, stderr, args[1:])
+}
+
+// listAnalyses is the list, or the help of all.
+func listAnalyses(stdout io.Writer, all []analysisCommand, args []string) error {
+	fs := flagSet(program + " analyze")
+	asJSON := fs.Bool("json", false, "print the list as JSON")
+	var list bytes.Buffer
+	tab := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
+	for _, c := range all {
+		fmt.Fprintf(tab, "%s\t%s\n", c.name, c.about)
+	}
+	tab.Flush()
+	indented := "  " + strings.ReplaceAll(strings.TrimSpace(list.String()), "\n", "\n  ") + "\n"
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, analyzeHelp, indented, analyzeTail) })
+	if err != nil {
+		return err
+	}
+	if fs.NArg() != 1 || fs.Arg(0) != "list" {
+		return cli.WithHint(cli.Usagef("the name of the analysis comes first"), program+" analyze list")
+	}
+	if *asJSON {
+		type entry struct {
+			Name  string `json:"name"`
+			About string `json:"about"`
+			Help  string `json:"help"`
+		}
+		var entries []entry
+		for _, c := range all {
+			entries = append(entries, entry{c.name, c.about, c.help})
+		}
+		return printJSON(stdout, entries)
+	}
+	_, err = stdout.Write(list.Bytes())
+	return err
+}
+
+// run does an analysis.
+func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+	fs := flagSet(program + " analyze " + c.name)
+	var a analyzing
+	if c.model {
+		fs.StringVar(&a.Model, "model", "", "run or checkpoint directory, or shipped (default: the newest run below runs/)")
+		fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+			if name == "run" {
+				name = "model"
+			}
+			return pflag.NormalizedName(name)
+		})
+	}
+	if c.corpus {
+		fs.StringVar(&a.Corpus, "corpus", "", "corpus file, as chesstrain prepare writes it and a run keeps it")
+	}
+	work := c.begin(fs)
+	fs.Uint64Var(&a.Seed, "seed", 1, "seed of everything that is drawn")
+	fs.IntVar(&a.Threads, "threads", 0, "cores to use (default all); results do not depend on it")
+	out := fs.String("out", "analyses", "directory of results: OUT/"+c.name)
+	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
+	asJSON := fs.Bool("json", false, "print report.json instead of the table")
+	examples := "\nexamples:\n  " + strings.Join(c.examples, "\n  ") + "\n\nflags:\n"
+	head := fmt.Sprintf("%s: %s\n\nusage: %s analyze %s [flags]\n\n%s\n%s", c.name, c.about, program, c.name, strings.TrimSpace(c.help), examples)
+	if err := cli.Parse(fs, args, stdout, showHelp(fs, head, analyzeTail)); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 {
+		return cli.Usagef("unexpected argument %q: %s analyze %s has only flags", fs.Arg(0), program, c.name)
+	}
+	if *out == "" {
+		return cli.Usagef("--out names no directory")
+	}
+	if a.Threads < 0 || a.Threads > 4096 {
+		return cli.Usagef("--threads %d: must be between 0 and 4096", a.Threads)
+	}
+	if a.Threads == 0 {
+		a.Threads = runtime.NumCPU()
+	}
+	// In float32 everywhere: results are then of the model, and not of the machine's kernels.
+	if err := useProducts(model.PrecisionF32, a.Threads); err != nil {
+		return err
+	}
+	a.Dir = filepath.Join(*out, c.name)
+	if err := os.MkdirAll(a.Dir, 0o755); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	progress := stderr
+	if *quiet {
+		progress = io.Discard
+	}
+	a.status = cli.NewStatus(progress)
+	a.warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
+	defer a.status.Close()
+	result, err := work(ctx, &a)
+	a.status.Close()
+	if err != nil {
+		if ctx.Err() != nil && !errors.Is(err, pflag.ErrHelp) {
+			return cli.WithHint(fmt.Errorf("stopped: %w", context.Canceled), "the same command goes on from here")
+		}
+		return err
+	}
+	r := analysisReport{
+		Analysis: c.name, Program: cli.Version(), Command: commandLine(program, "analyze", c.name, args), Seed: a.Seed, Inputs: a.inputs, Result: result,
+	}
+	files, err := r.write(a.Dir)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return printJSON(stdout, &r)
+	}
+	if err := result.WriteText(stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(progress, "%s\n", strings.Join(files, "\n"))
+	return nil
+}
+
+// commandLine is what was typed, quoted where a shell needs it.
+func commandLine(program, command, name string, args []string) string {
+	words := []string{program, command, name}
+	for _, arg := range args {
+		if arg == "" || strings.ContainsAny(arg, " \t\n'\"\\$&|;<>()*?[]{}~#!`") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+// write puts the report and its pictures into a directory and returns the files.
+func (r *analysisReport) write(dir string) ([]string, error) {
+	var table, object bytes.Buffer
+	if err := r.Result.WriteText(&table); err != nil {
+		return nil, err
+	}
+	pictures, err := figure.WriteAll(dir, r.Result.Pictures())
+	if err != nil {
+		return nil, err
+	}
+	r.Pictures = []string{}
+	for _, path := range pictures {
+		r.Pictures = append(r.Pictures, filepath.Base(path))
+	}
+	if err := printJSON(&object, r); err != nil {
+		return nil, err
+	}
+	files := []string{filepath.Join(dir, "report.txt"), filepath.Join(dir, "report.json")}
+	for i, b := range [][]byte{table.Bytes(), object.Bytes()} {
+		if err := atomicfile.WriteBytes(files[i], 0o644, b); err != nil {
+			return nil, fmt.Errorf("writing %s: %w", files[i], err)
+		}
+	}
+	return append(files, pictures...), nil
+}
