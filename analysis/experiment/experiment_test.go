@@ -108,6 +108,11 @@ func TestTinyExperiment(t *testing.T) {
 	if texts[0] != texts[1] {
 		t.Error("the report of what was there differs from the first")
 	}
+	renamed := cells[0]
+	renamed.Name = "another"
+	if l.cellDir(&renamed) != l.cellDir(&cells[0]) {
+		t.Error("a cell that was done under another name is not found")
+	}
 	// A game that was lost is played again as it was.
 	path := filepath.Join(l.cellDir(&cells[0]), "games.jsonl")
 	b, err := os.ReadFile(path)

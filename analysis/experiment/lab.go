@@ -74,6 +74,10 @@ var ErrBusy = errors.New("another process is doing it")
 
 // cellDir is the directory of a cell.
 func (l *Lab) cellDir(c *Cell) string {
+	// It may have been done under another name.
+	if same, err := filepath.Glob(filepath.Join(l.Dir, "cells", "*-"+c.Key())); err == nil && len(same) > 0 {
+		return same[0]
+	}
 	return filepath.Join(l.Dir, "cells", c.Name+"-"+c.Key())
 }
 
