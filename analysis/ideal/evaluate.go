@@ -410,7 +410,7 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *Belief, number
 	for kind := range kinds {
 		byKind[kind] = w.values[kind][Reward]
 	}
-	theorem := pairSum(byKind, kindWeights, kindSizes)
+	theorem := PairSum(byKind, kindWeights, kindSizes)
 	band := 0
 	for ply+1 > bandEnds[band] {
 		band++
@@ -475,10 +475,10 @@ func sum(f []float64) (all float64) {
 	return all
 }
 
-// pairSum returns the sum over pairs of experts a, b of (r_a-r_b)(g_a-g_b), Theorem 2.1's at one
+// PairSum returns the sum over pairs of experts a, b of (r_a-r_b)(g_a-g_b), Theorem 2.1's at one
 // input. Experts may be given in groups of equals, with the sum of their weights and their number. For k
 // experts it is k times the mixture's reward less the sum of theirs, as sum g = 1.
-func pairSum(rewards, weights, sizes []float64) (all float64) {
+func PairSum(rewards, weights, sizes []float64) (all float64) {
 	k := sum(sizes)
 	for i, r := range rewards {
 		all += (k*weights[i] - sizes[i]) * r
