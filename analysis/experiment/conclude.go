@@ -63,10 +63,10 @@ func concludeDenoise(r *Report) error {
 		}
 		return nil
 	}
-	var panels []panel
+	var panels []figure.Panel
 	var text strings.Builder
 	for i, a := range axes {
-		s := series{name: "margin over the best expert", color: figure.Blue}
+		s := figure.Series{Name: "margin over the best expert", Color: figure.Blue}
 		fmt.Fprintf(&text, "| %s | margin over the best expert | verdict |\n|--:|--:|---|\n", a.label)
 		n := 0
 		for _, g := range groups {
@@ -92,29 +92,29 @@ func concludeDenoise(r *Report) error {
 				continue
 			}
 			fmt.Fprintf(&text, "| %g | %+.0f [%+.0f, %+.0f] | %s |\n", a.value(c), value, interval.Low, interval.High, v.Claim)
-			s.points = append(s.points, mark{x, value, interval.Low, interval.High})
+			s.Points = append(s.Points, figure.Mark{X: x, Y: value, Low: interval.Low, High: interval.High})
 		}
 		text.WriteString("\n")
-		if n < 2 || len(s.points) == 0 {
+		if n < 2 || len(s.Points) == 0 {
 			continue
 		}
-		slices.SortFunc(s.points, func(a, b mark) int { return cmp.Compare(a.x, b.x) })
-		p := panel{title: a.title, plot: figure.NewPlot(a.label, "Elo above the best expert"), lines: []series{s}}
+		slices.SortFunc(s.Points, func(a, b figure.Mark) int { return cmp.Compare(a.X, b.X) })
+		p := figure.Panel{Title: a.title, Plot: figure.NewPlot(a.label, "Elo above the best expert"), Lines: []figure.Series{s}}
 		lo, hi := 0.0, 0.0
 		var ticks plot.ConstantTicks
-		for _, m := range s.points {
-			lo, hi = min(lo, m.low), max(hi, m.high)
-			label := fmt.Sprintf("%g", m.x)
+		for _, m := range s.Points {
+			lo, hi = min(lo, m.Low), max(hi, m.High)
+			label := fmt.Sprintf("%g", m.X)
 			if a.logarithmic {
-				label = cli.SI(math.Pow(10, m.x))
+				label = cli.SI(math.Pow(10, m.X))
 			}
-			ticks = append(ticks, plot.Tick{Value: m.x, Label: label})
+			ticks = append(ticks, plot.Tick{Value: m.X, Label: label})
 		}
-		p.plot.X.Tick.Marker = ticks
+		p.Plot.X.Tick.Marker = ticks
 		wide := 0.08 * (ticks[len(ticks)-1].Value - ticks[0].Value)
-		p.plot.X.Min, p.plot.X.Max = ticks[0].Value-wide, ticks[len(ticks)-1].Value+wide
-		p.plot.Y.Min, p.plot.Y.Max = lo-0.06*(hi-lo), hi+0.06*(hi-lo)
-		p.lines = append(p.lines, series{name: "as strong as the best expert", color: figure.Orange, band: &elo.Interval{}})
+		p.Plot.X.Min, p.Plot.X.Max = ticks[0].Value-wide, ticks[len(ticks)-1].Value+wide
+		p.Plot.Y.Min, p.Plot.Y.Max = lo-0.06*(hi-lo), hi+0.06*(hi-lo)
+		p.Lines = append(p.Lines, figure.Series{Name: "as strong as the best expert", Color: figure.Orange, Band: &[2]float64{}})
 		panels = append(panels, p)
 	}
 	r.Sections = append(r.Sections, Section{

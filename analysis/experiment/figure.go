@@ -9,177 +9,24 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"transcend/elo"
 	"transcend/internal/figure"
 )
 
-const (
-	panelWidth  = 7.2 * vg.Centimeter
-	panelHeight = 6 * vg.Centimeter
-	padding     = 6
-	lineHeight  = 10
-	// widest is how many rating points of an interval are shown to each side.
-	widest = 400
-)
+// widest is how many rating points of an interval are shown to each side.
+const widest = 400
 
-// series is a curve with intervals.
-type series struct {
-	name   string
-	color  color.RGBA
-	dashes []vg.Length
-	points []mark
-	// band is drawn from end to end of the plot, for what does not depend on x: its lowest
-	// and highest value.
-	band *elo.Interval
-}
-
-// mark is a point with its interval.
-type mark struct{ x, y, low, high float64 }
-
-// panel is a plot with a title.
-type panel struct {
-	title string
-	plot  *plot.Plot
-	lines []series
-}
-
-// drawPanels draws them in rows below a title, a note and one legend.
-func drawPanels(path, title, note string, panels []panel) error {
+// drawPanels writes a picture of panels.
+func drawPanels(path, title, note string, panels []figure.Panel) error {
 	if len(panels) == 0 {
 		return fmt.Errorf("drawing %s: there is nothing to draw", path)
 	}
-	columns := min(3, len(panels))
-	rows := (len(panels) + columns - 1) / columns
-	width := max(panelWidth*vg.Length(columns), 2*panelWidth)
-	var names []series
-	for _, p := range panels {
-		for _, s := range p.lines {
-			if s.name != "" && !slices.ContainsFunc(names, func(o series) bool { return o.name == s.name }) {
-				names = append(names, s)
-			}
-		}
-	}
-	small := figure.Sans(7, false)
-	notes := wrap(note, small.Width, width-2*padding)
-	head := 18 + lineHeight*vg.Length(len(notes)+1) + 2
-	height := head + panelHeight*vg.Length(rows) + padding
-	return figure.Write(path, width, height, func(c draw.Canvas, bold bool) {
-		top := c.Max.Y - padding
-		style := figure.Sans(10, bold)
-		style.YAlign = text.YTop
-		c.FillText(style, vg.Point{X: c.Min.X + padding, Y: top}, title)
-		top -= 16
-		small.YAlign = text.YTop
-		for _, line := range notes {
-			c.FillText(small, vg.Point{X: c.Min.X + padding, Y: top}, line)
-			top -= lineHeight
-		}
-		drawLegend(c, names, c.Min.X+padding, top-lineHeight/2)
-		top = c.Max.Y - head
-		for i, p := range panels {
-			left := c.Min.X + panelWidth*vg.Length(i%columns)
-			high := top - panelHeight*vg.Length(i/columns)
-			area := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
-				Min: vg.Point{X: left + padding, Y: high - panelHeight + padding},
-				Max: vg.Point{X: left + panelWidth - padding, Y: high - 2},
-			}}
-			style := figure.Sans(8, bold)
-			style.YAlign = text.YTop
-			c.FillText(style, vg.Point{X: area.Min.X, Y: area.Max.Y}, p.title)
-			area.Max.Y -= 12
-			p.plot.Add(figure.Grid{})
-			for _, s := range p.lines {
-				p.plot.Add(s)
-			}
-			p.plot.Draw(area)
-		}
-	})
-}
-
-// wrap breaks a text into lines.
-func wrap(s string, width func(string) vg.Length, limit vg.Length) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(s) {
-		if line != "" && width(line+" "+word) > limit {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-func drawLegend(c draw.Canvas, names []series, x, y vg.Length) {
-	style := figure.Sans(7, false)
-	style.YAlign = text.YCenter
-	for _, s := range names {
-		if s.band != nil {
-			c.FillPolygon(transparent(s.color), []vg.Point{{X: x, Y: y - 3}, {X: x + 18, Y: y - 3}, {X: x + 18, Y: y + 3}, {X: x, Y: y + 3}})
-		} else {
-			c.StrokeLine2(draw.LineStyle{Color: s.color, Width: 1.3, Dashes: s.dashes}, x, y, x+18, y)
-		}
-		c.FillText(style, vg.Point{X: x + 22, Y: y}, s.name)
-		x += 22 + style.Width(s.name) + 12
-	}
-}
-
-func transparent(c color.RGBA) color.Color { return color.NRGBA{c.R, c.G, c.B, 50} }
-
-// Plot implements plot.Plotter.
-func (s series) Plot(c draw.Canvas, p *plot.Plot) {
-	xs, ys := p.Transforms(&c)
-	at := func(x, y float64) vg.Point {
-		return vg.Point{X: xs(x), Y: ys(min(max(y, p.Y.Min), p.Y.Max))}
-	}
-	if b := s.band; b != nil {
-		c.FillPolygon(transparent(s.color), []vg.Point{at(p.X.Min, b.Low), at(p.X.Max, b.Low), at(p.X.Max, b.High), at(p.X.Min, b.High)})
-		edge := draw.LineStyle{Color: s.color, Width: 0.5}
-		c.StrokeLines(edge, []vg.Point{at(p.X.Min, b.Low), at(p.X.Max, b.Low)}, []vg.Point{at(p.X.Min, b.High), at(p.X.Max, b.High)})
-		return
-	}
-	line := draw.LineStyle{Color: s.color, Width: 1.3, Dashes: s.dashes}
-	thin := draw.LineStyle{Color: s.color, Width: 0.6}
-	var run []vg.Point
-	for _, m := range s.points {
-		if math.IsNaN(m.y) {
-			// Only a bound is known: an arrow from it.
-			if len(run) > 1 {
-				c.StrokeLines(line, run)
-			}
-			run = nil
-			edge, sign := m.high, vg.Length(-1)
-			if math.IsInf(m.high, 1) {
-				edge, sign = m.low, 1
-			}
-			if !math.IsInf(edge, 0) {
-				q := at(m.x, edge)
-				c.StrokeLine2(thin, q.X-4, q.Y, q.X+4, q.Y)
-				c.StrokeLine2(thin, q.X, q.Y, q.X, q.Y+sign*10)
-				c.FillPolygon(s.color, []vg.Point{{X: q.X, Y: q.Y + sign*13}, {X: q.X - 2.5, Y: q.Y + sign*9}, {X: q.X + 2.5, Y: q.Y + sign*9}})
-			}
-			continue
-		}
-		run = append(run, at(m.x, m.y))
-		c.StrokeLines(thin, []vg.Point{at(m.x, m.low), at(m.x, m.high)})
-		c.DrawGlyph(draw.GlyphStyle{Color: s.color, Radius: 2, Shape: draw.CircleGlyph{}}, at(m.x, m.y))
-	}
-	if len(run) > 1 {
-		c.StrokeLines(line, run)
-	}
+	p := figure.Panels("", title, note, 3, panels)
+	return figure.Write(path, p.Width, p.Height, p.Draw)
 }
 
 // lineStyles tell training seeds apart.
@@ -219,8 +66,8 @@ func (r *Report) scaleName() string {
 }
 
 // ratingPanels has a panel for each group of cells that have a model.
-func (r *Report) ratingPanels() []panel {
-	var all []panel
+func (r *Report) ratingPanels() []figure.Panel {
+	var all []figure.Panel
 	lo, hi := math.Inf(1), math.Inf(-1)
 	include := func(x float64) {
 		if !math.IsNaN(x) && !math.IsInf(x, 0) {
@@ -232,46 +79,46 @@ func (r *Report) ratingPanels() []panel {
 		if first.Model.None() || first.Measure.Games == 0 {
 			continue
 		}
-		p := panel{title: first.Group, plot: figure.NewPlot("temperature", "Elo")}
+		p := figure.Panel{Title: first.Group, Plot: figure.NewPlot("temperature", "Elo")}
 		if first.Headline {
-			p.title += " (headline)"
+			p.Title += " (headline)"
 		}
 		if experts := r.Experts(first); len(experts) > 0 {
-			band := &elo.Interval{Low: math.Inf(1), High: math.Inf(-1)}
+			band := &[2]float64{math.Inf(1), math.Inf(-1)}
 			for _, e := range experts {
-				band.Low, band.High = min(band.Low, e.Interval.Low), max(band.High, e.Interval.High)
+				band[0], band[1] = min(band[0], e.Interval.Low), max(band[1], e.Interval.High)
 			}
-			include(band.Low)
-			include(band.High)
-			p.lines = append(p.lines, series{name: "experts", color: figure.Orange, band: band})
+			include(band[0])
+			include(band[1])
+			p.Lines = append(p.Lines, figure.Series{Name: "experts", Color: figure.Orange, Band: band})
 		}
 		for i, d := range group {
 			look := lineStyles[i%len(lineStyles)]
-			s := series{name: fmt.Sprintf("model, training seed %d", d.Cell.Seed), color: look.color, dashes: look.dashes}
+			s := figure.Series{Name: fmt.Sprintf("model, training seed %d", d.Cell.Seed), Color: look.color, Dashes: look.dashes}
 			for _, play := range r.plays(d) {
 				if play.Masked {
 					continue
 				}
 				x := math.Log10(play.Temperature) + 0.04*(float64(i)-float64(len(group)-1)/2)
-				m := mark{x, play.Rating.Rating, play.Rating.Interval.Low, play.Rating.Interval.High}
+				m := figure.Mark{X: x, Y: play.Rating.Rating, Low: play.Rating.Interval.Low, High: play.Rating.Interval.High}
 				if play.Rating.Side != elo.TwoSided {
-					m.y = math.NaN()
-					include(m.low)
-					include(m.high)
+					m.Y = math.NaN()
+					include(m.Low)
+					include(m.High)
 				}
-				include(m.y)
-				include(max(m.low, m.y-widest))
-				include(min(m.high, m.y+widest))
-				s.points = append(s.points, m)
+				include(m.Y)
+				include(max(m.Low, m.Y-widest))
+				include(min(m.High, m.Y+widest))
+				s.Points = append(s.Points, m)
 			}
-			p.lines = append(p.lines, s)
+			p.Lines = append(p.Lines, s)
 		}
-		temperatureAxis(p.plot, first.Measure.Temperatures)
+		temperatureAxis(p.Plot, first.Measure.Temperatures)
 		all = append(all, p)
 	}
 	margin := max(40, 0.06*(hi-lo))
 	for _, p := range all {
-		p.plot.Y.Min, p.plot.Y.Max = lo-margin, hi+margin
+		p.Plot.Y.Min, p.Plot.Y.Max = lo-margin, hi+margin
 	}
 	return all
 }
@@ -295,17 +142,17 @@ func temperatureAxis(p *plot.Plot, temperatures []float64) {
 }
 
 // agreementPanels has a panel for each group.
-func (r *Report) agreementPanels() []panel {
-	var all []panel
+func (r *Report) agreementPanels() []figure.Panel {
+	var all []figure.Panel
 	for _, group := range r.groups() {
 		d := group[0]
 		a := d.Result.Agreement
 		if a == nil || d.Cell.Model.None() {
 			continue
 		}
-		p := panel{title: d.Cell.Group, plot: figure.NewPlot("half-move", "share of positions")}
+		p := figure.Panel{Title: d.Cell.Group, Plot: figure.NewPlot("half-move", "share of positions")}
 		curve := func(name string, c color.RGBA, dashes []vg.Length, rate func(*Band) Rate) {
-			s := series{name: name, color: c, dashes: dashes}
+			s := figure.Series{Name: name, Color: c, Dashes: dashes}
 			for i := range a.Plies {
 				b := &a.Plies[i]
 				x := rate(b)
@@ -313,15 +160,15 @@ func (r *Report) agreementPanels() []panel {
 					continue
 				}
 				interval := x.Interval()
-				s.points = append(s.points, mark{float64(b.From+b.To) / 2, x.Value(), interval.Low, interval.High})
+				s.Points = append(s.Points, figure.Mark{X: float64(b.From+b.To) / 2, Y: x.Value(), Low: interval.Low, High: interval.High})
 			}
-			p.lines = append(p.lines, s)
+			p.Lines = append(p.Lines, s)
 		}
 		curve("legal", figure.Green, nil, func(b *Band) Rate { return b.Legal })
 		curve("meant, model", figure.Blue, nil, func(b *Band) Rate { return b.Meant })
 		curve("meant, expert", figure.Orange, []vg.Length{4, 2}, func(b *Band) Rate { return b.Expert })
-		p.plot.X.Min, p.plot.X.Max = 0, float64(d.Cell.Corpus.MaxPlies)
-		p.plot.Y.Min, p.plot.Y.Max = 0, 1
+		p.Plot.X.Min, p.Plot.X.Max = 0, float64(d.Cell.Corpus.MaxPlies)
+		p.Plot.Y.Min, p.Plot.Y.Max = 0, 1
 		all = append(all, p)
 	}
 	return all

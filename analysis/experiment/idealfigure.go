@@ -14,8 +14,8 @@ import (
 )
 
 // percentMark is an estimate as a point, in percent.
-func percentMark(x float64, e ideal.Estimate) mark {
-	return mark{x, 100 * e.Value, 100 * e.Low, 100 * e.High}
+func percentMark(x float64, e ideal.Estimate) figure.Mark {
+	return figure.Mark{X: x, Y: 100 * e.Value, Low: 100 * e.Low, High: 100 * e.High}
 }
 
 // firstOfGroups are the cells that are drawn: of those that differ by their seed alone the first.
@@ -31,18 +31,18 @@ func (r *Report) firstOfGroups() (cells []*Done, summaries []*measured, err erro
 }
 
 // fit makes the panels' vertical axes the same, around all that is drawn.
-func fit(panels []panel, least float64) {
+func fit(panels []figure.Panel, least float64) {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, p := range panels {
-		for _, s := range p.lines {
-			for _, m := range s.points {
-				lo, hi = min(lo, m.low), max(hi, m.high)
+		for _, s := range p.Lines {
+			for _, m := range s.Points {
+				lo, hi = min(lo, m.Low), max(hi, m.High)
 			}
 		}
 	}
 	margin := max(least, 0.06*(hi-lo))
 	for _, p := range panels {
-		p.plot.Y.Min, p.plot.Y.Max = lo-margin, hi+margin
+		p.Plot.Y.Min, p.Plot.Y.Max = lo-margin, hi+margin
 	}
 }
 
@@ -62,9 +62,9 @@ func (r *Report) drawPhases(path string) error {
 	if err != nil {
 		return err
 	}
-	var panels []panel
+	var panels []figure.Panel
 	for i, d := range cells {
-		p := panel{title: d.Cell.Group, plot: figure.NewPlot("", "less that phase's best expert, points")}
+		p := figure.Panel{Title: d.Cell.Group, Plot: figure.NewPlot("", "less that phase's best expert, points")}
 		var names []string
 		var parts []*ideal.PartSummary
 		for _, part := range ideal.Phases() {
@@ -73,14 +73,14 @@ func (r *Report) drawPhases(path string) error {
 			}
 		}
 		add := func(name string, look color.RGBA, dashes []vg.Length, shift float64, row func(*ideal.PartSummary) *ideal.RowSummary) {
-			s := series{name: name, color: look, dashes: dashes}
+			s := figure.Series{Name: name, Color: look, Dashes: dashes}
 			for x, part := range parts {
 				if found := row(part); found != nil {
-					s.points = append(s.points, percentMark(float64(x)+shift, *found.AboveBest))
+					s.Points = append(s.Points, percentMark(float64(x)+shift, *found.AboveBest))
 				}
 			}
-			if len(s.points) > 0 {
-				p.lines = append(p.lines, s)
+			if len(s.Points) > 0 {
+				p.Lines = append(p.Lines, s)
 			}
 		}
 		looks := []color.RGBA{figure.Sky, figure.Green, figure.Orange}
@@ -97,7 +97,7 @@ func (r *Report) drawPhases(path string) error {
 			return mixtureOf(q, ideally{tau: 1, posterior: true})
 		})
 		add("model, coldest", figure.Vermillion, nil, 0.18, func(q *ideal.PartSummary) *ideal.RowSummary { return modelOf(q, d) })
-		namedTicks(p.plot, names)
+		namedTicks(p.Plot, names)
 		panels = append(panels, p)
 	}
 	fit(panels, 0.2)
@@ -112,27 +112,27 @@ func (r *Report) drawRewards(path string) error {
 	if err != nil {
 		return err
 	}
-	var panels []panel
+	var panels []figure.Panel
 	for i, d := range cells {
 		all := summaries[i].Part(ideal.All)
-		p := panel{title: d.Cell.Group, plot: figure.NewPlot("temperature", "above the best expert, points")}
+		p := figure.Panel{Title: d.Cell.Group, Plot: figure.NewPlot("temperature", "above the best expert, points")}
 		temperatures := slices.Sorted(slices.Values(d.Cell.Measure.Temperatures))
 		curve := func(name string, look color.RGBA, dashes []vg.Length, row func(t float64) *ideal.RowSummary) {
-			s := series{name: name, color: look, dashes: dashes}
+			s := figure.Series{Name: name, Color: look, Dashes: dashes}
 			for _, t := range temperatures {
 				if found := row(t); found != nil {
-					s.points = append(s.points, percentMark(math.Log10(t), *found.AboveBest))
+					s.Points = append(s.Points, percentMark(math.Log10(t), *found.AboveBest))
 				}
 			}
-			if len(s.points) > 0 {
-				p.lines = append(p.lines, s)
+			if len(s.Points) > 0 {
+				p.Lines = append(p.Lines, s)
 			}
 		}
-		zero := series{name: "best expert", color: figure.Orange, dashes: []vg.Length{4, 2}}
+		zero := figure.Series{Name: "best expert", Color: figure.Orange, Dashes: []vg.Length{4, 2}}
 		for _, t := range []float64{temperatures[0], temperatures[len(temperatures)-1]} {
-			zero.points = append(zero.points, mark{math.Log10(t), 0, 0, 0})
+			zero.Points = append(zero.Points, figure.Mark{X: math.Log10(t), Y: 0, Low: 0, High: 0})
 		}
-		p.lines = append(p.lines, zero)
+		p.Lines = append(p.Lines, zero)
 		curve("ideal, over moves", figure.Black, nil, func(t float64) *ideal.RowSummary { return mixtureOf(all, ideally{tau: t}) })
 		curve("ideal, over characters", figure.Blue, []vg.Length{2, 1.5}, func(t float64) *ideal.RowSummary {
 			return mixtureOf(all, ideally{tau: t, characters: true})
@@ -140,7 +140,7 @@ func (r *Report) drawRewards(path string) error {
 		curve("model", figure.Vermillion, nil, func(t float64) *ideal.RowSummary {
 			return all.Find(func(row ideal.Row) bool { return row.Kind == "other" && row.Name == ModelName(t) })
 		})
-		temperatureAxis(p.plot, temperatures)
+		temperatureAxis(p.Plot, temperatures)
 		panels = append(panels, p)
 	}
 	fit(panels, 0.2)
@@ -154,11 +154,11 @@ func (r *Report) drawPlies(path string) error {
 	if err != nil {
 		return err
 	}
-	var panels []panel
+	var panels []figure.Panel
 	for i, d := range cells {
-		p := panel{title: d.Cell.Group, plot: figure.NewPlot("plies", "agreement, %")}
+		p := figure.Panel{Title: d.Cell.Group, Plot: figure.NewPlot("plies", "agreement, %")}
 		var names []string
-		lines := []series{{name: "experts", color: figure.Orange, dashes: []vg.Length{4, 2}}, {name: "ideal", color: figure.Black}, {name: "model", color: figure.Vermillion}}
+		lines := []figure.Series{{Name: "experts", Color: figure.Orange, Dashes: []vg.Length{4, 2}}, {Name: "ideal", Color: figure.Black}, {Name: "model", Color: figure.Vermillion}}
 		for _, band := range ideal.Bands() {
 			part := summaries[i].Part(band)
 			if part == nil {
@@ -168,16 +168,16 @@ func (r *Report) drawPlies(path string) error {
 			names = append(names, strings.TrimPrefix(strings.TrimPrefix(part.Part, "plies "), "from "))
 			for k, row := range []*ideal.RowSummary{part.BestExpert(), mixtureOf(part, ideally{tau: coldTau}), modelOf(part, d)} {
 				if row != nil {
-					lines[k].points = append(lines[k].points, percentMark(x, row.Agreement))
+					lines[k].Points = append(lines[k].Points, percentMark(x, row.Agreement))
 				}
 			}
 		}
 		for _, s := range lines {
-			if len(s.points) > 0 {
-				p.lines = append(p.lines, s)
+			if len(s.Points) > 0 {
+				p.Lines = append(p.Lines, s)
 			}
 		}
-		namedTicks(p.plot, names)
+		namedTicks(p.Plot, names)
 		panels = append(panels, p)
 	}
 	fit(panels, 2)
