@@ -52,6 +52,21 @@ func (e *Evaluator) EachLogits(b *Batch, visit func(token int, logits []float32)
 	return e.nw.loss(b, nil, 0, visit), nil
 }
 
+// EachStream shows visit the residual stream at every depth: layer 0 is the sum of the embeddings, layer i
+// what block i, counted from 1, leaves, so that the last is Config.Layers, before the last LayerNorm. The
+// slice has Rows·Context times Config.Width numbers, in the order of b.Tokens, and is the evaluator's: it may
+// be read until visit returns. Targets are not looked at.
+func (e *Evaluator) EachStream(b *Batch, visit func(layer int, stream []float32)) error {
+	if err := b.Validate(e.nw.cfg); err != nil {
+		return err
+	}
+	e.nw.resize(b.Rows, b.Context)
+	e.nw.watch = visit
+	e.nw.forward(b)
+	e.nw.watch = nil
+	return nil
+}
+
 // Loss returns the summed cross-entropy of b in nats and the number of tokens
 // it is over. For many batches, keep an Evaluator: it reuses its memory.
 func (m *Model) Loss(b *Batch) (sum float64, count int, err error) {

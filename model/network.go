@@ -49,6 +49,9 @@ type network struct {
 	head       headState
 	backward   backwardState
 
+	// watch sees the residual stream before each block and after the last; nil: nobody looks.
+	watch func(layer int, stream []float32)
+
 	// The tasks, kept here so that running one allocates nothing.
 	ops struct {
 		norm              normOp
@@ -274,6 +277,9 @@ func (nw *network) forward(b *Batch) {
 	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
 	n, c := nw.n, nw.cfg.Width
 	for i := range nw.p.layers {
+		if nw.watch != nil {
+			nw.watch(i, nw.stream(i))
+		}
 		l, a := &nw.p.layers[i], nw.acts(i)
 		nw.forwardBlock(i, b)
 		if !nw.narrow {
@@ -283,6 +289,9 @@ func (nw *network) forward(b *Batch) {
 		hidden := factor{mat(nw.hidden, n, 4*c, 4*c), nw.hidden16}
 		nw.gemm(blas.NoTrans, blas.NoTrans, mat(out, n, c, c), hidden, f32(mat(l.mlpW, 4*c, c, c)), 0)
 		nw.addNorm(out, a.mid, l.mlpB, nw.norm1(i+1))
+	}
+	if nw.watch != nil {
+		nw.watch(len(nw.p.layers), nw.final)
 	}
 }
 

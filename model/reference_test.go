@@ -14,6 +14,8 @@ import (
 type reference struct {
 	cfg Config
 	w   map[string][]float64
+	// stream, when given, sees the residual stream of a row at every depth.
+	stream func(layer int, x [][]float64)
 }
 
 func newReference(m *Model) *reference {
@@ -87,6 +89,9 @@ func (r *reference) logits(tokens, positions, segmentStart, extras []int32) [][]
 		}
 	}
 	for l := range r.cfg.Layers {
+		if r.stream != nil {
+			r.stream(l, x)
+		}
 		h := fmt.Sprintf("transformer.h.%d.", l)
 		qkv := make([][]float64, len(x))
 		for t := range x {
@@ -125,6 +130,9 @@ func (r *reference) logits(tokens, positions, segmentStart, extras []int32) [][]
 				x[t][i] += v
 			}
 		}
+	}
+	if r.stream != nil {
+		r.stream(r.cfg.Layers, x)
 	}
 	out := make([][]float64, len(x))
 	for t := range x {
@@ -248,6 +256,46 @@ func TestLossMatchesReference(t *testing.T) {
 		}
 		if count != wantCount || math.Abs(got-want) > 1e-5*want {
 			t.Errorf("%+v: loss %v over %d, want %v over %d", cfg, got, count, want, wantCount)
+		}
+	}
+}
+
+// TestStreams compares the residual stream at every depth.
+func TestStreams(t *testing.T) {
+	for _, cfg := range []Config{smallConfig, smallExtras} {
+		m := mustNew(t, cfg, 3)
+		randomize(m, 4)
+		const rows, context = 3, 9
+		b := randomBatch(cfg, rows, context, 5)
+		c, layers := cfg.Width, 0
+		ref := newReference(m)
+		want := map[int][]float64{}
+		ref.stream = func(layer int, x [][]float64) {
+			for _, v := range x {
+				want[layer] = append(want[layer], v...)
+			}
+		}
+		for row := range rows {
+			at, to := row*context, (row+1)*context
+			ref.logits(b.Tokens[at:to], b.Positions[at:to], b.SegmentStart[at:to], b.Extras[at*cfg.ExtraSlots:to*cfg.ExtraSlots])
+		}
+		err := m.NewEvaluator().EachStream(b, func(layer int, stream []float32) {
+			layers++
+			if len(stream) != rows*context*c {
+				t.Fatalf("layer %d has %d numbers", layer, len(stream))
+			}
+			for i, v := range stream {
+				if w := want[layer][i]; math.Abs(float64(v)-w) > 1e-4*(1+math.Abs(w)) {
+					t.Fatalf("layer %d, number %d: %v, want %v", layer, i, v, w)
+				}
+			}
+		})
+		if err != nil || layers != cfg.Layers+1 {
+			t.Errorf("%d layers, error %v", layers, err)
+		}
+		b.Tokens[0] = -1
+		if m.NewEvaluator().EachStream(b, nil) == nil {
+			t.Error("a malformed batch was accepted")
 		}
 	}
 }
