@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"slices"
-	"strconv"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
 	"transcend/elo"
@@ -113,7 +110,7 @@ func (r *Report) ratingPanels() []figure.Panel {
 			}
 			p.Lines = append(p.Lines, s)
 		}
-		temperatureAxis(p.Plot, first.Measure.Temperatures)
+		figure.LogAxis(p.Plot, first.Measure.Temperatures)
 		all = append(all, p)
 	}
 	margin := max(40, 0.06*(hi-lo))
@@ -121,24 +118,6 @@ func (r *Report) ratingPanels() []figure.Panel {
 		p.Plot.Y.Min, p.Plot.Y.Max = lo-margin, hi+margin
 	}
 	return all
-}
-
-// temperatureAxis is logarithmic with a tick at every temperature and a label where there is
-// room.
-func temperatureAxis(p *plot.Plot, temperatures []float64) {
-	sorted := slices.Sorted(slices.Values(temperatures))
-	var ticks plot.ConstantTicks
-	last := math.Inf(-1)
-	for _, t := range sorted {
-		x := math.Log10(t)
-		tick := plot.Tick{Value: x}
-		if x-last >= 0.29 {
-			tick.Label, last = strconv.FormatFloat(t, 'g', -1, 64), x
-		}
-		ticks = append(ticks, tick)
-	}
-	p.X.Tick.Marker = ticks
-	p.X.Min, p.X.Max = ticks[0].Value-0.15, ticks[len(ticks)-1].Value+0.15
 }
 
 // agreementPanels has a panel for each group.

@@ -140,7 +140,7 @@ func (r *Report) drawRewards(path string) error {
 		curve("model", figure.Vermillion, nil, func(t float64) *ideal.RowSummary {
 			return all.Find(func(row ideal.Row) bool { return row.Kind == "other" && row.Name == ModelName(t) })
 		})
-		temperatureAxis(p.Plot, temperatures)
+		figure.LogAxis(p.Plot, temperatures)
 		panels = append(panels, p)
 	}
 	fit(panels, 0.2)

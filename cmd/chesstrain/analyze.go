@@ -45,7 +45,9 @@ type analysisCommand struct {
 
 // analyses are all of them, in the order of the list.
 func analyses() []analysisCommand {
-	return []analysisCommand{}
+	return []analysisCommand{
+		analyzeTheory(),
+	}
 }
 
 const analyzeHelp = `Look into why a model plays as it does, and what its games are like.

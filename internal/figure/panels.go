@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -27,6 +28,10 @@ type Series struct {
 	Points []Mark
 	// Bare leaves out the dots, for curves of many points.
 	Bare bool
+	// Dots leaves out the curve.
+	Dots bool
+	// Bars, if not 0, draws bars of that width in x from 0 up to the points.
+	Bars float64
 	// Band is drawn from end to end of the plot, for what does not depend on x: its lowest
 	// and highest value.
 	Band *[2]float64
@@ -143,9 +148,15 @@ func drawLegend(c draw.Canvas, names []Series, x, y vg.Length) {
 	style := Sans(7, false)
 	style.YAlign = text.YCenter
 	for _, s := range names {
-		if s.Band != nil {
-			c.FillPolygon(transparent(s.Color), []vg.Point{{X: x, Y: y - 3}, {X: x + 18, Y: y - 3}, {X: x + 18, Y: y + 3}, {X: x, Y: y + 3}})
-		} else {
+		box := []vg.Point{{X: x, Y: y - 3}, {X: x + 18, Y: y - 3}, {X: x + 18, Y: y + 3}, {X: x, Y: y + 3}}
+		switch {
+		case s.Band != nil:
+			c.FillPolygon(transparent(s.Color), box)
+		case s.Bars != 0:
+			c.FillPolygon(s.Color, box)
+		case s.Dots:
+			c.DrawGlyph(draw.GlyphStyle{Color: s.Color, Radius: 2.5, Shape: draw.CircleGlyph{}}, vg.Point{X: x + 9, Y: y})
+		default:
 			c.StrokeLine2(draw.LineStyle{Color: s.Color, Width: 1.3, Dashes: s.Dashes}, x, y, x+18, y)
 		}
 		c.FillText(style, vg.Point{X: x + legendKey, Y: y}, s.Name)
@@ -165,6 +176,12 @@ func (s Series) Plot(c draw.Canvas, p *plot.Plot) {
 		c.FillPolygon(transparent(s.Color), []vg.Point{at(p.X.Min, b[0]), at(p.X.Max, b[0]), at(p.X.Max, b[1]), at(p.X.Min, b[1])})
 		edge := draw.LineStyle{Color: s.Color, Width: 0.5}
 		c.StrokeLines(edge, []vg.Point{at(p.X.Min, b[0]), at(p.X.Max, b[0])}, []vg.Point{at(p.X.Min, b[1]), at(p.X.Max, b[1])})
+		return
+	}
+	if s.Bars != 0 {
+		for _, m := range s.Points {
+			c.FillPolygon(s.Color, []vg.Point{at(m.X-s.Bars/2, 0), at(m.X-s.Bars/2, m.Y), at(m.X+s.Bars/2, m.Y), at(m.X+s.Bars/2, 0)})
+		}
 		return
 	}
 	line := draw.LineStyle{Color: s.Color, Width: 1.3, Dashes: s.Dashes}
@@ -196,7 +213,38 @@ func (s Series) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLines(thin, []vg.Point{at(m.X, m.Low), at(m.X, m.High)})
 		c.DrawGlyph(draw.GlyphStyle{Color: s.Color, Radius: 2, Shape: draw.CircleGlyph{}}, at(m.X, m.Y))
 	}
-	if len(run) > 1 {
+	if len(run) > 1 && !s.Dots {
 		c.StrokeLines(line, run)
 	}
+}
+
+// Looks are colors and dashes that tell the curves of a plot apart, in print too.
+var Looks = []Series{
+	{Color: Blue}, {Color: Vermillion, Dashes: []vg.Length{6, 2, 1.5, 2}}, {Color: Green, Dashes: []vg.Length{4, 2}},
+	{Color: Purple, Dashes: []vg.Length{1.5, 1.5}}, {Color: Orange, Dashes: []vg.Length{8, 3}}, {Color: Sky}, {Color: Black, Dashes: []vg.Length{3, 3}},
+}
+
+// Look is the i-th of Looks with a name, from the first again after the last.
+func Look(i int, name string) Series {
+	s := Looks[i%len(Looks)]
+	s.Name = name
+	return s
+}
+
+// LogAxis makes a horizontal axis of decimal logarithms: a tick at every value and a label where there is room.
+func LogAxis(p *plot.Plot, values []float64) {
+	sorted := slices.Sorted(slices.Values(values))
+	var ticks plot.ConstantTicks
+	last := math.Inf(-1)
+	gap := 0.1 * math.Log10(sorted[len(sorted)-1]/sorted[0])
+	for _, v := range sorted {
+		x := math.Log10(v)
+		tick := plot.Tick{Value: x}
+		if x-last >= gap {
+			tick.Label, last = strconv.FormatFloat(v, 'g', -1, 64), x
+		}
+		ticks = append(ticks, tick)
+	}
+	p.X.Tick.Marker = ticks
+	p.X.Min, p.X.Max = ticks[0].Value-gap/2, ticks[len(ticks)-1].Value+gap/2
 }
