@@ -33,6 +33,19 @@ func (g *Graph) Question(c Chain) TwoHopQuery {
 	return TwoHopQuery{g.Edges[c.First].Head, g.Edges[c.First].Relation, g.Edges[c.Second].Relation}
 }
 
+// DistinctQuestions returns the different questions that chains answer, in the order in which
+// they first come, and the second edge of each one's first chain.
+func (g *Graph) DistinctQuestions(chains []Chain) (queries []TwoHopQuery, second []int32) {
+	seen := make(map[TwoHopQuery]bool, len(chains))
+	for _, c := range chains {
+		if q := g.Question(c); !seen[q] {
+			seen[q] = true
+			queries, second = append(queries, q), append(second, c.Second)
+		}
+	}
+	return queries, second
+}
+
 // Answers returns the entities that answer a two-hop query, ascending, but for its
 // head.
 func (g *Graph) Answers(q TwoHopQuery) []int32 {

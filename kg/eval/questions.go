@@ -49,14 +49,14 @@ func (a *Asker) Facts() ([]Question, error) {
 func (a *Asker) TwoHops(chains []kg.Chain, asked bool) ([]Question, []kg.TwoHopQuery, error) {
 	g := a.Graph
 	var qs []Question
-	queries, areas := Distinct(g, chains)
+	queries, second := g.DistinctQuestions(chains)
 	var prompt []byte
 	popularity := make(map[[2]int32]int, len(g.Edges))
 	for _, e := range g.Edges {
 		popularity[[2]int32{e.Relation, e.Tail}]++
 	}
 	for i, q := range queries {
-		x := Question{Labels: Labels{Relation: q.Second, First: q.First, Area: a.area(areas[i])}}
+		x := Question{Labels: Labels{Relation: q.Second, First: q.First, Area: a.area(second[i])}}
 		if asked {
 			prompt = a.Writer.TwoHopQuestion(prompt[:0], q)
 		} else {
@@ -71,19 +71,6 @@ func (a *Asker) TwoHops(chains []kg.Chain, asked bool) ([]Question, []kg.TwoHopQ
 		qs = append(qs, x)
 	}
 	return qs, queries, nil
-}
-
-// Distinct returns the different queries of chains in the order in which they first come,
-// and the second edge of each one's first chain.
-func Distinct(g *kg.Graph, chains []kg.Chain) (queries []kg.TwoHopQuery, second []int32) {
-	seen := make(map[kg.TwoHopQuery]bool, len(chains))
-	for _, c := range chains {
-		if q := g.Question(c); !seen[q] {
-			seen[q] = true
-			queries, second = append(queries, q), append(second, c.Second)
-		}
-	}
-	return queries, second
 }
 
 func (a *Asker) area(edge int32) int32 {

@@ -232,6 +232,10 @@ func TestComposition(t *testing.T) {
 	if b.Questions != 3 || math.Abs(b.Direct-2.0/3) > 1e-12 || math.Abs(b.Majority-2.0/3) > 1e-12 || b.PairMajority != 1 {
 		t.Errorf("%+v", b)
 	}
+	// The one example's pair of relations has one question.
+	if math.Abs(b.TrainMajority-1.0/3) > 1e-12 {
+		t.Errorf("majority of the examples %g", b.TrainMajority)
+	}
 	// One example, with head a: right for its own question, no answer for b's.
 	if math.Abs(b.CoOccurrence-1.0/3) > 1e-12 {
 		t.Errorf("co-occurrence %g", b.CoOccurrence)
