@@ -15,7 +15,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"transcend/internal/fuzzlimit"
+	"transcend/internal/cputime"
 )
 
 // benchFiles are the real games the benchmarks read, zstd with a window of 128
@@ -97,7 +97,7 @@ func BenchmarkRejected(b *testing.B) {
 			games := 0
 			for b.Loop() {
 				stream := again(data)
-				start, used := time.Now(), fuzzlimit.CPUTime()
+				start, used := time.Now(), cputime.Used()
 				r, err := NewReader("data", stream)
 				if err != nil {
 					b.Fatal(err)
@@ -111,7 +111,7 @@ func BenchmarkRejected(b *testing.B) {
 					b.Fatal("a game was kept")
 				}
 				took := reading.since(start)
-				readingCPU += fuzzlimit.CPUTime() - used
+				readingCPU += cputime.Used() - used
 				if games = r.Skipped(); games == 0 || r.Err() != nil {
 					b.Fatal("no game was read", r.Err())
 				}
@@ -129,10 +129,10 @@ func BenchmarkRejected(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				start, used = time.Now(), fuzzlimit.CPUTime()
+				start, used = time.Now(), cputime.Used()
 				decode(newDecoder())
 				shares = append(shares, float64(decoding.since(start))/float64(took))
-				decodingCPU += fuzzlimit.CPUTime() - used
+				decodingCPU += cputime.Used() - used
 				start = time.Now()
 				decode(zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxZstdWindow)))
 				defaultShares = append(defaultShares, float64(defaults.since(start))/float64(took))
@@ -257,7 +257,7 @@ func BenchmarkKept(b *testing.B) {
 				for b.Loop() {
 					games, plies = 0, 0
 					stream := again(data)
-					before, allocated := fuzzlimit.CPUTime(), mallocs()
+					before, allocated := cputime.Used(), mallocs()
 					start := time.Now()
 					r, err := NewReader("data", stream)
 					if err != nil {
@@ -277,7 +277,7 @@ func BenchmarkKept(b *testing.B) {
 					}
 					r.Close()
 					ours.since(start)
-					cpu += fuzzlimit.CPUTime() - before
+					cpu += cputime.Used() - before
 					allocs += mallocs() - allocated
 					peers()
 				}

@@ -24,12 +24,17 @@ commands:
   graph        make a graph, describe it, divide it into areas of expertise, export it
   text         what experts write: samples, or a whole corpus
   references   what is known without training: votes, ceilings, conditions, baselines
+  denoise      experiment 1: train models on the text of experts who err independently
+  select       experiment 2: on the text of experts of a few areas each
+  all          all experiments, one after the other
 
 examples:
   kgtrain graph
   kgtrain graph --scale 0.1 --out small.nt
   kgtrain text --entity-type film --level 3
   kgtrain references denoise --scale 0.2
+  kgtrain denoise --dry-run
+  kgtrain all --preset laptop --out results
 
 kgtrain COMMAND --help shows the flags of each.
 `
@@ -39,13 +44,22 @@ func main() { cli.Main(execute) }
 // A subcommand is a function like the whole command, but for the exit code.
 type subcommand func(ctx context.Context, stdout, stderr io.Writer, args []string) error
 
-var subcommands = []struct {
+type command struct {
 	name string
 	run  subcommand
-}{
-	{"graph", graphCommand},
-	{"text", textCommand},
-	{"references", referencesCommand},
+}
+
+// subcommands are all of them.
+func subcommands() []command {
+	all := []command{
+		{"graph", graphCommand},
+		{"text", textCommand},
+		{"references", referencesCommand},
+	}
+	for _, e := range experiments() {
+		all = append(all, command{e.Name, trainCommand(e)})
+	}
+	return append(all, command{"all", allCommand})
 }
 
 // execute is the whole command.
@@ -59,7 +73,7 @@ func execute(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []
 // dispatch runs the subcommand that the first argument names.
 func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	var names []string
-	for _, c := range subcommands {
+	for _, c := range subcommands() {
 		names = append(names, c.name)
 	}
 	if len(args) > 0 && args[0] == "help" {
@@ -75,7 +89,7 @@ func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 		}
 		return cli.Usagef("no command: want one of %s", strings.Join(names, ", "))
 	}
-	for _, c := range subcommands {
+	for _, c := range subcommands() {
 		if c.name == args[0] {
 			return c.run(ctx, stdout, stderr, args[1:])
 		}

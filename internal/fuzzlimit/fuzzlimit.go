@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"transcend/internal/cputime"
 )
 
 // maxCPU is the time of the cores after which a test of one input hangs. Time of
@@ -21,11 +23,11 @@ const maxCPU = 60 * time.Second
 // of the cores' time. The fuzzer then keeps the input.
 func Watch(tb testing.TB, bytes uint64) {
 	tb.Helper()
-	before, start := allocated(), CPUTime()
+	before, start := allocated(), cputime.Used()
 	var mu sync.Mutex
 	var alarm *time.Timer // nil at the end
 	check := func() {
-		if used := CPUTime() - start; used > maxCPU {
+		if used := cputime.Used() - start; used > maxCPU {
 			debug.SetTraceback("all")
 			panic(fmt.Sprintf("%s: one input has taken %v of the cores' time", tb.Name(), used))
 		}

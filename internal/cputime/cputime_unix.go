@@ -1,14 +1,15 @@
 //go:build unix
 
-package fuzzlimit
+// Package cputime measures the time of the cores that the program has used.
+package cputime
 
 import (
 	"syscall"
 	"time"
 )
 
-// CPUTime returns the time all cores have spent on this program.
-func CPUTime() time.Duration {
+// Used returns the time all cores have spent on this program.
+func Used() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0

@@ -1,0 +1,274 @@
+package lab
+
+// What came out of an experiment: claims, tables, pictures.
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"transcend/internal/atomicfile"
+	"transcend/internal/cli"
+	"transcend/kg/eval"
+)
+
+// Verdict is what a claim of the paper comes to here.
+type Verdict string
+
+// The verdicts.
+const (
+	Reproduced    Verdict = "reproduced"
+	NotReproduced Verdict = "not reproduced"
+	NotTested     Verdict = "not tested at this scale"
+)
+
+// Claim is one of the paper's, judged.
+type Claim struct {
+	Claim   string  `json:"claim"`
+	Paper   string  `json:"paper"` // its numbers, and how they are known
+	Ours    string  `json:"ours"`
+	Verdict Verdict `json:"verdict"`
+	// Why explains a verdict that the numbers alone do not.
+	Why string `json:"why,omitempty"`
+}
+
+// Report is an experiment with its cells done.
+type Report struct {
+	Experiment *Experiment
+	Settings   Settings
+	Cells      []*Done
+	Use        Use
+	// Conclude fills what follows.
+	Claims   []Claim
+	Sections []Section
+	Pictures []Picture
+}
+
+// Section is a table with a title.
+type Section struct {
+	Title string     `json:"title"`
+	Text  string     `json:"text,omitempty"` // Markdown, above the table
+	Head  []string   `json:"head"`
+	Rows  [][]string `json:"rows"`
+}
+
+// Picture is drawn by Draw into a file whose name says the format: NAME.svg and NAME.png.
+type Picture struct {
+	Name string
+	Draw func(path string) error
+}
+
+// Group is cells that differ by their seed alone.
+type Group struct {
+	Name string
+	Cell Cell // of the first seed
+	Done []*Done
+	// Facts joins what the seeds' models know.
+	Facts *eval.Report
+}
+
+// Groups are the cells by Cell.Group, in their order.
+func (r *Report) Groups() ([]*Group, error) {
+	var all []*Group
+	at := map[string]*Group{}
+	for _, d := range r.Cells {
+		g := at[d.Cell.Group]
+		if g == nil {
+			g = &Group{Name: d.Cell.Group, Cell: d.Cell}
+			at[g.Name] = g
+			all = append(all, g)
+		}
+		g.Done = append(g.Done, d)
+	}
+	for _, g := range all {
+		var reports []*eval.Report
+		for _, d := range g.Done {
+			reports = append(reports, d.Result.Facts)
+		}
+		var err error
+		if g.Facts, err = eval.Combine(reports); err != nil {
+			return nil, fmt.Errorf("lab: %s: %w", g.Name, err)
+		}
+	}
+	return all, nil
+}
+
+// At returns what the group's models know at a temperature, false where that was not asked.
+func (g *Group) At(temperature float64) (eval.Estimate, bool) {
+	i := slices.Index(g.Facts.Temperatures, temperature)
+	if i < 0 {
+		return eval.Estimate{}, false
+	}
+	return g.Facts.All[i], true
+}
+
+// Mean is the mean of a number over the seeds.
+func (g *Group) Mean(of func(*Result) float64) float64 {
+	sum := 0.0
+	for _, d := range g.Done {
+		sum += of(&d.Result)
+	}
+	return sum / float64(len(g.Done))
+}
+
+// NewReport judges cells that are done.
+func NewReport(e *Experiment, s Settings, cells []*Done, use Use) (*Report, error) {
+	r := &Report{Experiment: e, Settings: s, Cells: cells, Use: use}
+	if e.Conclude != nil {
+		if err := e.Conclude(r); err != nil {
+			return nil, fmt.Errorf("lab: %s: %w", e.Name, err)
+		}
+	}
+	if s.Preset == PresetTiny {
+		for i := range r.Claims {
+			if r.Claims[i].Verdict != NotTested {
+				r.Claims[i].Verdict, r.Claims[i].Why = NotTested, "the preset tiny decides nothing"
+			}
+		}
+	}
+	return r, nil
+}
+
+// JSON is the content of report.json.
+func (r *Report) JSON() any {
+	type cell struct {
+		Cell   Cell   `json:"cell"`
+		Result Result `json:"result"`
+		Extra  any    `json:"extra,omitempty"`
+	}
+	cells := make([]cell, len(r.Cells))
+	for i, d := range r.Cells {
+		cells[i] = cell{Cell: d.Cell, Result: d.Result}
+		if d.Extra != nil {
+			cells[i].Extra = d.Extra
+		}
+	}
+	return struct {
+		Experiment string    `json:"experiment"`
+		Settings   Settings  `json:"settings"`
+		Claims     []Claim   `json:"claims"`
+		Sections   []Section `json:"sections"`
+		Pictures   []string  `json:"pictures"`
+		Cells      []cell    `json:"cells"`
+	}{r.Experiment.Name, r.Settings, r.Claims, r.Sections, r.pictureNames(), cells}
+}
+
+func (r *Report) pictureNames() []string {
+	names := []string{}
+	for _, p := range r.Pictures {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// Markdown is the report as text.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s: %s\n\n", r.Experiment.Name, r.Experiment.About)
+	if len(r.Cells) > 0 {
+		first := &r.Cells[0].Result
+		seeds := map[uint64]bool{}
+		seconds := 0.0
+		for _, d := range r.Cells {
+			seeds[d.Cell.Seed] = true
+			seconds += d.Result.Training.Seconds + d.Result.Asking + d.Result.Counting
+		}
+		fmt.Fprintf(&b, "Preset %s: a graph of %s entities, %d relations and %s facts (%s questions); a model of %s parameters (%s), %s tokens; %d cells with seeds %s, %s of one core for all.\n\n",
+			r.Settings.Preset, cli.Count(first.Graph.Entities), first.Graph.Relations, cli.Count(first.Graph.Edges), cli.Count(first.Graph.Queries),
+			cli.Count(first.Training.Parameters), r.Cells[0].Cell.Model, cli.Count(first.Training.Tokens), len(r.Cells), seedList(seeds), cli.Duration(secondsOf(seconds)))
+	}
+	if len(r.Claims) > 0 {
+		table(&b, []string{"the paper's claim", "the paper", "here", "verdict"}, claimRows(r.Claims))
+	}
+	for _, s := range r.Sections {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
+		if s.Text != "" {
+			fmt.Fprintf(&b, "%s\n\n", s.Text)
+		}
+		table(&b, s.Head, s.Rows)
+	}
+	for _, p := range r.Pictures {
+		fmt.Fprintf(&b, "\n![%s](%s.png)\n", p.Name, p.Name)
+	}
+	return b.String()
+}
+
+func seedList(seeds map[uint64]bool) string {
+	var all []string
+	for s := range seeds {
+		all = append(all, fmt.Sprint(s))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+func claimRows(claims []Claim) [][]string {
+	var rows [][]string
+	for _, c := range claims {
+		verdict := "**" + string(c.Verdict) + "**"
+		if c.Why != "" {
+			verdict += ": " + c.Why
+		}
+		rows = append(rows, []string{c.Claim, c.Paper, c.Ours, verdict})
+	}
+	return rows
+}
+
+// table writes a Markdown table.
+func table(b *strings.Builder, head []string, rows [][]string) {
+	if len(head) == 0 {
+		return
+	}
+	line := func(cells []string) {
+		for _, c := range cells {
+			b.WriteString("| " + strings.ReplaceAll(c, "|", "\\|") + " ")
+		}
+		b.WriteString("|\n")
+	}
+	line(head)
+	b.WriteString(strings.Repeat("|---", len(head)) + "|\n")
+	for _, row := range rows {
+		line(row)
+	}
+}
+
+// Write writes report.json, report.md and the pictures into the lab, and returns the names of
+// the files.
+func (r *Report) Write(l *Lab) ([]string, error) {
+	dir := filepath.Join(l.Dir, r.Experiment.Name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	lock := flock.New(filepath.Join(l.Dir, "."+r.Experiment.Name+".lock"))
+	if err := lock.Lock(); err != nil {
+		return nil, fmt.Errorf("lab: locking %s: %w", dir, err)
+	}
+	defer lock.Close()
+	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	var names []string
+	for _, p := range r.Pictures {
+		for _, ext := range []string{".svg", ".png"} {
+			path := filepath.Join(dir, p.Name+ext)
+			if err := p.Draw(path); err != nil {
+				return nil, fmt.Errorf("lab: drawing %s: %w", path, err)
+			}
+			names = append(names, path)
+		}
+	}
+	path := filepath.Join(dir, "report.json")
+	if err := writeJSON(path, r.JSON()); err != nil {
+		return nil, err
+	}
+	names = append(names, path)
+	path = filepath.Join(dir, "report.md")
+	if err := atomicfile.WriteBytes(path, 0o644, []byte(r.Markdown())); err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	return append(names, path), nil
+}
