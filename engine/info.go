@@ -11,12 +11,20 @@ import (
 // to tell what they are, and nothing is allocated.
 type infoKeeper struct {
 	exact, bound []byte // the last line of each kind, empty when there was none
+	// all keeps the last line of every move, too, by its rank.
+	all   bool
+	lines [][]byte
 }
 
-func (k *infoKeeper) reset() { k.exact, k.bound = k.exact[:0], k.bound[:0] }
+func (k *infoKeeper) reset() {
+	k.exact, k.bound, k.lines = k.exact[:0], k.bound[:0], k.lines[:0]
+}
 
 // keep takes the rest of an "info" line, after that word.
 func (k *infoKeeper) keep(line []byte) {
+	if k.all {
+		k.keepLine(line)
+	}
 	switch kind := classifyInfo(line); kind {
 	case exactScore:
 		k.exact = append(k.exact[:0], line...)

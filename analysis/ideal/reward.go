@@ -57,15 +57,19 @@ func (j Judge) Rewards(dst []float64, s *search.Searcher, g *bitboard.Game, move
 // mateCentipawns is what a mate counts (Zhang et al. 2024, released favor analysis).
 const mateCentipawns = 10_000
 
-// WinProbability is the reward of a score: 1/(1+exp(-0.00368208 cp)), Lichess's formula, as the
-// released favor analysis applies it, without its rounding to three decimals.
-func WinProbability(score int) float64 {
-	if mate := search.MateIn(score); mate > 0 {
-		score = mateCentipawns
+// WinProbability is the reward of a score of package search.
+func WinProbability(score int) float64 { return WinChance(score, search.MateIn(score)) }
+
+// WinChance is the reward of a score in centipawns, or of a mate in so many moves if that is not 0,
+// negative for being mated: 1/(1+exp(-0.00368208 cp)), Lichess's formula, as the released favor analysis
+// applies it, without its rounding to three decimals.
+func WinChance(centipawns, mate int) float64 {
+	if mate > 0 {
+		centipawns = mateCentipawns
 	} else if mate < 0 {
-		score = -mateCentipawns
+		centipawns = -mateCentipawns
 	}
-	return 1 / (1 + math.Exp(-0.00368208*float64(score)))
+	return 1 / (1 + math.Exp(-0.00368208*float64(centipawns)))
 }
 
 // Expected returns the expected reward of a distribution over moves.

@@ -1,111 +1,36 @@
 package web
 
 import (
-	"encoding/xml"
 	"fmt"
 	"html/template"
-	"io"
 	"strings"
 	"sync"
 
-	"github.com/notnil/chess"
-	"github.com/notnil/chess/image"
-
 	"transcend/internal/bitboard"
+	"transcend/internal/chessboard"
 )
 
-// squareSize is the width of a square in the units of the drawings, that of
-// notnil/chess/image, whose pieces these are.
-const squareSize = 45
+// squareSize is the width of a square in the units of the drawings.
+const squareSize = chessboard.Square
 
 // pieces is the drawings of the twelve pieces as <symbol>s, once a page: a board
 // then refers to them, and takes 2 kB where one of the package's takes 60.
 var pieces = sync.OnceValues(func() (template.HTML, error) {
 	var out strings.Builder
 	out.WriteString(`<svg class="sprite" width="0" height="0" aria-hidden="true" focusable="false">`)
-	for _, piece := range []chess.Piece{
-		chess.WhiteKing, chess.WhiteQueen, chess.WhiteRook, chess.WhiteBishop, chess.WhiteKnight, chess.WhitePawn,
-		chess.BlackKing, chess.BlackQueen, chess.BlackRook, chess.BlackBishop, chess.BlackKnight, chess.BlackPawn,
-	} {
-		drawing, err := drawingOf(piece)
-		if err != nil {
-			return "", fmt.Errorf("web: the drawing of %s: %w", piece, err)
+	for _, color := range []bitboard.Color{bitboard.White, bitboard.Black} {
+		for _, kind := range []bitboard.PieceType{bitboard.King, bitboard.Queen, bitboard.Rook, bitboard.Bishop, bitboard.Knight, bitboard.Pawn} {
+			piece := bitboard.NewPiece(color, kind)
+			drawing, err := chessboard.SVG(piece)
+			if err != nil {
+				return "", fmt.Errorf("web: %w", err)
+			}
+			fmt.Fprintf(&out, `<symbol id="%s" viewBox="0 0 %d %d">%s</symbol>`, symbol(piece), squareSize, squareSize, drawing)
 		}
-		letter := map[chess.PieceType]string{chess.King: "K", chess.Queen: "Q", chess.Rook: "R", chess.Bishop: "B", chess.Knight: "N", chess.Pawn: "P"}[piece.Type()]
-		fmt.Fprintf(&out, `<symbol id="%s%s" viewBox="0 0 %d %d">%s</symbol>`, piece.Color(), letter, squareSize, squareSize, drawing)
 	}
 	out.WriteString("</svg>")
 	return template.HTML(out.String()), nil
 })
-
-// drawingOf cuts a piece out of a board with nothing else on it: the package's
-// own drawings are internal. Styles become attributes, which a content security
-// policy without inline styles permits.
-func drawingOf(piece chess.Piece) (string, error) {
-	var svg strings.Builder
-	board := chess.NewBoard(map[chess.Square]chess.Piece{chess.A8: piece})
-	if err := image.SVG(&svg, board); err != nil {
-		return "", err
-	}
-	var out strings.Builder
-	inside := 0 // depth below the piece's own <svg>
-	d := xml.NewDecoder(strings.NewReader(svg.String()))
-	for {
-		token, err := d.Token()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return "", err
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			if inside == 0 {
-				if _, ok := attribute(t, "viewBox"); ok && t.Name.Local == "svg" {
-					inside = 1
-				}
-				continue
-			}
-			inside++
-			out.WriteString("<" + t.Name.Local)
-			for _, a := range t.Attr {
-				if a.Name.Local != "style" {
-					writeAttribute(&out, a.Name.Local, a.Value)
-					continue
-				}
-				for declaration := range strings.SplitSeq(a.Value, ";") {
-					if name, value, ok := strings.Cut(declaration, ":"); ok {
-						writeAttribute(&out, strings.TrimSpace(name), strings.TrimSpace(value))
-					}
-				}
-			}
-			out.WriteString(">")
-		case xml.EndElement:
-			if inside > 0 {
-				if inside--; inside > 0 {
-					out.WriteString("</" + t.Name.Local + ">")
-				}
-			}
-		}
-	}
-	if out.Len() == 0 {
-		return "", fmt.Errorf("there is none in %d bytes of SVG", svg.Len())
-	}
-	return out.String(), nil
-}
-
-func attribute(e xml.StartElement, name string) (string, bool) {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value, true
-		}
-	}
-	return "", false
-}
-
-func writeAttribute(out *strings.Builder, name, value string) {
-	fmt.Fprintf(out, ` %s="%s"`, name, template.HTMLEscapeString(strings.Join(strings.Fields(value), " ")))
-}
 
 // arrow is a move drawn over a board.
 type arrow struct{ from, to bitboard.Square }
