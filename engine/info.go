@@ -11,18 +11,19 @@ import (
 // to tell what they are, and nothing is allocated.
 type infoKeeper struct {
 	exact, bound []byte // the last line of each kind, empty when there was none
-	// all keeps the last line of every move, too, by its rank.
-	all   bool
-	lines [][]byte
+	// index, when not nil, keeps the last line of every move, too: where it is in lines.
+	index map[string]int
+	lines []keptLine
 }
 
 func (k *infoKeeper) reset() {
-	k.exact, k.bound, k.lines = k.exact[:0], k.bound[:0], k.lines[:0]
+	k.exact, k.bound, k.lines = k.exact[:0], k.bound[:0], nil
+	clear(k.index)
 }
 
 // keep takes the rest of an "info" line, after that word.
 func (k *infoKeeper) keep(line []byte) {
-	if k.all {
+	if k.index != nil {
 		k.keepLine(line)
 	}
 	switch kind := classifyInfo(line); kind {

@@ -1,8 +1,9 @@
 package engine
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strconv"
 
@@ -17,43 +18,66 @@ type Line struct {
 
 // Lines searches a position and returns the moves that the engine scores, the best first: as
 // many as its option MultiPV asks for, or as there are legal moves. An engine without that option
-// scores one. Errors are Move's. Scores of an iteration that was not finished are the engine's
-// of the one before.
+// scores one. Errors are Move's. Where the last iteration was not finished, the moves that it had not come to have
+// their scores of the one before: the order is by scores, and then the engine's.
 func (c *UCI) Lines(ctx context.Context, g *bitboard.Game, limit Limit) ([]Line, error) {
 	c.mu.Lock()
-	c.info.all = true
+	c.info.index = map[string]int{}
 	c.mu.Unlock()
 	_, err := c.Move(ctx, g, limit)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.info.all = false
+	c.info.index = nil
 	if err != nil {
 		return nil, err
 	}
 	var lines []Line
+	ranks := map[bitboard.Move]int{}
 	for _, kept := range c.info.lines {
-		score := parseInfo(kept)
+		score := parseInfo(kept.text)
 		word, _ := nextWord([]byte(score.PV))
 		m, err := g.Position().ParseUCIMove(string(word))
 		if err != nil {
-			return nil, c.protocolError("the first move of a line is not legal", string(kept))
+			return nil, c.protocolError("the first move of a line is not legal", string(kept.text))
 		}
-		// An engine that was stopped may have a line of this iteration and the next line of the last
-		// one for the same move; the former counts.
-		if !slices.ContainsFunc(lines, func(l Line) bool { return l.Move == m }) {
-			lines = append(lines, Line{m, *score})
-		}
+		lines = append(lines, Line{m, *score})
+		ranks[m] = kept.rank
 	}
+	slices.SortFunc(lines, func(a, b Line) int {
+		return cmp.Or(b.Score.compare(&a.Score), cmp.Compare(ranks[a.Move], ranks[b.Move]), cmp.Compare(a.Move, b.Move))
+	})
 	return lines, nil
+}
+
+// compare orders scores from lost to won.
+func (s *Score) compare(t *Score) int {
+	// Mates lie beyond all centipawns, the nearer the farther.
+	value := func(s *Score) int {
+		switch {
+		case !s.IsMate:
+			return s.Centipawns
+		case s.Mate > 0:
+			return math.MaxInt/2 - s.Mate
+		}
+		return -math.MaxInt/2 - s.Mate
+	}
+	return cmp.Compare(value(s), value(t))
 }
 
 // maxLines bounds the lines that are kept.
 const maxLines = bitboard.MaxMoves
 
-// keepLine takes the rest of an "info" line if it has an exact score and moves: the last
-// one with each number counts.
+// keptLine is the last exact line of a move, and the rank that it had.
+type keptLine struct {
+	rank int
+	text []byte
+}
+
+// keepLine takes the rest of an "info" line if it has an exact score and moves: the last one that begins with
+// a move counts. By rank they could not be kept: a search that is stopped writes all lines again, with a bound in
+// place of a score for the one that it was at.
 func (k *infoKeeper) keepLine(line []byte) {
-	number, exact := 1, false
+	rank, exact := 1, false
 	for rest := line; ; {
 		var word []byte
 		word, rest = nextWord(rest)
@@ -68,13 +92,19 @@ func (k *infoKeeper) keepLine(line []byte) {
 			if err != nil || n < 1 || n > maxLines {
 				return
 			}
-			number = n
+			rank = n
 		case "pv":
-			if exact && len(bytes.TrimSpace(rest)) > 0 {
-				for len(k.lines) < number {
-					k.lines = append(k.lines, nil)
+			if word, _ = nextWord(rest); exact && len(word) > 0 {
+				i, known := k.index[string(word)]
+				if !known {
+					if len(k.lines) == maxLines {
+						return
+					}
+					i = len(k.lines)
+					k.index[string(word)] = i
+					k.lines = append(k.lines, keptLine{})
 				}
-				k.lines[number-1] = append(k.lines[number-1][:0], line...)
+				k.lines[i] = keptLine{rank, append(k.lines[i].text[:0], line...)}
 			}
 			return
 		}

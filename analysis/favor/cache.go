@@ -98,7 +98,7 @@ func (c *Cache) open(ctx context.Context) error {
 	// Changing to a log ahead of the file does not wait for other connections.
 	for try := 0; ; try++ {
 		_, err = c.db.ExecContext(ctx, "PRAGMA journal_mode=WAL")
-		if err == nil || try == 100 || ctx.Err() != nil {
+		if err == nil || !strings.Contains(err.Error(), "locked") || try == 100 || ctx.Err() != nil {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)

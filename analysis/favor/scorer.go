@@ -87,6 +87,13 @@ func (s *engineScorer) Score(ctx context.Context, g *bitboard.Game) ([]MoveScore
 	if err != nil {
 		return nil, err
 	}
+	// A search that ends before it has come to all moves is done again, to the depth that all have.
+	var buf [bitboard.MaxMoves]bitboard.Move
+	if len(lines) < len(g.Position().Legal(buf[:0])) {
+		if lines, err = s.uci.Lines(ctx, g, Search{Depth: 1}); err != nil {
+			return nil, err
+		}
+	}
 	scores := make([]MoveScore, len(lines))
 	for i, l := range lines {
 		if l.Score.IsMate && l.Score.Mate == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"transcend/data"
 	"transcend/engine"
@@ -149,24 +150,21 @@ func (r *Reader) Read(ctx context.Context, g *bitboard.Game, cache *Cache, score
 	if err != nil {
 		return nil, false, err
 	}
-	s := newState(moves, f, scores, r.Round)
+	s := r.newState(moves, f, scores)
 	s.Ply, s.FEN = g.Ply(), pos.FEN()
 	return s, true, nil
 }
 
 // newState takes expectations of the rewards over distributions over moves. scores have all of them,
 // the best first.
-func newState(moves []bitboard.Move, f [][]float64, scores []MoveScore, round bool) *State {
+func (r *Reader) newState(moves []bitboard.Move, f [][]float64, scores []MoveScore) *State {
 	at := make(map[bitboard.Move]int, len(moves))
 	for i, m := range moves {
 		at[m] = i
 	}
 	s := &State{Moves: len(moves)}
 	for rank, score := range scores {
-		reward := score.Reward()
-		if round {
-			reward = roundReward(reward)
-		}
+		reward := r.reward(score)
 		if rank == 0 {
 			s.Best = reward
 		}
@@ -186,4 +184,12 @@ func newState(moves []bitboard.Move, f [][]float64, scores []MoveScore, round bo
 		}
 	}
 	return s
+}
+
+// reward is that of a move, rounded where that is asked for.
+func (r *Reader) reward(s MoveScore) float64 {
+	if r.Round {
+		return math.Round(s.Reward()*1000) / 1000
+	}
+	return s.Reward()
 }

@@ -9,8 +9,6 @@ import (
 	"transcend/elo"
 )
 
-func roundReward(x float64) float64 { return math.Round(x*1000) / 1000 }
-
 // Game is the states of one game.
 type Game struct {
 	States []State `json:"states"`

@@ -115,7 +115,7 @@ func (r *Reader) Work(ctx context.Context, p *Published, cache *Cache, scorer Sc
 		return nil, false, err
 	}
 	played := g.Moves()
-	e := &Example{Name: p.Name, FEN: pos.FEN(), Last: played[len(played)-1].String(), State: *newState(moves, f, scores, r.Round)}
+	e := &Example{Name: p.Name, FEN: pos.FEN(), Last: played[len(played)-1].String(), State: *r.newState(moves, f, scores)}
 	e.State.Ply, e.State.FEN = g.Ply(), e.FEN
 	at := make(map[bitboard.Move]int, len(moves))
 	for i, m := range moves {
@@ -123,7 +123,7 @@ func (r *Reader) Work(ctx context.Context, p *Published, cache *Cache, scorer Sc
 	}
 	for _, s := range scores {
 		uci := s.Move.String()
-		m := ExampleMove{Move: uci, SAN: pos.SAN(s.Move), Reward: s.Reward(), Published: p.Rewards[uci]}
+		m := ExampleMove{Move: uci, SAN: pos.SAN(s.Move), Reward: r.reward(s), Published: p.Rewards[uci]}
 		for t := range f {
 			m.P = append(m.P, f[t][at[s.Move]])
 		}

@@ -46,6 +46,7 @@ type analysisCommand struct {
 // analyses are all of them, in the order of the list.
 func analyses() []analysisCommand {
 	return []analysisCommand{
+		analyzeFavor(),
 		analyzeTheory(),
 	}
 }

@@ -1,0 +1,430 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"transcend/analysis"
+	"transcend/analysis/favor"
+	"transcend/data"
+	"transcend/data/league"
+	"transcend/engine"
+	"transcend/engine/match"
+	"transcend/internal/cli"
+	"transcend/internal/parallel"
+	"transcend/model"
+)
+
+// favorVersion counts changes of what is computed of a game.
+const favorVersion = 1
+
+func analyzeFavor() analysisCommand {
+	return analysisCommand{
+		name: "favor", about: "expected reward gained by a lower temperature, position by position",
+		help: `The paper's Section on favor and its Table 1. A model plays games at the lowest temperature against an
+opponent. In every position that it comes to, its moves at each temperature are weighed by rewards: the mover's
+probability to win after the move, by Lichess's formula from the score of a strong engine that searches all legal
+moves. The gain of a temperature is its expected reward less that at T=1, the mean over positions; intervals are
+from resampling games.
+
+Expectations are exact, over the model's whole distribution; --samples 100 draws moves as the paper did. A model of
+characters is taken at its characters' temperature; other spellings of a move than the training data's count as
+illegal.
+
+Where paper and released code leave a choice, both readings are shown: moves that are not legal count as rewards of 0 (the
+code), which rewards a low temperature for being legal more often, or are excluded; intervals by game, or by
+position as if positions of one game were independent (the paper). --round rounds rewards to thousandths as
+the code does. The defaults search less than the paper's second a position.
+
+Scores are kept in --cache and shared by all analyses. Without Stockfish, --scorer league uses the search of the
+simulated players, which is far weaker; every result says who scored.`,
+		examples: []string{
+			"chesstrain analyze favor --model runs/max1000-move-tiny",
+			"chesstrain analyze favor --model shipped --opponent league:800 --scorer league --games 20",
+			"chesstrain analyze favor --temps 0.001,0.75,1 --samples 100 --movetime 1s     as the paper",
+			"chesstrain analyze favor --corpus games.parquet --games 50     positions of these games instead",
+		},
+		model: true, corpus: true, begin: beginFavor,
+	}
+}
+
+// scoring are the flags of whoever scores moves.
+type scoring struct {
+	scorer, cache string
+	depth, nodes  int
+	moveTime      time.Duration
+}
+
+func (s *scoring) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&s.scorer, "scorer", "stockfish", "who scores moves: stockfish, the path of another UCI engine, or league, the simulated players' search")
+	fs.IntVar(&s.depth, "depth", 0, "search every position to this depth")
+	fs.IntVar(&s.nodes, "nodes", 0, "search so many nodes of every position (default 100000, of the league's search 40000)")
+	fs.DurationVar(&s.moveTime, "movetime", 0, "search every position for this time, as 1s: scores then depend on the machine")
+	fs.StringVar(&s.cache, "cache", "", "file of scores (default OUT/scores.db)")
+}
+
+// limit checks the flags and returns the bound of a search.
+func (s *scoring) limit() (favor.Search, error) {
+	given := 0
+	for _, set := range []bool{s.depth != 0, s.nodes != 0, s.moveTime != 0} {
+		if set {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return favor.Search{}, cli.WithHint(cli.Usagef("--depth, --nodes and --movetime all bound the search"), "give one of them")
+	case s.depth < 0 || s.nodes < 0 || s.moveTime < 0:
+		return favor.Search{}, cli.Usagef("--depth, --nodes and --movetime must be positive")
+	case s.scorer == "league" && s.moveTime > 0:
+		return favor.Search{}, cli.Usagef("--scorer league searches by --depth or --nodes")
+	case given == 0 && s.scorer == "league":
+		return favor.Search{Nodes: 40_000}, nil
+	case given == 0:
+		return favor.Search{Nodes: 100_000}, nil
+	}
+	return favor.Search{Depth: s.depth, Nodes: s.nodes, MoveTime: s.moveTime}, nil
+}
+
+// start makes a scorer for one goroutine.
+func (s *scoring) start(ctx context.Context, limit favor.Search) (favor.Scorer, error) {
+	if s.scorer == "league" {
+		return favor.NewLeagueScorer(limit)
+	}
+	scorer, err := favor.NewEngineScorer(ctx, s.scorer, limit)
+	if err != nil {
+		return nil, cli.WithHint(err, "--scorer league needs no engine")
+	}
+	return scorer, nil
+}
+
+// openCache opens the file of scores.
+func (s *scoring) openCache(ctx context.Context, a *analyzing) (*favor.Cache, error) {
+	path := s.cache
+	if path == "" {
+		path = filepath.Join(filepath.Dir(a.Dir), "scores.db")
+	}
+	return favor.OpenCache(ctx, path)
+}
+
+// visiting are the flags of the games whose positions are looked at.
+type visiting struct {
+	opponent string
+	time     time.Duration
+	games    int
+}
+
+func (v *visiting) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&v.opponent, "opponent", "stockfish:1", "whom the model plays: stockfish:LEVEL, league:NAME (as league:800), random")
+	fs.DurationVar(&v.time, "opponent-time", 100*time.Millisecond, "time of an engine for a move")
+	fs.IntVar(&v.games, "games", 100, "games to play, or to take of --corpus")
+}
+
+// factory makes the opponent, which is tried once.
+func (v *visiting) factory() (match.Factory, match.Control, error) {
+	kind, rest, _ := strings.Cut(v.opponent, ":")
+	switch kind {
+	case "random":
+		return func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }, match.Control{}, nil
+	case "league":
+		player, err := league.Find(rest)
+		if err != nil {
+			return nil, match.Control{}, cli.Usagef("--opponent %s: %w", v.opponent, err)
+		}
+		return func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player.Player) }, match.Control{}, nil
+	case "stockfish":
+		level, err := strconv.Atoi(rest)
+		if err != nil || level < 0 || level > 20 {
+			return nil, match.Control{}, cli.WithHint(cli.Usagef("--opponent %s: the level must be between 0 and 20", v.opponent), "as stockfish:1")
+		}
+		path, err := engine.Find("stockfish")
+		if err != nil {
+			return nil, match.Control{}, cli.WithHint(err, "--opponent league:800 needs no engine")
+		}
+		return func(ctx context.Context) (engine.Player, error) {
+			return engine.StartUCI(ctx, engine.Config{Path: path, Options: []engine.Option{{Name: "Skill Level", Value: rest}, {Name: "Threads", Value: "1"}}})
+		}, match.Control{MoveTime: v.time}, nil
+	}
+	return nil, match.Control{}, cli.WithHint(cli.Usagef("--opponent %s: no such player", v.opponent), "stockfish:1, league:800 or random")
+}
+
+// temperatures reads a list of them, in rising order.
+func parseTemperatures(text string) ([]float64, error) {
+	var all []float64
+	for part := range strings.SplitSeq(text, ",") {
+		t, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
+		if err != nil || !(t >= 0 && t <= 100) {
+			return nil, cli.Usagef("--temps %s: %q is no temperature from 0 to 100", text, part)
+		}
+		if slices.Contains(all, t) {
+			return nil, cli.Usagef("--temps %s: %v is there twice", text, t)
+		}
+		all = append(all, t)
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+func beginFavor(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+	var score scoring
+	var visit visiting
+	temps := fs.String("temps", "0.001,0.75,1", "temperatures, 1 among them; games are played at the lowest")
+	samples := fs.Int("samples", 0, "draw so many moves a position and temperature instead of taking expectations")
+	round := fs.Bool("round", false, "round rewards to thousandths, as the paper's code")
+	resamples := fs.Int("resamples", 10_000, "bootstrap resamples")
+	visit.addFlags(fs)
+	score.addFlags(fs)
+	return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
+		temperatures, err := parseTemperatures(*temps)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(temperatures, 1) {
+			return nil, cli.Usagef("--temps %s: 1 is missing, which gains are over", *temps)
+		}
+		if *samples < 0 || *samples > 100_000 || *resamples < 100 || *resamples > 1_000_000 || visit.games < 1 {
+			return nil, cli.Usagef("--samples must be up to 100000, --resamples between 100 and 1000000, --games at least 1")
+		}
+		limit, err := score.limit()
+		if err != nil {
+			return nil, err
+		}
+		m, tok, err := a.loadModel()
+		if err != nil {
+			return nil, err
+		}
+		w := &favorWork{a: a, m: m, tok: tok, score: &score, limit: limit, temperatures: temperatures, samples: *samples, round: *round}
+		return w.run(ctx, &visit, *resamples)
+	}
+}
+
+// favorWork is one analysis.
+type favorWork struct {
+	a            *analyzing
+	m            *model.Model
+	tok          data.Tokenizer
+	score        *scoring
+	limit        favor.Search
+	temperatures []float64
+	samples      int
+	round        bool
+}
+
+func (w *favorWork) run(ctx context.Context, visit *visiting, resamples int) (*favor.Report, error) {
+	report := &favor.Report{Temperatures: w.temperatures, Visiting: w.temperatures[0], Samples: w.samples, Rounded: w.round, Tokens: "characters"}
+	if _, moves := w.tok.(*data.MoveTokenizer); moves {
+		report.Tokens = "moves"
+	}
+	// Tried once before games are played: its identity is part of the journal's settings.
+	scorer, err := w.score.start(ctx, w.limit)
+	if err != nil {
+		return nil, err
+	}
+	defer scorer.Close()
+	report.Scorer = scorer.ID()
+	cache, err := w.score.openCache(ctx, w.a)
+	if err != nil {
+		return nil, err
+	}
+	defer cache.Close()
+	source, err := w.source(ctx, visit, report)
+	if err != nil {
+		return nil, err
+	}
+	games, err := w.games(ctx, source, report, cache)
+	if err != nil {
+		return nil, err
+	}
+	if report.Summary, err = favor.Summarize(games, w.temperatures, 1, resamples, w.a.Seed); err != nil {
+		return nil, err
+	}
+	reader, err := favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	for _, p := range favor.Worked() {
+		e, ok, err := reader.Work(ctx, &p, cache, scorer)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			w.a.warn(fmt.Sprintf("the position %q is beyond the model's context", p.Name))
+			continue
+		}
+		report.Worked = append(report.Worked, *e)
+	}
+	return report, nil
+}
+
+// gameSource gives games, by numbers, to one goroutine.
+type gameSource struct {
+	n        int
+	settings any
+	// start makes what one goroutine plays with; its function returns moves and whose positions count.
+	start func(ctx context.Context) (play func(ctx context.Context, i int) (*favor.Visited, [2]bool, error), free func(), err error)
+}
+
+// source is the games of the corpus, or games against the opponent.
+func (w *favorWork) source(ctx context.Context, visit *visiting, report *favor.Report) (*gameSource, error) {
+	if w.a.Corpus != "" {
+		corpus, err := w.a.loadCorpus(ctx)
+		if err != nil {
+			return nil, err
+		}
+		n := min(visit.games, corpus.Len())
+		stride := float64(corpus.Len()) / float64(max(n, 1))
+		play := func(_ context.Context, i int) (*favor.Visited, [2]bool, error) {
+			v := &favor.Visited{}
+			for _, m := range corpus.Moves(int(float64(i) * stride)) {
+				v.Moves = append(v.Moves, m.String())
+			}
+			return v, [2]bool{true, true}, nil
+		}
+		return &gameSource{n: n, settings: "corpus", start: func(context.Context) (func(context.Context, int) (*favor.Visited, [2]bool, error), func(), error) {
+			return play, nil, nil
+		}}, nil
+	}
+	factory, control, err := visit.factory()
+	if err != nil {
+		return nil, err
+	}
+	tried, err := factory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer tried.Close()
+	report.Opponent = tried.Name()
+	if control.MoveTime > 0 {
+		report.Opponent = fmt.Sprintf("%s at skill level %s, %v a move", tried.Name(), tried.Spec()["option.Skill Level"], control.MoveTime)
+	}
+	start := func(ctx context.Context) (func(context.Context, int) (*favor.Visited, [2]bool, error), func(), error) {
+		player, err := engine.NewModelPlayer(engine.ModelConfig{
+			Model: w.m, Tokenizer: w.tok, Sampling: model.Sampling{Temperature: w.temperatures[0]}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 5},
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		opponent, err := factory(ctx)
+		if err != nil {
+			player.Close()
+			return nil, nil, err
+		}
+		free := func() { player.Close(); opponent.Close() }
+		return func(ctx context.Context, i int) (*favor.Visited, [2]bool, error) {
+			v, err := favor.Play(ctx, player, opponent, i, w.a.Seed, control)
+			if err != nil {
+				return nil, [2]bool{}, err
+			}
+			return v, [2]bool{v.White, !v.White}, nil
+		}, free, nil
+	}
+	return &gameSource{n: visit.games, start: start, settings: map[string]any{"opponent": tried.Spec(), "control": control, "temperature": w.temperatures[0]}}, nil
+}
+
+// games plays and measures what the journals do not have.
+func (w *favorWork) games(ctx context.Context, source *gameSource, report *favor.Report, cache *favor.Cache) ([]favor.Game, error) {
+	played, err := w.a.journal(favorVersion, source.settings)
+	if err != nil {
+		return nil, err
+	}
+	defer played.Close()
+	measured, err := w.a.journal(favorVersion, []any{source.settings, report.Scorer, w.temperatures, w.samples, w.round})
+	if err != nil {
+		return nil, err
+	}
+	defer measured.Close()
+	games := make([]favor.Game, source.n)
+	var mu sync.Mutex
+	done, positions := 0, 0
+	err = parallel.Each(ctx, w.a.Threads, source.n, func() (func(context.Context, int) error, func(), error) {
+		return w.worker(ctx, source, cache, played, measured, games, func(g *favor.Game) {
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			positions += len(g.States)
+			w.a.progress(float64(done)/float64(source.n), "%s of %s games, %s positions", cli.Count(done), cli.Count(source.n), cli.Count(positions))
+		})
+	})
+	return games, err
+}
+
+// worker is one goroutine's part of games. What it needs is started when it first has something to do.
+func (w *favorWork) worker(ctx context.Context, source *gameSource, cache *favor.Cache, played, measured *analysis.Journal, games []favor.Game, told func(*favor.Game)) (
+	func(context.Context, int) error, func(), error) {
+	var reader *favor.Reader
+	var scorer favor.Scorer
+	var play func(context.Context, int) (*favor.Visited, [2]bool, error)
+	var freePlay func()
+	free := func() {
+		if reader != nil {
+			reader.Close()
+		}
+		if scorer != nil {
+			scorer.Close()
+		}
+		if freePlay != nil {
+			freePlay()
+		}
+	}
+	type whole struct {
+		Game  favor.Visited `json:"game"`
+		Sides [2]bool       `json:"sides"`
+	}
+	do := func(ctx context.Context, i int) error {
+		key := strconv.Itoa(i)
+		if ok, err := measured.Get(key, &games[i]); err != nil || ok {
+			told(&games[i])
+			return err
+		}
+		var g whole
+		ok, err := played.Get(key, &g)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if play == nil {
+				if play, freePlay, err = source.start(ctx); err != nil {
+					return err
+				}
+			}
+			v, sides, err := play(ctx, i)
+			if err != nil {
+				return err
+			}
+			g = whole{*v, sides}
+			if err := played.Put(key, g); err != nil {
+				return err
+			}
+		}
+		if reader == nil {
+			if reader, err = favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round); err != nil {
+				return err
+			}
+		}
+		if scorer == nil {
+			if scorer, err = w.score.start(ctx, w.limit); err != nil {
+				return err
+			}
+		}
+		read, err := reader.ReadGame(ctx, g.Game.Moves, g.Sides, match.SlotSeed(w.a.Seed, i), cache, scorer)
+		if err != nil {
+			return fmt.Errorf("game %d: %w", i+1, err)
+		}
+		games[i] = *read
+		if err := measured.Put(key, read); err != nil {
+			return err
+		}
+		told(read)
+		return nil
+	}
+	return do, free, nil
+}
