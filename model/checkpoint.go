@@ -70,6 +70,9 @@ type fileDigest struct {
 // unusable checkpoint, which is replaced; a complete one is fs.ErrExist. When
 // Save fails, or the machine does, dir is not there.
 func (t *Trainer) Save(dir string, files map[string][]byte) error {
+	if err := t.Sync(); err != nil {
+		return fmt.Errorf("model: saving checkpoint: %w", err)
+	}
 	state, err := t.state()
 	if err != nil {
 		return err
@@ -100,8 +103,11 @@ func (t *Trainer) Save(dir string, files map[string][]byte) error {
 }
 
 func (t *Trainer) state() (*trainerState, error) {
-	source, err := t.src.State()
-	if err != nil {
+	var source []byte
+	var err error
+	if len(t.queue) > 0 {
+		source = t.queue[0].source
+	} else if source, err = t.src.State(); err != nil {
 		return nil, fmt.Errorf("model: saving checkpoint: state of the source: %w", err)
 	}
 	rng, err := t.pcg.MarshalBinary()

@@ -63,6 +63,12 @@ type Trainer struct {
 
 	towards towardsOp // kept here so that running it allocates nothing
 
+	engine    Engine     // nil: the work is done here
+	synced    int        // the step that the weights here are of
+	queue     []prepared // the engine's steps to come
+	free      [][]*Batch // to be used again
+	positions int        // of the engine's last step
+
 	pcg *rand.PCG
 	rng *rand.Rand
 
@@ -135,12 +141,12 @@ func (t *Trainer) TokensSeen() int64 { return t.tokens }
 // padding included: those of the last step, or, before the first, those that
 // will be asked of the source.
 func (t *Trainer) PositionsPerStep() int {
-	if len(t.batches[0].Tokens) == 0 {
-		return t.cfg.Rows * t.cfg.Context * t.cfg.Accumulate
+	n := t.positions
+	if t.engine == nil {
+		n = positions(t.batches)
 	}
-	n := 0
-	for _, b := range t.batches {
-		n += len(b.Tokens)
+	if n == 0 {
+		return t.cfg.Rows * t.cfg.Context * t.cfg.Accumulate
 	}
 	return n
 }
@@ -169,22 +175,20 @@ func (t *Trainer) LearningRate() float64 {
 // On an error nothing has changed but the source, which has moved past the
 // batches it gave. A diverging run ends in a *NonFiniteError.
 func (t *Trainer) Step() (StepStats, error) {
+	if t.engine != nil {
+		made, err := t.Steps(1)
+		if err != nil {
+			return StepStats{Step: t.step + 1, LearningRate: t.LearningRate()}, err
+		}
+		return made[0], nil
+	}
 	stats := StepStats{Step: t.step + 1, LearningRate: t.LearningRate()}
 	fail := func(err error) (StepStats, error) {
 		return stats, fmt.Errorf("model: step %d: %w", stats.Step, err)
 	}
-	for _, b := range t.batches {
-		b.Resize(t.cfg.Rows, t.cfg.Context)
-		if err := t.src.Next(b); err != nil {
-			return fail(fmt.Errorf("next batch: %w", err))
-		}
-		if err := b.Validate(t.model.cfg); err != nil {
-			return fail(err)
-		}
-		stats.Tokens += b.targetCount()
-	}
-	if stats.Tokens == 0 {
-		return fail(fmt.Errorf("%w: no token has a target", ErrBatch))
+	var err error
+	if stats.Tokens, err = t.draw(t.batches); err != nil {
+		return fail(err)
 	}
 	t.pool.setThreads(t.threads)
 	scale := 1 / float64(stats.Tokens)
@@ -216,12 +220,34 @@ func (t *Trainer) Step() (StepStats, error) {
 	return stats, nil
 }
 
+// draw fills the batches of one step and counts their targets.
+func (t *Trainer) draw(batches []*Batch) (tokens int, err error) {
+	for _, b := range batches {
+		b.Resize(t.cfg.Rows, t.cfg.Context)
+		if err := t.src.Next(b); err != nil {
+			return 0, fmt.Errorf("next batch: %w", err)
+		}
+		if err := b.Validate(t.model.cfg); err != nil {
+			return 0, err
+		}
+		tokens += b.targetCount()
+	}
+	if tokens == 0 {
+		return 0, fmt.Errorf("%w: no token has a target", ErrBatch)
+	}
+	return tokens, nil
+}
+
+// emaDecay is the decay of the moving average at step number step: at most
+// (1+step)/(10+step), so that a short run's average does not remember the random
+// weights it began with (TensorFlow's ExponentialMovingAverage with num_updates).
+func (t *Trainer) emaDecay(step int) float64 {
+	return min(t.cfg.EMA, float64(1+step)/float64(10+step))
+}
+
 // averageWeights moves the average towards the weights after step number step.
-// The decay is at most (1+step)/(10+step), so that a short run's average does not
-// remember the random weights it began with (TensorFlow's
-// ExponentialMovingAverage with num_updates).
 func (t *Trainer) averageWeights(step int) {
-	decay := min(t.cfg.EMA, float64(1+step)/float64(10+step))
+	decay := t.emaDecay(step)
 	t.towards = towardsOp{dst: t.average.p.flat, src: t.model.p.flat, chunks: t.opt.chunks, by: float32(1 - decay)}
 	t.pool.run(len(t.opt.chunks), &t.towards)
 }
