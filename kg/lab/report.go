@@ -13,6 +13,7 @@ import (
 
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
+	"transcend/internal/figure"
 	"transcend/kg/eval"
 )
 
@@ -45,7 +46,7 @@ type Report struct {
 	// Conclude fills what follows.
 	Claims   []Claim
 	Sections []Section
-	Pictures []Picture
+	Pictures []figure.Picture
 }
 
 // Section is a table with a title.
@@ -54,12 +55,6 @@ type Section struct {
 	Text  string     `json:"text,omitempty"` // Markdown, above the table
 	Head  []string   `json:"head"`
 	Rows  [][]string `json:"rows"`
-}
-
-// Picture is drawn by Draw into a file whose name says the format: NAME.svg and NAME.png.
-type Picture struct {
-	Name string
-	Draw func(path string) error
 }
 
 // Group is cells that differ by their seed alone.
@@ -251,15 +246,9 @@ func (r *Report) Write(l *Lab) ([]string, error) {
 	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	var names []string
-	for _, p := range r.Pictures {
-		for _, ext := range []string{".svg", ".png"} {
-			path := filepath.Join(dir, p.Name+ext)
-			if err := p.Draw(path); err != nil {
-				return nil, fmt.Errorf("lab: drawing %s: %w", path, err)
-			}
-			names = append(names, path)
-		}
+	names, err := figure.WriteAll(dir, r.Pictures)
+	if err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	path := filepath.Join(dir, "report.json")
 	if err := writeJSON(path, r.JSON()); err != nil {
