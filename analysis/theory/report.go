@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"gonum.org/v1/plot"
 
 	"transcend/internal/figure"
 )
@@ -161,10 +164,15 @@ func (r *Report) Pictures() []figure.Picture {
 		bars.Lines = append(bars.Lines, s)
 	}
 	outputs := len(r.Mixture[0])
+	var ticks plot.ConstantTicks
+	for y := range outputs {
+		ticks = append(ticks, plot.Tick{Value: float64(y + 1), Label: strconv.Itoa(y + 1)})
+	}
+	bars.Plot.X.Tick.Marker = ticks
 	bars.Plot.X.Min, bars.Plot.X.Max = 0.4, float64(outputs)+0.6
 	bars.Plot.Y.Min, bars.Plot.Y.Max = 0, 1
 	curve := figure.Panel{Title: "expected reward of the mixture", Plot: figure.NewPlot("temperature", "expected reward")}
-	const low, high, points = 0.005, 5, 200
+	const low, high, points = 0.01, 3, 200
 	lo, hi := r.Best, r.Best
 	for _, c := range Conventions {
 		s := figure.Look(len(all)+int(c), "temperature over "+c.String())
@@ -180,7 +188,7 @@ func (r *Report) Pictures() []figure.Picture {
 	best := figure.Series{Name: "best expert", Color: figure.Edge, Dashes: figure.Looks[3].Dashes, Bare: true}
 	best.Points = []figure.Mark{figure.At(math.Log10(low), r.Best), figure.At(math.Log10(high), r.Best)}
 	curve.Lines = append(curve.Lines, best)
-	figure.LogAxis(curve.Plot, []float64{0.005, 0.01, 0.03, 0.1, 0.3, 1, 3})
+	figure.LogAxis(curve.Plot, []float64{low, 0.03, 0.1, 0.3, 1, high})
 	margin := max(0.01, 0.05*(hi-lo))
 	curve.Plot.Y.Min, curve.Plot.Y.Max = lo-margin, hi+margin
 	return []figure.Picture{figure.Panels("theory", "A mixture and its temperature",

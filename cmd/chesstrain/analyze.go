@@ -48,6 +48,7 @@ func analyses() []analysisCommand {
 	return []analysisCommand{
 		analyzeFavor(),
 		analyzeTheory(),
+		analyzeToy(),
 	}
 }
 
