@@ -337,77 +337,70 @@ func ReadParquet(path string) (*Corpus, error) {
 // newer version is a *CorpusError; whatever it holds, nothing panics and no
 // memory is asked for that its size does not justify.
 func LoadParquet(ctx context.Context, path string, o ParquetOptions) (*Corpus, error) {
-	f, err := os.Open(path)
+	f, size, err := openCorpus(path)
 	if err != nil {
-		return nil, &CorpusError{path, "cannot be opened", err}
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	return LoadParquetFrom(ctx, path, f, size, o)
+}
+
+func openCorpus(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, &CorpusError{path, "cannot be read", err}
+		return nil, 0, &CorpusError{path, "cannot be opened", err}
 	}
-	if info.IsDir() {
-		return nil, &CorpusError{path, "is a directory", nil}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = &CorpusError{path, "cannot be read", err}
+	case info.IsDir():
+		err = &CorpusError{path, "is a directory", nil}
+	default:
+		return f, info.Size(), nil
 	}
-	return LoadParquetFrom(ctx, path, f, info.Size(), o)
+	f.Close()
+	return nil, 0, err
 }
 
 // LoadParquetFrom is LoadParquet for the first size bytes of r, called name in
 // errors.
 func LoadParquetFrom(ctx context.Context, name string, r io.ReaderAt, size int64, o ParquetOptions) (*Corpus, error) {
 	c, err := loadParquet(ctx, r, size, o)
-	if err == nil {
-		return c, nil
+	if err != nil {
+		return nil, named(name, err)
 	}
+	return c, nil
+}
+
+// named says which file an error of reading it is about.
+func named(name string, err error) error {
 	var ce *CorpusError
-	if errors.As(err, &ce) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &ce):
 		ce.Path = name
-		return nil, err
+		return err
+	case errors.Is(err, parquetfile.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF):
+		return &CorpusError{name, "is damaged or no corpus (make it again from its sources)", err}
 	}
-	reason := "cannot be read"
-	if errors.Is(err, parquetfile.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) {
-		reason = "is damaged or no corpus (make it again from its sources)"
-	}
-	return nil, &CorpusError{name, reason, err}
+	return &CorpusError{name, "cannot be read", err}
 }
 
 func loadParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOptions) (*Corpus, error) {
-	f, err := parquetfile.Open(r, size)
+	p, meta, err := openParquet(ctx, r, size, o)
 	if err != nil {
 		return nil, err
 	}
-	text, ok := f.Lookup(corpusKey)
-	if !ok {
-		return nil, &CorpusError{Reason: fmt.Sprintf("is a Parquet file of another program: its metadata has no %q", corpusKey)}
-	}
-	var meta parquetMetadata
-	if err := json.Unmarshal([]byte(text), &meta); err != nil {
-		return nil, &CorpusError{Reason: "has unreadable metadata", Err: err}
-	}
-	if meta.Version < 1 || meta.Version > parquetVersion {
-		return nil, &CorpusError{Reason: fmt.Sprintf("has format version %d, this program reads versions 1 to %d", meta.Version, parquetVersion)}
-	}
-	if int64(meta.Games) != f.Rows() || f.Rows() >= math.MaxUint32 {
-		return nil, &CorpusError{Reason: fmt.Sprintf("has %d rows, its metadata says %d games", f.Rows(), meta.Games)}
-	}
-	columns, err := findColumns(f, meta.Version)
-	if err != nil {
+	defer p.r.Close()
+	if err := p.spend(p.f.Rows() * bytesPerGame); err != nil {
 		return nil, err
 	}
-	reader, err := f.NewReader()
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	reader.IgnoreChecksums(o.lenient)
-	p := &parquetLoader{ctx: ctx, f: f, r: reader, at: columns, c: NewCorpus(), known: NewMoveTokenizer(), budget: memoryBudget(size)}
-	if err := p.spend(f.Rows() * bytesPerGame); err != nil {
-		return nil, err
-	}
-	p.c.grow(int(f.Rows()), meta.Plies, p.budget)
+	p.c.grow(int(p.f.Rows()), meta.Plies, p.budget)
 	p.c.Provenance = meta.Provenance
 	p.c.games.unchecked = true
-	for group := range f.Groups() {
+	for group := range p.f.Groups() {
 		first := p.c.Len()
 		if err := p.group(group); err != nil {
 			return nil, err
@@ -425,10 +418,106 @@ func loadParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOption
 	if o.lenient {
 		return p.c, nil
 	}
-	if got := fmt.Sprintf("%016x", p.c.Fingerprint()); got != meta.Fingerprint || p.c.Plies() != meta.Plies {
-		return nil, &CorpusError{Reason: fmt.Sprintf("holds other games than its metadata says: fingerprint %s, want %s (was it edited by another program?)", got, clip(meta.Fingerprint))}
+	return p.c, meta.check(fmt.Sprintf("%016x", p.c.Fingerprint()), p.c.Plies())
+}
+
+// check compares what was read with what the metadata says.
+func (m *parquetMetadata) check(fingerprint string, plies int) error {
+	if fingerprint != m.Fingerprint || plies != m.Plies {
+		return &CorpusError{Reason: fmt.Sprintf("holds other games than its metadata says: fingerprint %s, want %s (was it edited by another program?)", fingerprint, clip(m.Fingerprint))}
 	}
-	return p.c, nil
+	return nil
+}
+
+// openParquet reads metadata. The reader is to be closed.
+func openParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOptions) (*parquetLoader, *parquetMetadata, error) {
+	f, err := parquetfile.Open(r, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, ok := f.Lookup(corpusKey)
+	if !ok {
+		return nil, nil, &CorpusError{Reason: fmt.Sprintf("is a Parquet file of another program: its metadata has no %q", corpusKey)}
+	}
+	var meta parquetMetadata
+	if err := json.Unmarshal([]byte(text), &meta); err != nil {
+		return nil, nil, &CorpusError{Reason: "has unreadable metadata", Err: err}
+	}
+	if meta.Version < 1 || meta.Version > parquetVersion {
+		return nil, nil, &CorpusError{Reason: fmt.Sprintf("has format version %d, this program reads versions 1 to %d", meta.Version, parquetVersion)}
+	}
+	if int64(meta.Games) != f.Rows() || f.Rows() >= math.MaxUint32 {
+		return nil, nil, &CorpusError{Reason: fmt.Sprintf("has %d rows, its metadata says %d games", f.Rows(), meta.Games)}
+	}
+	columns, err := findColumns(f, meta.Version)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader, err := f.NewReader()
+	if err != nil {
+		return nil, nil, err
+	}
+	reader.IgnoreChecksums(o.lenient)
+	return &parquetLoader{ctx: ctx, f: f, r: reader, at: columns, c: NewCorpus(), known: NewMoveTokenizer(), budget: memoryBudget(size)}, &meta, nil
+}
+
+// StreamParquet gives the games of a corpus file to emit, which may use a game until it returns, in the memory of
+// one row group. The first from row groups are left out. emit is told the row group; ErrStop ends the reading without
+// an error. What LoadParquet finds is found here too, but for a fingerprint that is not the games' only after the last
+// of them, and not when some were left out. The moves are not replayed (ParquetOptions.Trust).
+func StreamParquet(ctx context.Context, path string, from int, emit func(group int, g *Game) error) error {
+	f, size, err := openCorpus(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var own error
+	err = streamParquet(ctx, f, size, from, func(group int, g *Game) error {
+		own = emit(group, g)
+		return own
+	})
+	if own != nil && !errors.Is(own, ErrStop) {
+		return own
+	}
+	return named(path, err)
+}
+
+func streamParquet(ctx context.Context, r io.ReaderAt, size int64, from int, emit func(group int, g *Game) error) error {
+	p, meta, err := openParquet(ctx, r, size, ParquetOptions{Trust: true})
+	if err != nil {
+		return err
+	}
+	defer p.r.Close()
+	var print fingerprint
+	plies := 0
+	for group := from; group < p.f.Groups(); group++ {
+		p.c, p.first, p.budget = NewCorpus(), group, memoryBudget(size)
+		if err := p.spend(p.f.GroupRows(group) * bytesPerGame); err != nil {
+			return err
+		}
+		if err := p.group(group); err != nil {
+			return err
+		}
+		for _, g := range p.c.All() {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("data: reading a corpus: %w", context.Cause(ctx))
+			}
+			print.add(g.Moves, g.Result, uint16(g.WhiteElo), uint16(g.BlackElo), g.TimeControl, g.Date)
+			print.h = hashBytes(print.h, g.Site)
+			print.addV2(g.White, g.Black, g.Termination, g.Rated)
+			plies += len(g.Moves)
+			if err := emit(group, &g); err != nil {
+				if errors.Is(err, ErrStop) {
+					return nil
+				}
+				return err
+			}
+		}
+	}
+	if from > 0 {
+		return nil
+	}
+	return meta.check(fmt.Sprintf("%016x", print.sum()), plies)
 }
 
 // A file may ask for so much memory and no more: what is in it has to bear out what
@@ -525,6 +614,7 @@ type parquetLoader struct {
 	c      *Corpus
 	known  *MoveTokenizer
 	budget int64    // bytes that the corpus may still take
+	first  int      // row group that the corpus begins with
 	ids    []uint32 // 1 + the name of each text of the column's dictionary, 0: not asked yet
 }
 
@@ -538,7 +628,7 @@ func (p *parquetLoader) group(group int) error {
 		}
 	}
 	want := p.f.GroupRows(group)
-	for i := range group {
+	for i := p.first; i < group; i++ {
 		want += p.f.GroupRows(i)
 	}
 	d := p.c.games

@@ -782,3 +782,60 @@ func TestParquetBudget(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamParquet gives the games that LoadParquet has, and finds what is wrong with a file as it does.
+func TestStreamParquet(t *testing.T) {
+	games := randomCorpus(8, 300, 40)
+	rows, meta := contents(t, file(t, games))
+	b := rewrite(t, rows, meta, parquet.MaxRowsPerRowGroup(128))
+	path := filepath.Join(t.TempDir(), "games.parquet")
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err := StreamParquet(context.Background(), path, 0, func(group int, g *Game) error {
+		want := games.Game(n)
+		if !reflect.DeepEqual(*g, want) || group != n/128 {
+			t.Fatalf("game %d in row group %d: %+v, want %+v", n, group, *g, want)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != games.Len() {
+		t.Errorf("%d of %d games, error %v", n, games.Len(), err)
+	}
+	stopped := 0
+	if err := StreamParquet(context.Background(), path, 0, func(int, *Game) error { stopped++; return ErrStop }); err != nil || stopped != 1 {
+		t.Errorf("stopped after %d games, error %v", stopped, err)
+	}
+	own := errors.New("own")
+	if err := StreamParquet(context.Background(), path, 0, func(int, *Game) error { return own }); err != own {
+		t.Errorf("error %v", err)
+	}
+	if err := StreamParquet(context.Background(), path, 3, func(int, *Game) error { return own }); err != nil {
+		t.Errorf("after the last row group: %v", err)
+	}
+	n = 256
+	if err := StreamParquet(context.Background(), path, 2, func(_ int, g *Game) error {
+		if !reflect.DeepEqual(*g, games.Game(n)) {
+			t.Errorf("game %d is another one", n)
+		}
+		n++
+		return nil
+	}); err != nil || n != 300 {
+		t.Errorf("from the last row group: %d, %v", n, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := StreamParquet(ctx, path, 0, func(int, *Game) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	b[len(b)/3] ^= 1
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var ce *CorpusError
+	if err := StreamParquet(context.Background(), path, 0, func(int, *Game) error { return nil }); !errors.As(err, &ce) || ce.Path != path {
+		t.Errorf("a damaged file: %v", err)
+	}
+}
