@@ -49,6 +49,7 @@ func analyses() []analysisCommand {
 		analyzeFavor(),
 		analyzeTheory(),
 		analyzeToy(),
+		analyzeDiversity(),
 	}
 }
 
@@ -80,6 +81,7 @@ type analyzing struct {
 
 	inputs []analysisInput
 	status *cli.Status
+	stderr io.Writer // of progress; for who shows it by other means
 	warn   func(text string)
 	last   time.Time
 }
@@ -270,7 +272,7 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	if *quiet {
 		progress = io.Discard
 	}
-	a.status = cli.NewStatus(progress)
+	a.status, a.stderr = cli.NewStatus(progress), progress
 	a.warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
 	defer a.status.Close()
 	result, err := work(ctx, &a)

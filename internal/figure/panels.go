@@ -248,3 +248,19 @@ func LogAxis(p *plot.Plot, values []float64) {
 	p.X.Tick.Marker = ticks
 	p.X.Min, p.X.Max = ticks[0].Value-gap/2, ticks[len(ticks)-1].Value+gap/2
 }
+
+// LogY makes the vertical axis logarithmic, with ticks at powers of ten.
+func LogY(p *plot.Plot) {
+	p.Y.Scale = plot.LogScale{}
+	p.Y.Tick.Marker = powers{}
+}
+
+type powers struct{}
+
+// Ticks implements plot.Ticker.
+func (powers) Ticks(lo, hi float64) (list []plot.Tick) {
+	for v := math.Pow(10, math.Ceil(math.Log10(lo)-1e-9)); v <= hi*(1+1e-9); v *= 10 {
+		list = append(list, plot.Tick{Value: v, Label: tickLabel(v, v, v)})
+	}
+	return list
+}
