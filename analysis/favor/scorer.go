@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"transcend/analysis/ideal"
 	"transcend/data/league"
@@ -67,7 +68,7 @@ func NewEngineScorer(ctx context.Context, path string, limit Search) (Scorer, er
 	}
 	uci, err := engine.StartUCI(ctx, engine.Config{Path: found, Options: []engine.Option{
 		{Name: "Threads", Value: "1"}, {Name: "Hash", Value: strconv.Itoa(engineHash)}, {Name: "MultiPV", Value: strconv.Itoa(bitboard.MaxMoves)},
-	}})
+	}, Timeouts: engine.Timeouts{Margin: time.Minute}})
 	if err != nil {
 		return nil, fmt.Errorf("favor: starting the engine that scores: %w", err)
 	}

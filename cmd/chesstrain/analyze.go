@@ -47,6 +47,7 @@ type analysisCommand struct {
 func analyses() []analysisCommand {
 	return []analysisCommand{
 		analyzeFavor(),
+		analyzeClaim(),
 		analyzeTheory(),
 		analyzeToy(),
 		analyzeDiversity(),

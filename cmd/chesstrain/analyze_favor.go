@@ -128,6 +128,9 @@ func (v *visiting) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&v.games, "games", 100, "games to play, or to take of --corpus")
 }
 
+// patience is for engines on a busy machine.
+const patience = time.Minute
+
 // factory makes the opponent, which is tried once.
 func (v *visiting) factory() (match.Factory, match.Control, error) {
 	kind, rest, _ := strings.Cut(v.opponent, ":")
@@ -150,7 +153,10 @@ func (v *visiting) factory() (match.Factory, match.Control, error) {
 			return nil, match.Control{}, cli.WithHint(err, "--opponent league:800 needs no engine")
 		}
 		return func(ctx context.Context) (engine.Player, error) {
-			return engine.StartUCI(ctx, engine.Config{Path: path, Options: []engine.Option{{Name: "Skill Level", Value: rest}, {Name: "Threads", Value: "1"}}})
+			return engine.StartUCI(ctx, engine.Config{
+				Path: path, Options: []engine.Option{{Name: "Skill Level", Value: rest}, {Name: "Threads", Value: "1"}},
+				Timeouts: engine.Timeouts{Margin: patience}, // nobody loses on time here
+			})
 		}, match.Control{MoveTime: v.time}, nil
 	}
 	return nil, match.Control{}, cli.WithHint(cli.Usagef("--opponent %s: no such player", v.opponent), "stockfish:1, league:800 or random")

@@ -179,7 +179,7 @@ func judge(c Curve, scale string, seed uint64) (Verdict, error) {
 		v.Text = c.Model + ": no rating: the opponents are on no known scale."
 		return v, nil
 	}
-	opponents, blocks := blocksOf(rated)
+	opponents, blocks := Blocks(rated)
 	s, err := sweep.Rate(opponents, len(rated), blocks, sweep.Options{Confidence: confidence, ScaleError: rated[0].ScaleError, Seed: seed})
 	if err != nil {
 		return v, err
@@ -238,9 +238,9 @@ func preferRated(v *sweep.Verdict, s *sweep.Sweep) {
 	}
 }
 
-// blocksOf groups the games by what they had in common: the opponent and, as slots
+// Blocks groups the games of points with ratings by what they had in common: the opponent and, as slots
 // 2k and 2k+1 of matches with the same seed have the same opening, the pair.
-func blocksOf(points []Point) ([]elo.Anchor, []sweep.Block) {
+func Blocks(points []Point) ([]elo.Anchor, []sweep.Block) {
 	type opponent struct {
 		player int64
 		limit  string
