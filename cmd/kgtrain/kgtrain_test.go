@@ -163,6 +163,32 @@ func TestMistakes(t *testing.T) {
 		{"references denoise --scale 0.01 --experts 1000", 2, []string{"--experts 1000: want 1 to the graph's"}},
 		{"references select --scale 0.02 --coverage 0.0001 --experts 1", 2, []string{"less than one fact"}},
 		{"references select --scale 0.02 --budget 0.1", 2, []string{"--budget 0.1"}},
+		{"denoise --preset huge", 2, []string{"preset"}},
+		{"denoise x", 2, []string{"unexpected argument"}},
+		{"denoise --coverage 1.5", 2, []string{"--coverage 1.5: want 0 to 1"}},
+		{"denoise --coverage 0", 2, []string{"a coverage of 0"}},
+		{"denoise --coverage NaN", 2, []string{"--coverage NaN"}},
+		{"denoise --experts 0", 2, []string{"--experts 0: want at least 1"}},
+		{"denoise --preset tiny --experts 100000", 2, []string{"100000 experts, more than the graph's"}},
+		{"denoise --preset tiny --scale 1e9", 2, []string{"scale 1e+09"}},
+		{"denoise --scale -1", 2, []string{"--scale -1"}},
+		{"denoise --lr -1", 2, []string{"--lr -1"}},
+		{"denoise --lr NaN", 2, []string{"--lr NaN"}},
+		{"denoise --width 33", 2, []string{"multiple of 32"}},
+		{"denoise --optimizer sgd", 2, []string{"optimizer"}},
+		{"denoise --temperatures 0", 2, []string{"want over 0", "greedy"}},
+		{"denoise --shared 2", 2, []string{"--shared 2"}},
+		{"denoise --seeds -1", 2, []string{"--seeds -1"}},
+		{"denoise --threads 0", 2, []string{"--threads 0"}},
+		{"denoise --only nothing", 2, []string{"no cell is called so", "n100-c0.2-seed1"}},
+		{"denoise --precision f64", 2, []string{"precision"}},
+		{"denoise --paragraphs 3", 2, []string{"3 paragraphs of 10 experts"}},
+		{"denoise --in " + typeless, 1, []string{"typeless.tsv:1:", "types"}},
+		{"denoise --in " + foreign, 2, []string{"no templates for 1 relations: admires"}},
+		{"denoise --preset tiny --templates " + templates, 1, []string{"templates.txt:2: phrase: want {s}"}},
+		{"select --preset tiny --coverage 0.0001 --experts 1", 2, []string{"less than one fact"}},
+		{"select --alpha 2", 2, []string{"--alpha 2"}},
+		{"all --seeds x", 2, []string{"--seeds"}},
 		{"references generalize --scale 0.01 --held-out 99999", 1, []string{"too few to hold out", "--held-out takes fewer"}},
 	} {
 		_, stderr, code := do(t, strings.Fields(tt.args)...)
@@ -178,7 +204,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help", "graph"}, {"text", "--help"}, {"references", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"help", "graph"}, {"text", "--help"}, {"references", "--help"}, {"denoise", "--help"}, {"help", "select"}, {"all", "--help"}} {
 		if got := ok(t, args...); !strings.Contains(got, "examples:") {
 			t.Errorf("%v: %s", args, got)
 		}
@@ -193,6 +219,7 @@ func TestInterrupt(t *testing.T) {
 		{"text", "--scale", "0.02", "--paragraphs", "100000", "--out", path},
 		{"graph", "--scale", "0.02", "--areas"},
 		{"references", "denoise", "--scale", "0.02"},
+		{"denoise", "--preset", "tiny", "--out", filepath.Join(t.TempDir(), "lab")},
 	} {
 		var out, err bytes.Buffer
 		if code := execute(ctx, nil, &out, &err, args); code != cli.ExitInterrupted {

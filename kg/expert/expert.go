@@ -13,7 +13,7 @@
 // replace the head, so some (1-c)/2 foreign beliefs land on each head of a relation and
 // compete with a true one. With one tail a question and K foreign beliefs about it,
 // binomial with that mean, the share of right answers is c·E[1/(1+K)] for sampling and for
-// greedy choice with random ties alike: 0.36 for c = 0.4. The questions whose own fact lost its
+// greedy choice with random ties alike: 0.35 for c = 0.4. The questions whose own fact lost its
 // head count as wrong, as they do in the paper, whose single expert is on the diagonal as far as its
 // figure can be read. With Corruption.TailOnly the share is c.
 package expert

@@ -404,3 +404,48 @@ func BenchmarkLoad(b *testing.B) {
 		v.Load(team, i%1000)
 	}
 }
+
+// What one expert answers: with false beliefs about tails alone c of the questions rightly; where heads are
+// replaced, too, foreign beliefs compete with true ones.
+func TestAnswersOfOneExpert(t *testing.T) {
+	g := graph(t, 0.1)
+	queries := g.Queries()
+	for _, tailOnly := range []bool{true, false} {
+		for _, c := range []float64{0.2, 0.4, 0.8} {
+			const experts = 30
+			team := prepare(t, Team{Graph: g, Experts: experts, Seed: 3, Coverage: c, Corruption: Corruption{TailOnly: tailOnly}})
+			var v View
+			got := 0.0
+			for i := range experts {
+				if err := v.Load(team, i); err != nil {
+					t.Fatal(err)
+				}
+				all, right := map[kg.Query]float64{}, map[kg.Query]float64{}
+				for _, f := range v.Facts {
+					q := kg.Query{Head: f.Head, Relation: f.Relation}
+					all[q]++
+					if g.Has(f.Edge) {
+						right[q]++
+					}
+					if tailOnly && f.Head != g.Edges[f.Source].Head {
+						t.Fatal("a head was replaced")
+					}
+				}
+				for _, q := range queries {
+					if all[q] > 0 {
+						got += right[q] / all[q] / float64(experts*len(queries))
+					}
+				}
+			}
+			want := c
+			if !tailOnly {
+				// c·E[1/(1+K)] for K of the mean (1-c)/2, here Poisson.
+				m := (1 - c) / 2
+				want = c * (1 - math.Exp(-m)) / m
+			}
+			if math.Abs(got-want) > 0.01 {
+				t.Errorf("tails only: %v, coverage %g: %.3f of the questions, want %.3f", tailOnly, c, got, want)
+			}
+		}
+	}
+}

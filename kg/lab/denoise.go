@@ -84,8 +84,8 @@ func planDenoise(s Settings) ([]Cell, error) {
 }
 
 // headOff is how far one expert's accuracy may be from c: half of the false beliefs are about heads, which costs
-// up to 0.05 (package expert), and 0.02 for what can be read off a figure.
-const headOff = 0.07
+// up to 0.06 (package expert), and 0.02 for what can be read off a figure.
+const headOff = 0.08
 
 func concludeDenoise(r *Report) error {
 	j, err := newJudge(r)

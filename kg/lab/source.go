@@ -46,7 +46,6 @@ type Source struct {
 	start []int32
 	whole []bool
 	rows  [][]int32 // pieces of each row
-	used  []bool
 
 	buf    []byte
 	memory text.Memory

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Experiments of the smallest size from plan to report, done once.
+func TestExperiments(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lab")
+	small := []string{"--preset", "tiny", "--steps", "8", "--out", dir}
+	call := func(args ...string) (string, string) {
+		t.Helper()
+		stdout, stderr, code := do(t, append(args, small...)...)
+		if code != 0 {
+			t.Fatalf("%v: code %d: %s", args, code, stderr)
+		}
+		return stdout, stderr
+	}
+	if plan, _ := call("denoise", "--dry-run"); !strings.Contains(plan, "n20-c0.4-seed1") || !strings.Contains(plan, "2 cells, 2 to do") {
+		t.Error(plan)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the dry run made something")
+	}
+	one, _ := call("denoise", "--only", "n1-*")
+	if !regexp.MustCompile(`(?m)^n1-c0.4-seed1 .*%.* tok|(?m)^n1-c0.4-seed1 +\d`).MatchString(one) {
+		t.Error(one)
+	}
+	text, stderr := call("denoise")
+	for _, want := range []string{"# denoise", "not tested at this scale", "| n20-c0.4 | 20 |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if !strings.Contains(stderr, "1 cells in") || !strings.Contains(stderr, "cores were busy") {
+		t.Error(stderr)
+	}
+	for _, name := range []string{"report.json", "report.md", "denoise.svg", "denoise.png"} {
+		if info, err := os.Stat(filepath.Join(dir, "denoise", name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if plan, _ := call("denoise", "--dry-run"); !strings.Contains(plan, "2 cells, 0 to do") {
+		t.Error(plan)
+	}
+	var report struct {
+		Experiment string
+		Claims     []struct{ Verdict string }
+		Cells      []struct {
+			Result struct {
+				Training struct{ Steps int }
+				Facts    struct{ All []struct{ Mean float64 } }
+			}
+		}
+	}
+	out, _ := call("select", "--json", "--quiet")
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Cells) != 1 || report.Cells[0].Result.Training.Steps != 8 || len(report.Cells[0].Result.Facts.All) != 6 || len(report.Claims) < 8 {
+		t.Errorf("%v: %+v", err, report)
+	}
+}
+
+// TestKilledExperimentEndsTheSame kills an experiment with SIGKILL at random moments and compares what it ends with
+// to one that nobody disturbed. In the end two processes share the work.
+func TestKilledExperimentEndsTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes for some seconds")
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "kgtrain")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	start := func(out string) *exec.Cmd {
+		cmd := exec.Command(bin, "denoise", "--preset", "tiny", "--steps", "60", "--seeds", "2", "--checkpoint-time", "10ms", "--keep-models", "--quiet", "--precision", "f32", "--out", out)
+		cmd.Dir, cmd.Stderr = dir, new(bytes.Buffer)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	began := time.Now()
+	undisturbed := start("undisturbed")
+	if err := undisturbed.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, undisturbed.Stderr)
+	}
+	whole := time.Since(began)
+	seed := uint64(began.UnixNano())
+	rng := rand.New(rand.NewPCG(1, seed))
+	killed := 0
+	for tries := 0; killed < 8 && tries < 40; tries++ {
+		cmd := start("killed")
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("after %d kills: %v\n%s", killed, err, cmd.Stderr)
+			}
+			// Finished: results are lost, and some of the models.
+			for _, pattern := range []string{"cells/*/result.json", "cells/n1-*/run"} {
+				found, _ := filepath.Glob(filepath.Join(dir, "killed", pattern))
+				for _, name := range found {
+					os.RemoveAll(name)
+				}
+			}
+		case <-time.After(time.Duration(rng.Int64N(int64(whole)))):
+			cmd.Process.Signal(syscall.SIGKILL)
+			<-done
+			killed++
+		}
+	}
+	var both sync.WaitGroup
+	for range 2 {
+		last := start("killed")
+		both.Go(func() {
+			if err := last.Wait(); err != nil {
+				t.Errorf("last: %v\n%s", err, last.Stderr)
+			}
+		})
+	}
+	both.Wait()
+	for _, pattern := range []string{"denoise/report.md", "denoise/denoise.svg", "cells/*/run/checkpoint-*/model.safetensors"} {
+		want, got := content(t, filepath.Join(dir, "undisturbed", pattern)), content(t, filepath.Join(dir, "killed", pattern))
+		if want == "" || got != want {
+			t.Errorf("seed %d: %s differs from that of the undisturbed experiment (%d and %d bytes)", seed, pattern, len(got), len(want))
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "killed", "*", "*", "*.tmp-*")); len(left) > 0 {
+		t.Errorf("temporary files are left: %v", left)
+	}
+}
+
+// content is that of all files that match, but for times.
+func content(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range found {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, ".md") {
+			b = regexp.MustCompile(`, \S+ of one core for all`).ReplaceAll(b, nil)
+		}
+		all.WriteString(filepath.Base(name) + "\n" + string(b))
+	}
+	return all.String()
+}
