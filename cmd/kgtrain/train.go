@@ -25,7 +25,7 @@ import (
 
 // experiments are the commands that train models.
 func experiments() []lab.Experiment {
-	return []lab.Experiment{lab.Denoise(), lab.Select()}
+	return []lab.Experiment{lab.Denoise(), lab.Select(), lab.Generalize()}
 }
 
 const trainTail = `

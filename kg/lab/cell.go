@@ -73,6 +73,8 @@ type Text struct {
 	// paragraph is new.
 	Paragraphs int        `json:"paragraphs,omitempty"`
 	Level      text.Level `json:"level"`
+	// Mixed draws the level of each paragraph, from 1 to Level.
+	Mixed bool `json:"mixed,omitempty"`
 }
 
 // TwoHop says which two-hop texts an experiment adds (Experiment.Texts makes them).
@@ -81,8 +83,10 @@ type TwoHop struct {
 	HeldOut int `json:"held_out"`
 	Across  int `json:"across"`
 	// Share is how many two-hop texts there are for a paragraph.
-	Share float64    `json:"share"`
-	Form  string     `json:"form"`
+	Share float64 `json:"share"`
+	// Form is how they are put: FormSentence, FormQuestion or FormChain.
+	Form string `json:"form"`
+	// Level is the phrasing of sentences; that of each is drawn from 1 to it.
 	Level text.Level `json:"level"`
 }
 

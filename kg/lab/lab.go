@@ -357,7 +357,7 @@ func (s *Setup) source(e *Experiment, context int) (*Source, error) {
 			return nil, err
 		}
 	}
-	c := text.Corpus{Team: s.Team, Writer: s.Writer, Paragraphs: s.Cell.Text.Paragraphs, Level: s.Cell.Text.Level}
+	c := text.Corpus{Team: s.Team, Writer: s.Writer, Paragraphs: s.Cell.Text.Paragraphs, Level: s.Cell.Text.Level, Mixed: s.Cell.Text.Mixed}
 	return NewSource(c, s.Tokenizer, context, extra, s.Cell.Seed, s.Cell.Key()+" "+s.Graph.Fingerprint())
 }
 

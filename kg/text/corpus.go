@@ -15,6 +15,10 @@ type Corpus struct {
 	Writer     *Writer
 	Paragraphs int
 	Level      Level
+	// Mixed draws the level of each paragraph, from 1 to Level: as in the paper, more
+	// diversity is more ways of saying the same, and level 1, which questions are put in,
+	// is always among them.
+	Mixed bool
 }
 
 // Append writes paragraph j of the expert whose view it is. memory is for use again
@@ -26,7 +30,11 @@ func (c *Corpus) Append(dst []byte, v *expert.View, j int, m *Memory) []byte {
 	for _, f := range s.Facts {
 		m.edges = append(m.edges, v.Facts[f].Edge)
 	}
-	return c.Writer.Paragraph(dst, s.Entity, m.edges, c.Level, &s.Stream)
+	level := c.Level
+	if c.Mixed {
+		level = OneTemplate + Level(s.Stream.IntN(int(c.Level)))
+	}
+	return c.Writer.Paragraph(dst, s.Entity, m.edges, level, &s.Stream)
 }
 
 // Memory is what Append uses again.

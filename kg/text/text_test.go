@@ -251,3 +251,30 @@ func BenchmarkParagraphs(b *testing.B) {
 		})
 	}
 }
+
+// A mixed corpus has paragraphs of every level, in equal shares, and each is the one that its
+// level makes.
+func TestMixedLevels(t *testing.T) {
+	g, w := synthetic(t, 0.02)
+	team := &expert.Team{Graph: g, Experts: 1, Seed: 1, Coverage: 1}
+	if err := team.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	var v expert.View
+	if err := v.Load(team, 0); err != nil {
+		t.Fatal(err)
+	}
+	first := Corpus{Team: team, Writer: w, Level: OneTemplate}
+	mixed := Corpus{Team: team, Writer: w, Level: Creative, Mixed: true}
+	same, n := 0, 4000
+	var m Memory
+	for j := range n {
+		if string(mixed.Append(nil, &v, j, &m)) == string(first.Append(nil, &v, j, &m)) {
+			same++
+		}
+	}
+	// Of the others, which have short paragraphs too, some come out the same.
+	if share := float64(same) / float64(n); share < 0.24 || share > 0.42 {
+		t.Errorf("%.3f of the paragraphs are of level 1, want about a quarter", share)
+	}
+}
