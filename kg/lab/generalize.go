@@ -225,6 +225,10 @@ func planGeneralize(s Settings) ([]Cell, error) {
 			base.Training.Epochs = 10
 		}
 	}
+	if s.Preset == PresetLaptop && s.Steps == 0 {
+		// Enough for single facts to be known nearly perfectly, as the paper's are.
+		base.Training.Steps = 2000
+	}
 	base.Graph.Clusters = max(2, s.Clusters(&base)/areasOfPaper)
 	base.Team.Areas, base.Team.Experts = true, base.Graph.Clusters
 	edges := float64(s.Edges)
@@ -319,10 +323,7 @@ func concludeGeneralize(r *Report) error {
 	}
 	r.Claims = generalizeClaims(by)
 	r.Sections = generalizeSections(order)
-	r.Pictures = []Picture{{Name: "generalize", Draw: func(path string) error {
-		p := generalizeFigure(by)
-		return figure.Write(path, p.Width, p.Height, p.Draw)
-	}}}
+	r.Pictures = append(r.Pictures, generalizeFigure(by))
 	return nil
 }
 

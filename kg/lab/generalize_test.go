@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"transcend/internal/figure"
 	"transcend/kg"
 	"transcend/kg/eval"
 	"transcend/kg/text"
@@ -167,10 +167,8 @@ func TestGeneralizeVerdicts(t *testing.T) {
 		}
 	}
 	r := fakeGeneralize(t, 0.99, paper)
-	for _, ending := range []string{".svg", ".png"} {
-		if err := r.Pictures[0].Draw(filepath.Join(t.TempDir(), "x"+ending)); err != nil {
-			t.Error(err)
-		}
+	if _, err := figure.WriteAll(t.TempDir(), r.Pictures); err != nil {
+		t.Error(err)
 	}
 	if md := r.Markdown(); !strings.Contains(md, "0.62 against 0.34") || !strings.Contains(md, "across areas") {
 		t.Errorf("%s", md)
