@@ -51,6 +51,7 @@ func analyses() []analysisCommand {
 		analyzeTheory(),
 		analyzeToy(),
 		analyzeDiversity(),
+		analyzeProbe(),
 	}
 }
 
