@@ -415,11 +415,11 @@ func TestIntervalsCover(t *testing.T) {
 		if clustersOf(games, gain).interval(400, rng.Uint64()).Contains(0.02) {
 			byGame++
 		}
-		single := clusters{}
+		single := Clusters{}
 		for _, g := range games {
 			for i := range g.States {
 				x, _ := gain(&g.States[i])
-				single.add(x, 1)
+				single.Add(x, 1)
 			}
 		}
 		if single.interval(100, rng.Uint64()).Contains(0.02) {

@@ -34,8 +34,8 @@ func Play(ctx context.Context, model, opponent engine.Player, number int, seed u
 	return v, nil
 }
 
-// replay calls visit in all positions of a game that have a legal move, until it returns false.
-func replay(moves []string, visit func(g *bitboard.Game) (bool, error)) error {
+// Replay calls visit in all positions of a game that have a legal move, until it returns false.
+func Replay(moves []string, visit func(g *bitboard.Game) (bool, error)) error {
 	g := bitboard.NewGame(bitboard.Start())
 	for i := 0; ; i++ {
 		if g.Position().HasLegalMove() {
@@ -63,7 +63,7 @@ func (r *Reader) ReadGame(ctx context.Context, moves []string, sides [2]bool, se
 		return nil, err
 	}
 	out := new(Game)
-	err := replay(moves, func(g *bitboard.Game) (bool, error) {
+	err := Replay(moves, func(g *bitboard.Game) (bool, error) {
 		if !sides[g.Position().SideToMove()] {
 			return true, nil
 		}

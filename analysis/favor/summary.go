@@ -118,8 +118,7 @@ func Summarize(games []Game, temperatures []float64, base float64, resamples int
 	s.Best /= float64(s.States)
 	s.Uniform /= float64(s.States)
 	mean := func(value func(*State) (float64, bool)) Mean {
-		v := clustersOf(games, value)
-		return Mean{v.mean(), v.interval(resamples, seed)}
+		return clustersOf(games, value).Mean(resamples, seed)
 	}
 	for t, temperature := range temperatures {
 		row := Row{Temperature: temperature, Legal: mean(func(s *State) (float64, bool) { return s.Legal[t], true })}
@@ -156,7 +155,7 @@ func (s *Summary) reading(games []Game, t, b int, reward func(*State, int) (floa
 			return s.Top[t][k] / legal(s), true
 		}))
 	}
-	single := clusters{}
+	single := Clusters{}
 	better, worse := 0, 0
 	for _, g := range games {
 		for i := range g.States {
@@ -165,7 +164,7 @@ func (s *Summary) reading(games []Game, t, b int, reward func(*State, int) (floa
 				continue
 			}
 			r.States++
-			single.add(x, 1)
+			single.Add(x, 1)
 			r.Histogram.add(x)
 			switch {
 			case x > tie:
@@ -187,15 +186,16 @@ func (s *Summary) reading(games []Game, t, b int, reward func(*State, int) (floa
 // tie is how large a gain counts: sums of float32 probabilities differ by less.
 const tie = 1e-6
 
-// clusters are the sums and sizes of groups of values that are alike.
-type clusters struct{ sums, sizes []float64 }
+// Clusters are the sums and sizes of groups of values that are alike, such as those of one game.
+type Clusters struct{ sums, sizes []float64 }
 
-func (c *clusters) add(sum, size float64) {
+// Add adds a group.
+func (c *Clusters) Add(sum, size float64) {
 	c.sums, c.sizes = append(c.sums, sum), append(c.sizes, size)
 }
 
-func clustersOf(games []Game, value func(*State) (float64, bool)) *clusters {
-	c := new(clusters)
+func clustersOf(games []Game, value func(*State) (float64, bool)) *Clusters {
+	c := new(Clusters)
 	for _, g := range games {
 		sum, n := 0.0, 0.0
 		for i := range g.States {
@@ -205,14 +205,19 @@ func clustersOf(games []Game, value func(*State) (float64, bool)) *clusters {
 			}
 		}
 		if n > 0 {
-			c.add(sum, n)
+			c.Add(sum, n)
 		}
 	}
 	return c
 }
 
+// Mean is the mean of all values, with the interval from resampling groups so often; without values it is 0.
+func (c *Clusters) Mean(resamples int, seed uint64) Mean {
+	return Mean{c.mean(), c.interval(resamples, seed)}
+}
+
 // mean is that of all values; 0 of none.
-func (c *clusters) mean() float64 {
+func (c *Clusters) mean() float64 {
 	sum, n := 0.0, 0.0
 	for i := range c.sums {
 		sum += c.sums[i]
@@ -229,7 +234,7 @@ func (c *clusters) mean() float64 {
 // interval is a little too short with few groups: the variance of resamples is that of the groups by the
 // factor (n-1)/n, so deviations are multiplied by sqrt(n/(n-1)). A single group has no interval: it
 // is from -1 to 1, which all that is measured here lies between.
-func (c *clusters) interval(resamples int, seed uint64) elo.Interval {
+func (c *Clusters) interval(resamples int, seed uint64) elo.Interval {
 	n := len(c.sums)
 	if n < 2 {
 		return elo.Interval{Low: -1, High: 1}

@@ -47,6 +47,7 @@ type analysisCommand struct {
 func analyses() []analysisCommand {
 	return []analysisCommand{
 		analyzeFavor(),
+		analyzeTemperature(),
 		analyzeClaim(),
 		analyzeTheory(),
 		analyzeToy(),

@@ -245,7 +245,7 @@ func (w *favorWork) run(ctx context.Context, visit *visiting, resamples int) (*f
 	if err != nil {
 		return nil, err
 	}
-	games, err := w.games(ctx, source, report, cache)
+	games, err := w.games(ctx, source, report.Scorer, cache)
 	if err != nil {
 		return nil, err
 	}
@@ -336,101 +336,131 @@ func (w *favorWork) source(ctx context.Context, visit *visiting, report *favor.R
 	return &gameSource{n: visit.games, start: start, settings: map[string]any{"opponent": tried.Spec(), "control": control, "temperature": w.temperatures[0]}}, nil
 }
 
-// games plays and measures what the journals do not have.
-func (w *favorWork) games(ctx context.Context, source *gameSource, report *favor.Report, cache *favor.Cache) ([]favor.Game, error) {
-	played, err := w.a.journal(favorVersion, source.settings)
+// measure is what one goroutine measures games with.
+type measure[G any] struct {
+	of   func(ctx context.Context, i int, moves []string, sides [2]bool) (*G, error)
+	free func()
+}
+
+// eachGame plays and measures the games that the journals do not have. settings decide what is measured, size counts
+// positions for the live line. What a goroutine needs is started when it first has something to do.
+func eachGame[G any](ctx context.Context, a *analyzing, source *gameSource, version int, settings any, size func(*G) int, start func(context.Context) (measure[G], error)) ([]G, error) {
+	played, err := a.journal(version, source.settings)
 	if err != nil {
 		return nil, err
 	}
 	defer played.Close()
-	measured, err := w.a.journal(favorVersion, []any{source.settings, report.Scorer, w.temperatures, w.samples, w.round})
+	measured, err := a.journal(version, []any{source.settings, settings})
 	if err != nil {
 		return nil, err
 	}
 	defer measured.Close()
-	games := make([]favor.Game, source.n)
+	games := make([]G, source.n)
 	var mu sync.Mutex
 	done, positions := 0, 0
-	err = parallel.Each(ctx, w.a.Threads, source.n, func() (func(context.Context, int) error, func(), error) {
-		return w.worker(ctx, source, cache, played, measured, games, func(g *favor.Game) {
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			positions += len(g.States)
-			w.a.progress(float64(done)/float64(source.n), "%s of %s games, %s positions", cli.Count(done), cli.Count(source.n), cli.Count(positions))
-		})
+	told := func(g *G) {
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		positions += size(g)
+		a.progress(float64(done)/float64(source.n), "%s of %s games, %s positions", cli.Count(done), cli.Count(source.n), cli.Count(positions))
+	}
+	err = parallel.Each(ctx, a.Threads, source.n, func() (func(context.Context, int) error, func(), error) {
+		w := &gameWorker[G]{source: source, start: start, played: played, measured: measured}
+		return func(ctx context.Context, i int) error {
+			err := w.do(ctx, i, &games[i])
+			if err == nil {
+				told(&games[i])
+			}
+			return err
+		}, w.free, nil
 	})
 	return games, err
 }
 
-// worker is one goroutine's part of games. What it needs is started when it first has something to do.
-func (w *favorWork) worker(ctx context.Context, source *gameSource, cache *favor.Cache, played, measured *analysis.Journal, games []favor.Game, told func(*favor.Game)) (
-	func(context.Context, int) error, func(), error) {
-	var reader *favor.Reader
-	var scorer favor.Scorer
-	var play func(context.Context, int) (*favor.Visited, [2]bool, error)
-	var freePlay func()
-	free := func() {
-		if reader != nil {
+// gameWorker is a goroutine of eachGame.
+type gameWorker[G any] struct {
+	source           *gameSource
+	start            func(context.Context) (measure[G], error)
+	played, measured *analysis.Journal
+
+	play     func(ctx context.Context, i int) (*favor.Visited, [2]bool, error)
+	freePlay func()
+	measure  *measure[G]
+}
+
+func (w *gameWorker[G]) free() {
+	if w.freePlay != nil {
+		w.freePlay()
+	}
+	if w.measure != nil {
+		w.measure.free()
+	}
+}
+
+// playedGame is a line of the journal of games.
+type playedGame struct {
+	Game  *favor.Visited `json:"game"`
+	Sides [2]bool        `json:"sides"`
+}
+
+func (w *gameWorker[G]) do(ctx context.Context, i int, out *G) error {
+	key := strconv.Itoa(i)
+	if ok, err := w.measured.Get(key, out); err != nil || ok {
+		return err
+	}
+	var g playedGame
+	ok, err := w.played.Get(key, &g)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if w.play == nil {
+			if w.play, w.freePlay, err = w.source.start(ctx); err != nil {
+				return err
+			}
+		}
+		if g.Game, g.Sides, err = w.play(ctx, i); err != nil {
+			return err
+		}
+		if err := w.played.Put(key, g); err != nil {
+			return err
+		}
+	}
+	if w.measure == nil {
+		m, err := w.start(ctx)
+		if err != nil {
+			return err
+		}
+		w.measure = &m
+	}
+	read, err := w.measure.of(ctx, i, g.Game.Moves, g.Sides)
+	if err != nil {
+		return fmt.Errorf("game %d: %w", i+1, err)
+	}
+	*out = *read
+	return w.measured.Put(key, read)
+}
+
+// games measures the games for favor.
+func (w *favorWork) games(ctx context.Context, source *gameSource, scorer string, cache *favor.Cache) ([]favor.Game, error) {
+	settings := []any{scorer, w.temperatures, w.samples, w.round}
+	size := func(g *favor.Game) int { return len(g.States) }
+	return eachGame(ctx, w.a, source, favorVersion, settings, size, func(ctx context.Context) (measure[favor.Game], error) {
+		reader, err := favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round)
+		if err != nil {
+			return measure[favor.Game]{}, err
+		}
+		scorer, err := w.score.start(ctx, w.limit)
+		if err != nil {
 			reader.Close()
+			return measure[favor.Game]{}, err
 		}
-		if scorer != nil {
-			scorer.Close()
-		}
-		if freePlay != nil {
-			freePlay()
-		}
-	}
-	type whole struct {
-		Game  favor.Visited `json:"game"`
-		Sides [2]bool       `json:"sides"`
-	}
-	do := func(ctx context.Context, i int) error {
-		key := strconv.Itoa(i)
-		if ok, err := measured.Get(key, &games[i]); err != nil || ok {
-			told(&games[i])
-			return err
-		}
-		var g whole
-		ok, err := played.Get(key, &g)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			if play == nil {
-				if play, freePlay, err = source.start(ctx); err != nil {
-					return err
-				}
-			}
-			v, sides, err := play(ctx, i)
-			if err != nil {
-				return err
-			}
-			g = whole{*v, sides}
-			if err := played.Put(key, g); err != nil {
-				return err
-			}
-		}
-		if reader == nil {
-			if reader, err = favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round); err != nil {
-				return err
-			}
-		}
-		if scorer == nil {
-			if scorer, err = w.score.start(ctx, w.limit); err != nil {
-				return err
-			}
-		}
-		read, err := reader.ReadGame(ctx, g.Game.Moves, g.Sides, match.SlotSeed(w.a.Seed, i), cache, scorer)
-		if err != nil {
-			return fmt.Errorf("game %d: %w", i+1, err)
-		}
-		games[i] = *read
-		if err := measured.Put(key, read); err != nil {
-			return err
-		}
-		told(read)
-		return nil
-	}
-	return do, free, nil
+		return measure[favor.Game]{
+			of: func(ctx context.Context, i int, moves []string, sides [2]bool) (*favor.Game, error) {
+				return reader.ReadGame(ctx, moves, sides, match.SlotSeed(w.a.Seed, i), cache, scorer)
+			},
+			free: func() { reader.Close(); scorer.Close() },
+		}, nil
+	})
 }
