@@ -7,16 +7,20 @@ import (
 	"transcend/model"
 )
 
+// Evaluator computes losses: a *model.Evaluator, or model.Trainer's.
+type Evaluator interface {
+	Evaluate(*model.Batch) (model.Evaluation, error)
+}
+
 // Evaluate sums a model's loss over the first tokens of games, which come in the same order
 // every time, whole batches of them; 0 takes all. layout says how games are laid out in batches, its
 // Context is the model's. Count is 0 where no game has a token to predict.
-func Evaluate(ctx context.Context, m *model.Model, tok data.Tokenizer, games *data.Corpus, layout data.LoaderConfig, tokens int) (model.Evaluation, error) {
+func Evaluate(ctx context.Context, e Evaluator, tok data.Tokenizer, games *data.Corpus, layout data.LoaderConfig, tokens int) (model.Evaluation, error) {
 	var total model.Evaluation
 	batches, err := data.NewValidation(games, tok, layout)
 	if err != nil {
 		return total, err
 	}
-	e := m.NewEvaluator()
 	var b model.Batch
 	for batches.Next(&b) {
 		if err := ctx.Err(); err != nil {

@@ -159,7 +159,7 @@ func heldOutLoss(ctx context.Context, c *Cell, m *model.Model, tok data.Tokenize
 	for _, g := range held {
 		corpus.Append(g.Data())
 	}
-	e, err := analysis.Evaluate(ctx, m, tok, corpus, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input}, 0)
+	e, err := analysis.Evaluate(ctx, m.NewEvaluator(), tok, corpus, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input}, 0)
 	if err != nil || e.Count == 0 {
 		return 0, err
 	}

@@ -326,25 +326,33 @@ func (r benchRun) train(ctx context.Context, optimizer, precision string, during
 	if err != nil {
 		return t, err
 	}
+	rate, err := r.rate(ctx, trainer, during)
+	rate.Precision, rate.Optimizer = precision, optimizer
+	return rate, err
+}
+
+// rate makes launches of steps for the given time, after two to warm up.
+func (r benchRun) rate(ctx context.Context, trainer *model.Trainer, during time.Duration) (benchTrain, error) {
+	t := benchTrain{Shape: r.name, Parameters: r.cfg.NumParams()}
 	var spent time.Duration
-	best, steps := time.Duration(1<<62), 0
+	best, steps, launch := time.Duration(1<<62), 0, trainer.Launch()
 	for i := 0; spent < during; i++ {
 		if err := ctx.Err(); err != nil {
 			return t, fmt.Errorf("stopped: %w", err)
 		}
 		start := time.Now()
-		if _, err := trainer.Step(); err != nil {
+		if _, err := trainer.Steps(launch); err != nil {
 			return t, err
 		}
 		if i < 2 {
 			continue
 		}
 		d := time.Since(start)
-		spent, best, steps = spent+d, min(best, d), steps+1
+		spent, best, steps = spent+d, min(best, d), steps+launch
 	}
 	tokens := float64(r.rows * r.cfg.Context)
 	t.TokPerS = tokens * float64(steps) / spent.Seconds()
-	t.BestTokPerS = tokens / best.Seconds()
+	t.BestTokPerS = tokens * float64(launch) / best.Seconds()
 	t.GFLOPS = t.TokPerS * r.cfg.FLOPsPerToken(r.cfg.Context) / 1e9
 	return t, nil
 }

@@ -14,6 +14,7 @@ import (
 	"transcend/data"
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/xla"
 )
 
 const program = "chesstrain"
@@ -31,6 +32,7 @@ usage: chesstrain --max-elo 1000 [flags]         play games between simulated pl
        chesstrain analyze NAME [flags]    why a model plays as it does, and what its games are like
        chesstrain export [flags]          a model without its run, with a card that describes it
        chesstrain bench [flags]           measure what this machine can do
+       chesstrain device --device cuda    compare a GPU with the CPU and measure it
 
 chesstrain COMMAND --help tells about the other commands.
 
@@ -96,6 +98,9 @@ type settings struct {
 	Time    duration          `json:"time,omitempty"`
 	Seed    uint64            `json:"seed"`
 
+	// onDevice: the steps are not made by the CPU engine, which decides what auto means.
+	onDevice xla.Device
+
 	EvalEvery      int `json:"eval_every"`
 	EvalTokens     int `json:"eval_tokens"`
 	EvalPositions  int `json:"eval_positions"`
@@ -130,6 +135,7 @@ type options struct {
 	logEvery        int
 	quiet, json     bool
 	verbose         bool
+	device          deviceFlags
 }
 
 // preset is what --preset chooses beside the model's shape: sizes that fit it
@@ -197,6 +203,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.StringVar(&o.out, "out", "", "run directory (default runs/NAME, NAME from the settings)")
 	fs.BoolVar(&o.resume, "resume", false, "continue the run in --out, or the newest below runs/")
 	fs.IntVar(&o.threads, "threads", 0, "cores to use (default all); the result does not depend on it")
+	o.device.add(fs)
 	fs.IntVar(&o.checkpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: by time)")
 	fs.DurationVar(&o.checkpointTime, "checkpoint-time", time.Minute, "time between checkpoints when --checkpoint-every is not given")
 	fs.IntVar(&o.logEvery, "log-every", 0, "steps between lines in a pipe (default: about 50 lines in a run)")
@@ -232,6 +239,10 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	if o.threads == 0 {
 		o.threads = runtime.NumCPU()
 	}
+	if err := o.device.check(); err != nil {
+		return s, o, fs, err
+	}
+	s.onDevice = o.device.chosen
 	if o.checkpointEvery < 0 || o.logEvery < 0 {
 		return s, o, fs, cli.Usagef("--checkpoint-every and --log-every must not be negative")
 	}
@@ -278,7 +289,7 @@ func (s *settings) complete() error {
 		return cli.Usagef("--ema %v: must be at least 0 and below 1", s.Trainer.EMA)
 	}
 	var err error
-	if s.Trainer.Precision, err = resolvePrecision(s.Trainer.Precision); err != nil {
+	if s.Trainer.Precision, err = devicePrecision(s.onDevice, s.Trainer.Precision); err != nil {
 		return err
 	}
 	p := presets[s.Preset]

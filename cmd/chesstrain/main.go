@@ -31,6 +31,7 @@ var subcommands = []struct {
 	{"analyze", analyze},
 	{"export", export},
 	{"bench", bench},
+	{"device", lookAtDevice},
 }
 
 // execute is the whole command.

@@ -63,7 +63,11 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 		return err
 	}
 	defer dir.Close()
-	if err := useProducts(s.Trainer.Precision, o.threads); err != nil {
+	products := s.Trainer.Precision
+	if o.device.engine() {
+		products = model.PrecisionF32 // of what the CPU does beside the device
+	}
+	if err := useProducts(products, o.threads); err != nil {
 		return err
 	}
 
@@ -110,6 +114,7 @@ func create(s *settings, o *options) (*run.Dir, error) {
 var resumable = map[string]bool{
 	"resume": true, "out": true, "threads": true, "checkpoint-every": true, "checkpoint-time": true,
 	"log-every": true, "quiet": true, "verbose": true, "json": true,
+	"device": true, "pjrt": true, "attention": true, "launch": true,
 }
 
 // resume opens the run that is to be continued and replaces the settings by
@@ -167,7 +172,7 @@ func (t *trainRun) resumeCommand() string {
 
 func (t *trainRun) printf(format string, args ...any) { fmt.Fprintf(t.stderr, format+"\n", args...) }
 
-func (t *trainRun) do(ctx context.Context) (*outcome, error) {
+func (t *trainRun) do(ctx context.Context) (out *outcome, err error) {
 	t.tok = t.newTokenizer()
 	if err := t.loadCorpus(ctx); err != nil {
 		return nil, err
@@ -207,6 +212,17 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	default:
 		return nil, err
 	}
+	if t.device.engine() {
+		engine, err := t.device.open(t.Model, trainer.Config(), t.printf)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, engine.Close()) }()
+		if err := trainer.UseEngine(engine); err != nil {
+			return nil, err
+		}
+		t.printf("device: %s", engine.Name())
+	}
 	m := trainer.Result()
 	t.printf("corpus: %s games for training, %s for validation", cli.Count(training.Len()), cli.Count(validation.Len()))
 	t.printf("model: %s, %s input, %d layers, %d heads, width %d, context %d, %s parameters; %s, %s products; seed %d; %d threads",
@@ -228,7 +244,7 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 		EvalEvery: t.EvalEvery, CheckpointEvery: t.checkpointEvery, CheckpointInterval: t.checkpointTime, Keep: t.CheckpointKeep,
 		Files: files, Observe: view.observe,
 		Validate: func(ctx context.Context) (float64, error) {
-			return t.validationLoss(ctx, m, validation, t.EvalTokens)
+			return t.validationLoss(ctx, trainer.Evaluator(), validation, t.EvalTokens)
 		},
 	}
 	result, err := t.dir.Train(ctx, trainer, o)
@@ -236,7 +252,7 @@ func (t *trainRun) do(ctx context.Context) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.evaluate(ctx, m, validation, result)
+	return t.evaluate(ctx, m, trainer.Evaluator(), validation, result)
 }
 
 // split divides the games into those to train on and those to validate on.
@@ -394,9 +410,9 @@ func (t *trainRun) checkpointFiles() (map[string][]byte, error) {
 
 // validationLoss is the mean loss in nats a token over the first tokens of the
 // held-out games, which come in the same order every time; 0 takes all.
-func (t *trainRun) validationLoss(ctx context.Context, m *model.Model, games *data.Corpus, tokens int) (float64, error) {
+func (t *trainRun) validationLoss(ctx context.Context, e analysis.Evaluator, games *data.Corpus, tokens int) (float64, error) {
 	layout := data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input}
-	total, err := analysis.Evaluate(ctx, m, t.tok, games, layout, tokens)
+	total, err := analysis.Evaluate(ctx, e, t.tok, games, layout, tokens)
 	if err != nil {
 		return 0, err
 	}
@@ -407,9 +423,9 @@ func (t *trainRun) validationLoss(ctx context.Context, m *model.Model, games *da
 }
 
 // evaluate measures the finished model on the held-out games.
-func (t *trainRun) evaluate(ctx context.Context, m *model.Model, games *data.Corpus, r run.Result) (*outcome, error) {
+func (t *trainRun) evaluate(ctx context.Context, m *model.Model, e analysis.Evaluator, games *data.Corpus, r run.Result) (*outcome, error) {
 	t.printf("evaluating on %s held-out games", cli.Count(games.Len()))
-	loss, err := t.validationLoss(ctx, m, games, 0)
+	loss, err := t.validationLoss(ctx, e, games, 0)
 	if err != nil {
 		return nil, err
 	}

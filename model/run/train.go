@@ -179,33 +179,32 @@ func (l *loop) run(ctx context.Context) (Result, error) {
 			return l.interrupted(ctx)
 		}
 		began := time.Now()
-		stats, err := l.t.Step()
+		made, err := l.t.Steps(l.launch())
+		for i, stats := range made {
+			last := i == len(made)-1
+			l.window.add(stats, l.t.PositionsPerStep(), time.Since(began)/time.Duration(len(made)))
+			l.tokens += int64(stats.Tokens)
+			if last {
+				l.fixEnd()
+			}
+			e := l.event(stats)
+			e.Step = stats.Step
+			if err := l.record(stepRecord(e)); err != nil {
+				return l.result(), err
+			}
+			if last && err == nil {
+				if err := l.look(ctx, &e); err != nil {
+					if ctx.Err() != nil {
+						return l.interrupted(ctx)
+					}
+					return l.result(), err
+				}
+			}
+			l.o.Observe(e)
+		}
 		if err != nil {
 			return l.result(), fmt.Errorf("run: %w", err)
 		}
-		l.window.add(stats, l.t.PositionsPerStep(), time.Since(began))
-		l.tokens += int64(stats.Tokens)
-		l.fixEnd()
-		e := l.event(stats)
-		if err := l.record(stepRecord(e)); err != nil {
-			return l.result(), err
-		}
-		if l.o.Validate != nil && l.o.EvalEvery > 0 && stats.Step%l.o.EvalEvery == 0 && !l.done() {
-			if err := l.validate(ctx, &e); err != nil {
-				if ctx.Err() != nil {
-					return l.interrupted(ctx)
-				}
-				return l.result(), err
-			}
-		}
-		if l.checkpointDue() {
-			if err := l.save(); err != nil {
-				e.Warning = err
-			} else {
-				e.Checkpoint = l.checkpoint
-			}
-		}
-		l.o.Observe(e)
 	}
 	// The checkpoint first: the validation may take long, and must not be able
 	// to lose what was trained.
@@ -221,6 +220,38 @@ func (l *loop) run(ctx context.Context) (Result, error) {
 	}
 	l.o.Observe(e)
 	return l.result(), nil
+}
+
+// look validates and writes a checkpoint when it is time to, after the step of e.
+func (l *loop) look(ctx context.Context, e *Event) error {
+	if l.o.Validate != nil && l.o.EvalEvery > 0 && e.Step%l.o.EvalEvery == 0 && !l.done() {
+		if err := l.validate(ctx, e); err != nil {
+			return err
+		}
+	}
+	if l.checkpointDue() {
+		if err := l.save(); err != nil {
+			e.Warning = err
+		} else {
+			e.Checkpoint = l.checkpoint
+		}
+	}
+	return nil
+}
+
+// launch is how many steps to ask for: what the trainer likes best, up to the next
+// validation, checkpoint or end.
+func (l *loop) launch() int {
+	n, done := l.t.Launch(), l.t.StepsDone()
+	for _, every := range []int{l.o.EvalEvery, l.o.CheckpointEvery} {
+		if every > 0 {
+			n = min(n, every-done%every)
+		}
+	}
+	if steps := l.t.Config().Steps; steps > 0 {
+		n = min(n, steps-done)
+	}
+	return n
 }
 
 func (l *loop) interrupted(ctx context.Context) (Result, error) {

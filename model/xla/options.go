@@ -112,6 +112,22 @@ func (o Options) Resolve() Device {
 	return Device{Kind: CPU, Count: 1}
 }
 
+// Ready reports what is known to keep the device from being used before any work is done.
+func (o Options) Ready() error {
+	switch {
+	case o.Device.Kind == CPU:
+		return nil
+	case !Built:
+		return cli.WithHint(fmt.Errorf("xla: device %v: %w", o.Device, ErrNotBuilt),
+			"build one that has it: CGO_ENABLED=1 go build -tags xla ./cmd/chesstrain", "or train on the CPU: --device cpu")
+	case o.Device.Kind == CUDA:
+		_, err := prepareCUDA(o.Plugin)
+		return err
+	default:
+		return nil
+	}
+}
+
 // hasDriver says whether the kernel has NVIDIA's driver; root is "/" but in tests.
 func hasDriver(root string) bool {
 	for _, path := range []string{"proc/driver/nvidia/version", "dev/nvidiactl", "dev/dxg"} { // the last is WSL's

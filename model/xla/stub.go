@@ -3,9 +3,8 @@
 package xla
 
 import (
-	"fmt"
+	"time"
 
-	"transcend/internal/cli"
 	"transcend/model"
 )
 
@@ -14,6 +13,11 @@ const Built = false
 
 // New is an error: this program has no GPU support.
 func New(_ model.Config, _ model.TrainConfig, o Options) (Engine, error) {
-	return nil, cli.WithHint(fmt.Errorf("xla: device %v: %w", o.Device, ErrNotBuilt),
-		"build one that has it: CGO_ENABLED=1 go build -tags xla ./cmd/chesstrain", "or train on the CPU: --device cpu")
+	return nil, o.Ready()
 }
+
+// Check is an error, as New is.
+func Check(Engine, *model.Model, *model.Batch) (Parity, error) { return Parity{}, ErrNotBuilt }
+
+// Peak is an error, as New is.
+func Peak(Engine, int, time.Duration) (float64, error) { return 0, ErrNotBuilt }

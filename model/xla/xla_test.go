@@ -3,13 +3,19 @@
 package xla
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"transcend/data"
+	"transcend/data/league"
 	"transcend/model"
 	"transcend/model/safetensors"
+	"transcend/pgn"
 )
 
 // open returns an engine on GoMLX's backend in Go.
@@ -248,5 +254,148 @@ func TestEngineMakesTheSameSteps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGradientsOfRealBatches: what loaders make of games, in every tokenizer, input and
+// packing.
+func TestGradientsOfRealBatches(t *testing.T) {
+	pool, err := league.ReadPool("test", strings.NewReader("ply1:rho=0.3 1000\nply1:rho=0.6 900\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	w := pgn.NewWriter(&text)
+	c := league.Corpus{Pool: pool, Seed: 1, MaxPlies: 60}
+	for g, err := range c.Games(context.Background(), 0, 12, 0) {
+		if err == nil {
+			err = w.Write(g.PGN())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	corpus := data.NewCorpus()
+	games, err := pgn.NewReader("test", strings.NewReader(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := data.ReadPGN(context.Background(), games, data.Filter{}, func(g *data.Game) error {
+		corpus.Append(g)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []struct {
+		tok            data.Tokenizer
+		input, packing string
+	}{
+		{data.NewMoveTokenizer(), data.InputMoves, data.PackGames},
+		{data.NewMoveTokenizer(), data.InputBoard, data.PackGames},
+		{data.NewMoveTokenizer(), data.InputBoard, data.PackBlocks},
+		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, data.PackGames},
+		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, data.PackBlocks},
+	} {
+		loader, err := data.NewLoader(corpus, s.tok, data.LoaderConfig{Rows: 2, Context: 48, Packing: s.packing, Input: s.input, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := model.NewBatch(2, 48)
+		if err := loader.Next(b); err != nil {
+			t.Fatal(err)
+		}
+		cfg := model.Config{Layers: 2, Heads: 2, Width: 16, Context: b.Context, Activation: model.GELU}
+		encoder, err := data.NewEncoder(s.tok, s.input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoder.Configure(&cfg)
+		m, err := RandomModel(cfg, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Check(open(t, cfg, model.DefaultTrainConfig(), nil), m, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if t.Logf("%s, %s, %s: %v", s.tok.Name(), s.input, s.packing, p); !p.OK() {
+			t.Errorf("%s, %s, %s: %v", s.tok.Name(), s.input, s.packing, p)
+		}
+	}
+}
+
+// TestBF16 stays within its bounds, and is not float32.
+func TestBF16(t *testing.T) {
+	cfg := model.Config{Layers: 3, Heads: 2, Width: 32, Context: 24, Vocab: 31, Activation: model.GELU}
+	tc := model.DefaultTrainConfig()
+	tc.Precision = model.PrecisionBF16
+	m, err := RandomModel(cfg, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Check(open(t, cfg, tc, nil), m, RandomBatch(cfg, 3, 24, false, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Log(p); !p.OK() || p.Worst < 1e-3 {
+		t.Errorf("%v", p)
+	}
+}
+
+// TestDivergenceLeavesTheStateAlone: weights that overflow, in the middle of a launch.
+func TestDivergenceLeavesTheStateAlone(t *testing.T) {
+	tc := smallTrain(func(c *model.TrainConfig) { c.EMA, c.Optimizer = 0.9, model.OptimizerMuon })
+	tr := newTrainer(t, smallConfig, tc, "", 4)
+	steps(t, tr, 2)
+	dir := filepath.Join(t.TempDir(), "c")
+	if err := tr.Save(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	bad := newTrainer(t, smallConfig, tc, dir, 0)
+	for _, tensor := range bad.Model().Tensors() {
+		if strings.HasSuffix(tensor.Name, "ln_f.weight") {
+			tensor.Data[0] = float32(math.Inf(1))
+		}
+	}
+	e := open(t, smallConfig, bad.Config(), func(o *Options) { o.Launch = 3 })
+	if err := bad.UseEngine(e); err != nil {
+		t.Fatal(err)
+	}
+	before := state(t, bad)
+	made, err := bad.Steps(3)
+	var diverged *model.NonFiniteError
+	if !errors.As(err, &diverged) || diverged.Step != 3 || len(made) != 0 || bad.StepsDone() != 2 {
+		t.Fatalf("%d steps, %v", len(made), err)
+	}
+	var s model.EngineState
+	n := smallConfig.NumParams()
+	s.Weights, s.Moment1, s.Moment2, s.Average = make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
+	if err := e.Store(s); err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, l := range model.Layout(smallConfig) {
+		for i, x := range before["optimizer.safetensors:param."+l.Name] {
+			if s.Weights[at+i] != x {
+				t.Fatalf("%s was changed", l.Name)
+			}
+		}
+		at += l.Size
+	}
+}
+
+// TestStartErrors: what is not to be asked of an engine is an error.
+func TestStartErrors(t *testing.T) {
+	tc := smallTrain(func(c *model.TrainConfig) { c.Accumulate = 2 })
+	e := open(t, smallConfig, tc, nil)
+	if _, err := e.Wait(); err == nil {
+		t.Error("waited for nothing")
+	}
+	a, b := RandomBatch(smallConfig, 2, 8, false, 1), RandomBatch(smallConfig, 2, 9, false, 1)
+	if err := e.Start([]model.EngineStep{{Step: 1, Tokens: 5, Batches: []*model.Batch{a, b}}}); err == nil || !strings.Contains(err.Error(), "one shape") {
+		t.Errorf("batches of two shapes: %v", err)
+	}
+	if _, err := e.Evaluate(a, true); err == nil {
+		t.Error("an average that there is not was evaluated")
 	}
 }

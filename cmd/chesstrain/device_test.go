@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"transcend/internal/cli"
+	"transcend/model"
+	"transcend/model/xla"
+)
+
+func TestDeviceErrors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	if _, err := xla.FindPlugin(""); err == nil {
+		t.Skip("this machine has a PJRT plugin")
+	}
+	why := "built without GPU support"
+	if xla.Built {
+		why = "no PJRT plugin"
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--device", "cuda", "--max-elo", "1000"}, cli.ExitFailure, why},
+		{[]string{"--device", "gpu"}, cli.ExitUsage, "hint: auto, cpu, cuda"},
+		{[]string{"--attention", "flash"}, cli.ExitUsage, "--attention"},
+		{[]string{"--launch", "-1"}, cli.ExitUsage, "--launch"},
+		{[]string{"device"}, cli.ExitUsage, "chesstrain bench measures the CPU"},
+		{[]string{"device", "--device", "cuda"}, cli.ExitFailure, why},
+	} {
+		code, _, errs := command(t, "", c.args...)
+		if code != c.code || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit %d, want %d\n%s", c.args, code, c.code, errs)
+		}
+	}
+	if entries, err := os.ReadDir("."); err != nil || len(entries) > 0 {
+		t.Errorf("a device that is not there left %v, %v", entries, err)
+	}
+}
+
+// TestRunMovesBetweenEngines: a run that was stopped on the CPU goes on on a device and
+// the other way round, and its losses are those of a run on one of them.
+func TestRunMovesBetweenEngines(t *testing.T) {
+	if !xla.Built {
+		t.Skip("needs -tags xla")
+	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("a.pgn", []byte(sample(t, 120)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	train := func(args ...string) string {
+		t.Helper()
+		code, _, errs := command(t, "", args...)
+		if code != cli.ExitOK {
+			t.Fatalf("%v: exit %d\n%s", args, code, errs)
+		}
+		return errs
+	}
+	flags := append([]string{"--pgn", "a.pgn", "--max-elo", "1100", "--precision", "f32", "--checkpoint-every", "2", "--eval-every", "3", "--keep-checkpoints", "0", "--launch", "4"}, small...)
+	want := func() []record {
+		train(append(flags, "--out", "one")...)
+		return records(t, "one")
+	}()
+	if errs := train(append(flags, "--out", "device", "--device", xla.Go)...); !strings.Contains(errs, "device: GoMLX") {
+		t.Errorf("the device is not named:\n%s", errs)
+	}
+	sameRecords(t, "device", want)
+	for from, to := range map[string]string{"one": xla.Go, "device": xla.CPU} {
+		// As if it had been killed after its second checkpoint.
+		for _, step := range []int{6} {
+			if err := os.RemoveAll(filepath.Join(from, model.CheckpointName(step))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		train("--resume", "--out", from, "--device", to)
+		sameRecords(t, from, want)
+	}
+}
+
+type record struct {
+	Step       int     `json:"step"`
+	Loss       float64 `json:"loss"`
+	Validation float64 `json:"validation_loss"`
+	Tokens     int     `json:"tokens"`
+}
+
+func records(t *testing.T, run string) []record {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(run, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []record
+	for line := range strings.Lines(string(b)) {
+		var r record
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func sameRecords(t *testing.T, run string, want []record) {
+	t.Helper()
+	got := records(t, run)
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d records, want %d", run, len(got), len(want))
+	}
+	near := func(a, b float64) bool { return a == b || (a-b)*(a-b) < 1e-8*b*b }
+	for i, w := range want {
+		if g := got[i]; g.Step != w.Step || g.Tokens != w.Tokens || !near(g.Loss, w.Loss) || !near(g.Validation, w.Validation) {
+			t.Errorf("%s: %+v, want %+v", run, g, w)
+		}
+	}
+}
+
+// TestLookAtDevice: the comparison and the measurements, on the backend in Go.
+func TestLookAtDevice(t *testing.T) {
+	if !xla.Built {
+		t.Skip("needs -tags xla")
+	}
+	code, out, errs := command(t, "", "device", "--device", xla.Go, "--seconds", "0.01", "--matrix", "32", "--shape", "1,1,16,16,32,2", "--json", "-q")
+	var r deviceResult
+	if err := json.Unmarshal([]byte(out), &r); code != cli.ExitOK || err != nil || errs != "" {
+		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errs)
+	}
+	if len(r.Parity) != 6 || r.Peak <= 0 || len(r.Train) != 1 || r.Train[0].TokPerS <= 0 || r.Train[0].Share <= 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, p := range r.Parity {
+		if !p.Within || p.Worst <= 0 || p.Tensor == "" {
+			t.Errorf("%+v", p)
+		}
+	}
+}
