@@ -17,8 +17,9 @@ of the graph. Varied: the number of experts and c; asked greedily and at each te
 
 Judged are the paper's claims: 100 experts with c = 0.2 give over 80%, one expert stays
 at c, at temperature 1 accuracy stays near c. Beside every model stands the majority vote over
-the very sentences that it was trained on. Two cells are not the paper's: false beliefs that
-all who are wrong share, which no majority can mend, and ones that prefer popular entities.`
+the very sentences that it was trained on. Beyond the paper: false beliefs that all who are
+wrong share, which no majority can mend, and, in the preset paper, ones that prefer popular
+entities.`
 
 // Denoise is experiment 1.
 func Denoise() Experiment {
@@ -65,8 +66,11 @@ func planDenoise(s Settings) ([]Cell, error) {
 			c := s.Base()
 			c.Name = denoiseName(n, share)
 			c.Team.Experts, c.Team.Coverage = n, share
-			if n == 1 && s.Preset == PresetLaptop && s.Steps == 0 {
-				c.Training.Steps /= 2 // one expert does not contradict itself
+			if s.Preset == PresetLaptop && s.Steps == 0 {
+				if s.Experts == nil && s.Coverage == nil && n == 1000 && share <= 0.2 {
+					continue // no claim is about it, and it would take a sixth of the time
+				}
+				c.Training.Steps = denoiseSteps(n, share)
 			}
 			cells = append(cells, Repeat(c, s.SeedCount())...)
 		}
@@ -76,11 +80,28 @@ func planDenoise(s Settings) ([]Cell, error) {
 		c := s.Base()
 		c.Team.Experts, c.Team.Coverage = 100, 0.2
 		c.Name, c.Team.Shared = sharedName, 1
+		if s.Preset == PresetLaptop && s.Steps == 0 {
+			c.Training.Steps = denoiseSteps(1, 1) // they all say the same
+		}
 		cells = append(cells, Repeat(c, s.SeedCount())...)
-		c.Name, c.Team.Shared, c.Team.Popular = popularName, 0, true
-		cells = append(cells, Repeat(c, s.SeedCount())...)
+		if s.Preset == PresetPaper {
+			c.Name, c.Team.Shared, c.Team.Popular = popularName, 0, true
+			cells = append(cells, Repeat(c, s.SeedCount())...)
+		}
 	}
 	return cells, nil
+}
+
+// denoiseSteps divides half an hour on two cores among the cells of the preset laptop: the more the text
+// contradicts itself, the more of it there has to be. Cells that are compared have equal numbers.
+func denoiseSteps(experts int, coverage float64) int {
+	switch {
+	case experts == 1 || coverage > 0.6:
+		return 600
+	case coverage > 0.3:
+		return 1500
+	}
+	return 5500
 }
 
 // headOff is how far one expert's accuracy may be from c: half of the false beliefs are about heads, which costs
