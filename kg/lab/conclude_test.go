@@ -153,7 +153,7 @@ func TestDenoiseVerdicts(t *testing.T) {
 	claims, _ = verdicts(t, Denoise(), laptop, invent(t, Denoise(), func(c *Cell) known {
 		k := likePaper(c)
 		if c.Name[:9] == "n100-c0.2" {
-			k.greedy, k.vote, k.noise = 0.8, 0.85, 0.02
+			k.greedy, k.vote, k.noise = 0.81, 0.85, 0.02
 		}
 		return k
 	}))
@@ -169,6 +169,25 @@ func TestDenoiseVerdicts(t *testing.T) {
 		return k
 	}))
 	expect(t, claims, NotTested, "100 experts with c = 0.2 give over 80%")
+
+	// Seeds that differ too much to tell, and figures that the graph keeps the model from, or only one of two.
+	for n, want := range map[int]Verdict{0: NotTested, 1000: NotReproduced} {
+		claims, _ = verdicts(t, Denoise(), laptop, invent(t, Denoise(), func(c *Cell) known {
+			k := likePaper(c)
+			switch {
+			case c.Team.Experts == 100 && c.Team.Coverage == 0.2:
+				k.noise = 0.3
+			case c.Team.Experts >= 100 && c.Team.Coverage == 0.4:
+				k.greedy, k.vote = 0.5, 0.5
+				if c.Team.Experts == n {
+					k.vote = 0.99
+				}
+			}
+			return k
+		}))
+		expect(t, claims, NotReproduced, "more experts are better")
+		expect(t, claims, want, "100 and 1,000 experts")
+	}
 
 	// No seeds but one, and the preset that decides nothing.
 	var one []*Done

@@ -101,7 +101,7 @@ func denoiseSteps(experts int, coverage float64) int {
 	case coverage > 0.3:
 		return 1500
 	}
-	return 5500
+	return 5000
 }
 
 // headOff is how far one expert's accuracy may be from c: half of the false beliefs are about heads, which costs

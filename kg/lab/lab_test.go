@@ -94,6 +94,29 @@ func TestSourceGoesOnWhereItStood(t *testing.T) {
 	}
 }
 
+// Texts beside the paragraphs are as many as asked for, each once.
+func TestSourceHoldsTheTexts(t *testing.T) {
+	seen := map[int]int{}
+	src := stream(t, tinyCell("x", 1), func(*Setup) (Texts, error) {
+		return Texts{0.3, func(dst []byte, n int) []byte { seen[n]++; return append(dst, "The mother of a is a."...) }}, nil
+	})
+	var b model.Batch
+	for src.at.Before < 3*perRound {
+		b.Rows = 50
+		if err := src.Next(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(seen); n != 4*perRound*3/10 {
+		t.Errorf("%d texts for %d paragraphs", n, 4*perRound)
+	}
+	for n, times := range seen {
+		if times != 1 || n >= len(seen) {
+			t.Fatalf("text %d came %d times", n, times)
+		}
+	}
+}
+
 // One epoch of rows holds every paragraph of the corpus once, each in a segment of its own.
 func TestSourceHoldsTheCorpus(t *testing.T) {
 	c := tinyCell("x", 1)
