@@ -26,7 +26,9 @@ commands:
   references   what is known without training: votes, ceilings, conditions, baselines
   denoise      experiment 1: train models on the text of experts who err independently
   select       experiment 2: on the text of experts of a few areas each
+  generalize   experiment 3: on two-hop facts inside the areas of experts; asked across them
   all          all experiments, one after the other
+  report       one page of HTML: graph, experts, texts, results
 
 examples:
   kgtrain graph
@@ -59,7 +61,7 @@ func subcommands() []command {
 	for _, e := range experiments() {
 		all = append(all, command{e.Name, trainCommand(e)})
 	}
-	return append(all, command{"all", allCommand})
+	return append(all, command{"all", allCommand}, command{"report", reportCommand})
 }
 
 // execute is the whole command.

@@ -17,6 +17,7 @@ import (
 
 	"transcend/internal/cli"
 	"transcend/kg"
+	"transcend/kg/gpt2"
 	"transcend/kg/lab"
 	"transcend/kg/text"
 	"transcend/model"
@@ -44,6 +45,7 @@ type training struct {
 	settings    lab.Settings
 	in          string
 	templates   string
+	init        string
 	scale       float64
 	graphSeed   uint64
 	shared      float64
@@ -91,6 +93,7 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.Optimizer, "optimizer", "", "muon or adamw (default by preset)")
 	fs.IntVar(&s.Layers, "layers", 0, "layers of the model (default by preset)")
 	fs.IntVar(&s.Width, "width", 0, "width of the model, a multiple of 32 (default by preset)")
+	fs.StringVar(&o.init, "init", "", "start from the GPT-2 in this directory: "+strings.Join(gpt2.Files, ", "))
 	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
 	fs.IntVar(&o.parallel, "parallel", 0, "cells at once (default: one on each core)")
 	fs.IntVar(&o.threads, "threads", 1, "threads of one cell; the result is the same for any number")
@@ -234,6 +237,11 @@ func (o *training) check(fs *pflag.FlagSet) error {
 		}
 		s.Graph.File, s.Graph.Fingerprint, s.Edges = o.in, g.Fingerprint(), len(g.Edges)
 	}
+	if o.init != "" {
+		if err := o.checkInit(fs); err != nil {
+			return err
+		}
+	}
 	if o.templates != "" {
 		if _, err := text.ReadTemplates(o.templates); err != nil {
 			return err
@@ -245,6 +253,25 @@ func (o *training) check(fs *pflag.FlagSet) error {
 		s.Graph.Templates, s.Graph.TemplatesHash = o.templates, hash
 	}
 	return nil
+}
+
+// checkInit reads the pretrained model: what is wrong with it shows before anything is trained.
+func (o *training) checkInit(fs *pflag.FlagSet) error {
+	for _, flag := range []string{"layers", "width"} {
+		if fs.Changed(flag) {
+			return cli.Usagef("--%s is the shape of a new model: it cannot be used with --init", flag)
+		}
+	}
+	m, _, err := gpt2.Load(o.init)
+	if err != nil {
+		return err
+	}
+	o.settings.Init = o.init
+	if have, want := m.Config().Context, o.settings.Base().Model.Context; have < want {
+		return fmt.Errorf("the model in %s has a context of %d tokens, the preset %s needs %d", o.init, have, o.settings.Preset, want)
+	}
+	o.settings.InitHash, err = lab.HashFile(filepath.Join(o.init, "model.safetensors"))
+	return err
 }
 
 // useProducts installs matrix products of as many threads as a cell has, and returns their

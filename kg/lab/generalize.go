@@ -417,7 +417,7 @@ func interval(e eval.Estimate) string {
 
 func generalizeSections(order []*generalization) []Section {
 	cells := Section{Title: "Right answers", Text: "Greedy, with 95% intervals: Student's over the seeds, of one seed Wilson's with the design effect of the areas. " +
-		"*Seen* are examples of the training; *bridge* is the share of chains of thought, across areas, that name a right bridge entity, and *then* that of right answers after it.",
+		"\"Seen\" are examples of the training; \"bridge\" is the share of chains of thought, across areas, that name a right bridge entity, and \"then\" that of right answers after it.",
 		Head: []string{"cells", "examples", "single facts", "seen", "within, held out", "across", "across, T=1", "bridge", "then"}}
 	for _, g := range order {
 		row := []string{g.Name, cli.Count(g.results[0].Train), interval(g.Facts.All[0]), interval(eval.Over(g.estimates(seen))),
@@ -496,7 +496,7 @@ func generalizeFigure(by map[string]*generalization) figure.Picture {
 			}
 			lines = append(lines,
 				figure.Series{Name: "the paper's", Color: figure.Edge, Dots: true, Points: paper},
-				figure.Series{Name: "most common answer of the relation", Color: figure.Grey, Dashes: []vg.Length{3, 2}, Bare: true,
+				figure.Series{Name: "most common answer of the relation", Color: figure.Orange, Dashes: []vg.Length{3, 2}, Bare: true,
 					Points: []figure.Mark{figure.At(lo, majority), figure.At(hi, majority)}})
 			panels = append(panels, figure.Panel{Title: side.title + ": " + title, Plot: p, Lines: lines})
 		}

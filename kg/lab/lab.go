@@ -40,6 +40,7 @@ import (
 	"transcend/kg/cluster"
 	"transcend/kg/eval"
 	"transcend/kg/expert"
+	"transcend/kg/gpt2"
 	"transcend/kg/reference"
 	"transcend/kg/synth"
 	"transcend/kg/text"
@@ -437,9 +438,7 @@ func (l *Lab) newTrainer(s *Setup, source *Source) (*model.Trainer, error) {
 	var m *model.Model
 	var err error
 	if c.Model.Init != "" {
-		if m, err = model.Load(c.Model.Init); err == nil && m.Config().Vocab != s.Tokenizer.VocabSize() {
-			err = fmt.Errorf("lab: the model in %s has %d tokens, the vocabulary beside it %d", c.Model.Init, m.Config().Vocab, s.Tokenizer.VocabSize())
-		}
+		m, _, err = gpt2.Load(c.Model.Init)
 	} else {
 		m, err = model.New(c.Model.config(s.Tokenizer.VocabSize()), c.Seed)
 	}
