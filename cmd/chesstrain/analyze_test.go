@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"transcend/analysis"
+	"transcend/analysis/reproduction"
 	"transcend/internal/cli"
 	"transcend/internal/figure"
 )
@@ -140,5 +142,45 @@ func TestAnalyzeErrors(t *testing.T) {
 	}
 	if got := commandLine("p", "c", "n", []string{"a b", "c", "it's"}); got != `p c n 'a b' c 'it'\''s'` {
 		t.Errorf("command line: %s", got)
+	}
+}
+
+// TestReport: the table and the page, of results that were made just now, and nothing claimed of those that were not.
+func TestReport(t *testing.T) {
+	keepProducts(t)
+	dir := t.TempDir()
+	results := filepath.Join(dir, "results")
+	run := func(want int, args ...string) string {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		if code := execute(context.Background(), strings.NewReader(""), &stdout, &stderr, args); code != want {
+			t.Fatalf("%v: exit %d\n%s", args, code, stderr.String())
+		}
+		return stdout.String() + stderr.String()
+	}
+	run(cli.ExitOK, "analyze", "favor", "--model", "shipped", "--opponent", "random", "--scorer", "league", "--depth", "1", "--games", "2", "--resamples", "100", "--out", results)
+	table := run(cli.ExitOK, "report", "reproduction", "--results", results, "--out", dir)
+	if !strings.Contains(table, "model shipped:") || !strings.Contains(table, "| not yet run |") {
+		t.Errorf("the table:\n%s", table)
+	}
+	for _, name := range []string{"reproduction.md", "reproduction.html"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() < 1000 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if text := run(cli.ExitUsage, "report"); !strings.Contains(text, "report reproduction") {
+		t.Errorf("no name: %s", text)
+	}
+	if text := run(cli.ExitUsage, "report", "reproduction", "--results", filepath.Join(dir, "nowhere")); !strings.Contains(text, "hint") {
+		t.Errorf("no results: %s", text)
+	}
+	claims, err := reproduction.Claims()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claims {
+		if c.Analysis != "" && !slices.ContainsFunc(analyses(), func(a analysisCommand) bool { return a.name == c.Analysis }) {
+			t.Errorf("%s: there is no analysis %s", c.Says, c.Analysis)
+		}
 	}
 }

@@ -30,6 +30,7 @@ usage: chesstrain --max-elo 1000 [flags]         play games between simulated pl
        chesstrain league [flags]          play games between simulated players
        chesstrain experiment NAME [flags] train on their games, and see whether models surpass them
        chesstrain analyze NAME [flags]    why a model plays as it does, and what its games are like
+       chesstrain report reproduction     the papers' claims against what was found here
        chesstrain export [flags]          a model without its run, with a card that describes it
        chesstrain bench [flags]           measure what this machine can do
        chesstrain device --device cuda    compare a GPU with the CPU and measure it

@@ -29,6 +29,7 @@ var subcommands = []struct {
 	{"league", playLeague},
 	{"experiment", runExperiment},
 	{"analyze", analyze},
+	{"report", report},
 	{"export", export},
 	{"bench", bench},
 	{"device", lookAtDevice},
