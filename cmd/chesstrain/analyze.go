@@ -53,6 +53,7 @@ func analyses() []analysisCommand {
 		analyzeToy(),
 		analyzeDiversity(),
 		analyzeProbe(),
+		analyzeEmbed(),
 	}
 }
 

@@ -28,8 +28,9 @@ type Series struct {
 	Points []Mark
 	// Bare leaves out the dots, for curves of many points.
 	Bare bool
-	// Dots leaves out the curve.
-	Dots bool
+	// Dots leaves out the curve. Radius is that of the dots, 0 the usual one.
+	Dots   bool
+	Radius vg.Length
 	// Bars, if not 0, draws bars of that width in x from 0 up to the points.
 	Bars float64
 	// Band is drawn from end to end of the plot, for what does not depend on x: its lowest
@@ -211,7 +212,11 @@ func (s Series) Plot(c draw.Canvas, p *plot.Plot) {
 			continue
 		}
 		c.StrokeLines(thin, []vg.Point{at(m.X, m.Low), at(m.X, m.High)})
-		c.DrawGlyph(draw.GlyphStyle{Color: s.Color, Radius: 2, Shape: draw.CircleGlyph{}}, at(m.X, m.Y))
+		radius := s.Radius
+		if radius == 0 {
+			radius = 2
+		}
+		c.DrawGlyph(draw.GlyphStyle{Color: s.Color, Radius: radius, Shape: draw.CircleGlyph{}}, at(m.X, m.Y))
 	}
 	if len(run) > 1 && !s.Dots {
 		c.StrokeLines(line, run)
