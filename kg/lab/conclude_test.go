@@ -17,7 +17,7 @@ type known struct {
 	vote, sampled     float64
 	condition         float64 // Theorem 2.1's left side
 	best              float64 // the better expert's accuracy
-	noise, questions  float64
+	noise             float64
 }
 
 // invent makes done cells of an experiment's plan out of what is known about each group.
