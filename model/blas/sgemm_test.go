@@ -515,9 +515,14 @@ func TestNoAllocation(t *testing.T) {
 			for _, s := range [][3]int{{1, 64, 64}, {64, 64, 32}, {3, 5, 7}, {300, 200, 150}} {
 				for _, tB := range transposes[:2] {
 					p := newProblem(rng, blas.NoTrans, tB, s[0], s[1], s[2], 1, 0, false)
-					if n := testing.AllocsPerRun(20, func() {
-						impl.Sgemm(p.tA, p.tB, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc)
-					}); n >= 1 {
+					// The runtime allocates now and then when goroutines wait for each other.
+					n := 1.0
+					for try := 0; try < 30 && n > 0; try++ {
+						n = min(n, testing.AllocsPerRun(5, func() {
+							impl.Sgemm(p.tA, p.tB, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc)
+						}))
+					}
+					if n != 0 {
 						t.Errorf("%v, %d threads: %v: %v allocations a call", o.Level, threads, p, n)
 					}
 				}
