@@ -120,7 +120,7 @@ func reseeded(t *testing.T, m *model.Model) *model.Model {
 // find it in noise.
 func TestPlantedCode(t *testing.T) {
 	o := options()
-	o.Games, o.States, o.Epochs = 260, 6, 14
+	o.Games, o.States, o.Epochs = 260, 6, 40
 	c := corpus(2, 260, 20)
 	m, tok := newModel(t, data.InputMoves)
 	s := choose(c, &o)
