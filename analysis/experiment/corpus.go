@@ -4,10 +4,7 @@ package experiment
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,7 +107,7 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 		return nil, fmt.Errorf("experiment: %w", err)
 	}
 	stats := new(CorpusStats)
-	if ok, err := readJSON(about, stats); ok || err != nil {
+	if ok, err := atomicfile.ReadJSON(about, stats); ok || err != nil {
 		return stats, err
 	}
 	games, err := c.Corpus.league()
@@ -162,7 +159,7 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 	if err := training.WriteParquet(path); err != nil {
 		return nil, err
 	}
-	return stats, writeJSON(about, stats)
+	return stats, atomicfile.WriteJSON(about, stats)
 }
 
 // training reads the games to train on.
@@ -187,30 +184,4 @@ func (c *Cell) heldOut(stats *CorpusStats) ([]*league.Game, error) {
 		held = append(held, games.Play(mover, number))
 	}
 	return held, nil
-}
-
-// readJSON reads a file of this package's; false where there is none.
-func readJSON(path string, into any) (bool, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, into)
-	}
-	if err != nil {
-		return false, cli.WithHint(fmt.Errorf("experiment: reading %s: %w", path, err), "delete it: it is made again")
-	}
-	return true, nil
-}
-
-func writeJSON(path string, value any) error {
-	b, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("experiment: %s: %w", path, err)
-	}
-	if err := atomicfile.WriteBytes(path, 0o644, append(b, '\n')); err != nil {
-		return fmt.Errorf("experiment: %w", err)
-	}
-	return nil
 }

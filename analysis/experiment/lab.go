@@ -112,7 +112,7 @@ func (l *Lab) Do(ctx context.Context, e *Experiment, c *Cell) (*Done, error) {
 }
 
 func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done, error) {
-	if err := writeJSON(filepath.Join(dir, "cell.json"), c); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(dir, "cell.json"), c); err != nil {
 		return nil, err
 	}
 	done := &Done{Cell: *c}
@@ -129,7 +129,7 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 		return nil, err
 	}
 	resultFile := filepath.Join(dir, "result.json")
-	have, err := readJSON(resultFile, &done.Result)
+	have, err := atomicfile.ReadJSON(resultFile, &done.Result)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 		}
 		done.Result.Corpus, done.Result.Program = *stats, l.Program
 		done.Result.Seconds = time.Since(began).Seconds()
-		if err := writeJSON(resultFile, &done.Result); err != nil {
+		if err := atomicfile.WriteJSON(resultFile, &done.Result); err != nil {
 			return nil, err
 		}
 	}
@@ -195,17 +195,17 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 	}
 	if e.Measure != nil {
 		path := filepath.Join(dir, e.extraFile())
-		if have, err := readJSON(path, &done.Extra); err != nil {
+		if have, err := atomicfile.ReadJSON(path, &done.Extra); err != nil {
 			return nil, err
 		} else if !have {
 			value, err := e.Measure(ctx, setup)
 			if err != nil {
 				return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
 			}
-			if err := writeJSON(path, value); err != nil {
+			if err := atomicfile.WriteJSON(path, value); err != nil {
 				return nil, err
 			}
-			if _, err := readJSON(path, &done.Extra); err != nil {
+			if _, err := atomicfile.ReadJSON(path, &done.Extra); err != nil {
 				return nil, err
 			}
 		}

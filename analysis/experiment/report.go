@@ -412,7 +412,7 @@ func (r *Report) Write(l *Lab) ([]string, error) {
 		files = append(files, filepath.Join(dir, name))
 		return files[len(files)-1]
 	}
-	if err := writeJSON(path("report.json"), r.JSON()); err != nil {
+	if err := atomicfile.WriteJSON(path("report.json"), r.JSON()); err != nil {
 		return nil, err
 	}
 	if err := atomicfile.WriteBytes(path("report.md"), 0o644, []byte(r.Markdown())); err != nil {

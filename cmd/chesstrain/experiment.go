@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -181,7 +180,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if err != nil {
 		return cli.Usagef("%w", err)
 	}
-	if cells, err = o.choose(cells); err != nil {
+	if cells, err = cli.Matching(o.only, cells, func(c *experiment.Cell) string { return c.Name }); err != nil {
 		return err
 	}
 	precision, err := resolvePrecision(o.precision)
@@ -228,34 +227,6 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	}
 	fmt.Fprintf(progress, "%s\n", strings.Join(files, "\n"))
 	return nil
-}
-
-// choose keeps the cells of --only.
-func (o *experimentOptions) choose(cells []experiment.Cell) ([]experiment.Cell, error) {
-	if o.only == "" {
-		return cells, nil
-	}
-	var names []string
-	matched := map[string]bool{}
-	for _, c := range cells {
-		names = append(names, c.Name)
-	}
-	for pattern := range strings.SplitSeq(o.only, ",") {
-		some := false
-		for _, name := range names {
-			ok, err := filepath.Match(pattern, name)
-			if err != nil {
-				return nil, cli.Usagef("--only %s: %w", pattern, err)
-			}
-			if ok {
-				matched[name], some = true, true
-			}
-		}
-		if !some {
-			return nil, cli.WithHint(cli.Usagef("--only %s: no cell is called so", pattern), "there are "+strings.Join(names, ", "))
-		}
-	}
-	return slices.DeleteFunc(cells, func(c experiment.Cell) bool { return !matched[c.Name] }), nil
 }
 
 // plan shows what would be done.

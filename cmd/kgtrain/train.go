@@ -140,7 +140,7 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 		if err != nil {
 			return cli.Usagef("%w", err)
 		}
-		if plans[i], err = o.choose(cells); err != nil {
+		if plans[i], err = cli.Matching(o.only, cells, func(c *lab.Cell) string { return c.Name }); err != nil {
 			return err
 		}
 		for j := range plans[i] {
@@ -297,34 +297,6 @@ func useProducts(name string, threads int) (string, error) {
 	}
 	blas32.Use(impl)
 	return precision, nil
-}
-
-// choose keeps the cells of --only.
-func (o *training) choose(cells []lab.Cell) ([]lab.Cell, error) {
-	if o.only == "" {
-		return cells, nil
-	}
-	var names []string
-	matched := map[string]bool{}
-	for _, c := range cells {
-		names = append(names, c.Name)
-	}
-	for pattern := range strings.SplitSeq(o.only, ",") {
-		some := false
-		for _, name := range names {
-			ok, err := filepath.Match(pattern, name)
-			if err != nil {
-				return nil, cli.Usagef("--only %s: %w", pattern, err)
-			}
-			if ok {
-				matched[name], some = true, true
-			}
-		}
-		if !some {
-			return nil, cli.WithHint(cli.Usagef("--only %s: no cell is called so", pattern), "there are "+strings.Join(names, ", "))
-		}
-	}
-	return slices.DeleteFunc(cells, func(c lab.Cell) bool { return !matched[c.Name] }), nil
 }
 
 // plan shows what would be done.

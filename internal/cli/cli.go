@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -184,6 +185,42 @@ func OneOf(flag, value string, allowed ...string) error {
 		return WithHint(err, fmt.Sprintf("did you mean --%s %s?", flag, near))
 	}
 	return err
+}
+
+// Matching keeps the items whose names match one of the patterns of --only, as path.Match reads
+// them, with commas between several; all of them when it is empty. A pattern that no name
+// matches is an error that says what there is.
+func Matching[T any](only string, items []T, name func(*T) string) ([]T, error) {
+	if only == "" {
+		return items, nil
+	}
+	keep := make([]bool, len(items))
+	for pattern := range strings.SplitSeq(only, ",") {
+		some := false
+		for i := range items {
+			ok, err := path.Match(pattern, name(&items[i]))
+			if err != nil {
+				return nil, Usagef("--only %s: %w", pattern, err)
+			}
+			if ok {
+				keep[i], some = true, true
+			}
+		}
+		if !some {
+			var names []string
+			for i := range items {
+				names = append(names, name(&items[i]))
+			}
+			return nil, WithHint(Usagef("--only %s: no cell is called so", pattern), "there are "+strings.Join(names, ", "))
+		}
+	}
+	var kept []T
+	for i, k := range keep {
+		if k {
+			kept = append(kept, items[i])
+		}
+	}
+	return kept, nil
 }
 
 // Nearest returns the candidate with the smallest edit distance to word, or

@@ -110,3 +110,22 @@ func TestStatusInAPipeWritesPlainLinesOnly(t *testing.T) {
 		t.Errorf("wrote %q", b.String())
 	}
 }
+
+func TestMatching(t *testing.T) {
+	items := []string{"a-1", "a-2", "b-1"}
+	same := func(s *string) string { return *s }
+	for _, c := range []struct {
+		only string
+		want string
+	}{{"", "a-1 a-2 b-1"}, {"a-*", "a-1 a-2"}, {"b-1,a-1", "a-1 b-1"}, {"*-1,a-?", "a-1 a-2 b-1"}} {
+		got, err := Matching(c.only, items, same)
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("--only %q: %v, %v", c.only, got, err)
+		}
+	}
+	for _, only := range []string{"c", "a-1,c", "[", "a-1,"} {
+		if _, err := Matching(only, items, same); Fail(io.Discard, "program", err) != ExitUsage {
+			t.Errorf("--only %q: %v", only, err)
+		}
+	}
+}

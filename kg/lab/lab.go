@@ -293,18 +293,18 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, show func(Progress
 }
 
 func (l *Lab) doLocked(ctx context.Context, e *Experiment, c *Cell, dir string, show func(Progress)) (*Done, error) {
-	if err := writeJSON(filepath.Join(dir, "cell.json"), c); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(dir, "cell.json"), c); err != nil {
 		return nil, err
 	}
 	done := &Done{Cell: *c}
 	resultFile, extraFile := filepath.Join(dir, "result.json"), filepath.Join(dir, e.extraFile())
-	have, err := readJSON(resultFile, &done.Result)
+	have, err := atomicfile.ReadJSON(resultFile, &done.Result)
 	if err != nil {
 		return nil, err
 	}
 	haveExtra := e.Measure == nil
 	if !haveExtra {
-		if haveExtra, err = readJSON(extraFile, &done.Extra); err != nil {
+		if haveExtra, err = atomicfile.ReadJSON(extraFile, &done.Extra); err != nil {
 			return nil, err
 		}
 	}
@@ -323,7 +323,7 @@ func (l *Lab) doLocked(ctx context.Context, e *Experiment, c *Cell, dir string, 
 			if err := l.measure(ctx, s, &done.Result); err != nil {
 				return nil, err
 			}
-			if err := writeJSON(resultFile, &done.Result); err != nil {
+			if err := atomicfile.WriteJSON(resultFile, &done.Result); err != nil {
 				return nil, err
 			}
 		}
@@ -333,10 +333,10 @@ func (l *Lab) doLocked(ctx context.Context, e *Experiment, c *Cell, dir string, 
 			if err != nil {
 				return nil, fmt.Errorf("lab: %s: %w", e.Name, err)
 			}
-			if err := writeJSON(extraFile, value); err != nil {
+			if err := atomicfile.WriteJSON(extraFile, value); err != nil {
 				return nil, err
 			}
-			if _, err := readJSON(extraFile, &done.Extra); err != nil {
+			if _, err := atomicfile.ReadJSON(extraFile, &done.Extra); err != nil {
 				return nil, err
 			}
 		}
@@ -506,29 +506,4 @@ func (l *Lab) parallel() int {
 		return l.Parallel
 	}
 	return runtime.NumCPU()
-}
-
-func readJSON(path string, into any) (bool, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, into)
-	}
-	if err != nil {
-		return false, cli.WithHint(fmt.Errorf("lab: reading %s: %w", path, err), "delete it: it is made again")
-	}
-	return true, nil
-}
-
-func writeJSON(path string, value any) error {
-	b, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("lab: %s: %w", path, err)
-	}
-	if err := atomicfile.WriteBytes(path, 0o644, append(b, '\n')); err != nil {
-		return fmt.Errorf("lab: %w", err)
-	}
-	return nil
 }

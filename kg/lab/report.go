@@ -251,7 +251,7 @@ func (r *Report) Write(l *Lab) ([]string, error) {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
 	path := filepath.Join(dir, "report.json")
-	if err := writeJSON(path, r.JSON()); err != nil {
+	if err := atomicfile.WriteJSON(path, r.JSON()); err != nil {
 		return nil, err
 	}
 	names = append(names, path)
