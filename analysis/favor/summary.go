@@ -195,11 +195,17 @@ func (c *Clusters) Add(sum, size float64) {
 }
 
 func clustersOf(games []Game, value func(*State) (float64, bool)) *Clusters {
+	return ClustersOf(games, func(g *Game) []State { return g.States }, value)
+}
+
+// ClustersOf adds up, game by game, the value of every state that has one.
+func ClustersOf[G, S any](games []G, states func(*G) []S, value func(*S) (float64, bool)) *Clusters {
 	c := new(Clusters)
-	for _, g := range games {
+	for i := range games {
 		sum, n := 0.0, 0.0
-		for i := range g.States {
-			if x, ok := value(&g.States[i]); ok {
+		of := states(&games[i])
+		for j := range of {
+			if x, ok := value(&of[j]); ok {
 				sum += x
 				n++
 			}

@@ -77,20 +77,7 @@ func Summarize(games []Game, temperatures []float64, resamples int, seed uint64)
 		return nil, fmt.Errorf("tempering: there is no position in %d games", len(games))
 	}
 	mean := func(value func(s *State) (float64, bool)) favor.Mean {
-		var c favor.Clusters
-		for _, g := range games {
-			sum, n := 0.0, 0.0
-			for i := range g.States {
-				if x, ok := value(&g.States[i]); ok {
-					sum += x
-					n++
-				}
-			}
-			if n > 0 {
-				c.Add(sum, n)
-			}
-		}
-		return c.Mean(resamples, seed)
+		return favor.ClustersOf(games, func(g *Game) []State { return g.States }, value).Mean(resamples, seed)
 	}
 	paths := func(end func(*State) *Choice, differs func(*State) bool) Paths {
 		return Paths{
