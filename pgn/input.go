@@ -218,14 +218,19 @@ func (in *input) close() error {
 // wrap says what an error that ended the text after so many games means, and
 // what can be done.
 func (in *input) wrap(err error, games int) error {
-	if raw := in.raw.err.Load(); raw != nil {
+	raw := in.raw.err.Load()
+	// A decoder reads ahead: a file that went away later is not why an earlier block
+	// could not be decoded. Decoders return the errors of what they read as they are.
+	if raw != nil && errors.Is(err, *raw) {
 		err = *raw
 	} else if in.format != "" {
 		what := fmt.Sprintf("the %s data is damaged after game %d (check it with %s -t, fetch it again)", in.format, games, in.format)
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF) && !in.raw.ended.Load():
 			// A decoder says so of a block whose content ends too early, too. It is not
-			// the file that does: there is more of it.
+			// the file that does: there is more of it. (Of a block among the file's last,
+			// which the zstd decoder reads while it decodes those before, it may be said
+			// either way.)
 			err = errors.New("a block ends too early")
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			what = fmt.Sprintf("the %s data is cut off after game %d (fetch it again for the rest)", in.format, games)

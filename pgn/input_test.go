@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -465,6 +466,60 @@ type closeFunc struct {
 }
 
 func (c closeFunc) Close() error { return c.close() }
+
+// TestDamagedBeforeTheLineDied: the decoder reads ahead, so that a line may be dead
+// before an earlier block turns out to be damaged. What is said is what comes first in
+// the file.
+func TestDamagedBeforeTheLineDied(t *testing.T) {
+	file := zstdData(t, numbered(2000))
+	dead := errors.New("the line went dead")
+	damages, ahead := 0, 0
+	for at := 20; at < len(file); at += 1 + len(file)/40 {
+		bad := bytes.Clone(file)
+		bad[at] ^= 0xff
+		died := make(chan struct{})
+		r, err := NewReader("x", io.MultiReader(bytes.NewReader(bad), readerFunc(func([]byte) (int, error) {
+			select {
+			case <-died:
+			default:
+				close(died)
+			}
+			return 0, dead
+		})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-died:
+			ahead++
+		case <-time.After(50 * time.Millisecond): // a decoder that does not come so far
+		}
+		for r.Scan() {
+		}
+		err = r.Err()
+		switch whole, direct := zstd.NewReader(bytes.NewReader(bad)); {
+		case direct != nil:
+			t.Fatal(direct)
+		default:
+			if _, direct = io.Copy(io.Discard, whole); direct != nil && !errors.Is(direct, io.ErrUnexpectedEOF) {
+				damages++
+				if errors.Is(err, dead) || !strings.Contains(fmt.Sprint(err), "damaged after game") {
+					t.Errorf("damaged at %d: %v; the decoder alone: %v", at, err, direct)
+				}
+			}
+			whole.Close()
+		}
+		r.Close()
+	}
+	t.Logf("%d bytes, %d damages, %d times the line was dead first", len(file), damages, ahead)
+	if damages == 0 || ahead == 0 {
+		t.Errorf("%d damages, %d times the line was dead first: nothing was tested", damages, ahead)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestDamagedIsNotCutOff: a block that is damaged long before the end of a file is not
 // taken for the end, whatever the decoder says.
