@@ -262,3 +262,20 @@ func BenchmarkPlurality(b *testing.B) {
 		vote(b, expert.Team{Graph: g, Experts: 100, Coverage: 0.2}, Options{})
 	}
 }
+
+// A small graph is worth voting on, as the paper's is: types of a few popular tails keep enough of them.
+func TestScaledGraphsKeepTheirMajorities(t *testing.T) {
+	for _, scale := range []float64{0.03, 0.1} {
+		team := &expert.Team{Graph: graph(t, scale), Experts: 100, Seed: 1, Coverage: 0.2}
+		if err := team.Prepare(); err != nil {
+			t.Fatal(err)
+		}
+		v, err := Plurality(t.Context(), team, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Greedy < 0.9 { // at scale 1: 0.98
+			t.Errorf("scale %g: the majority of 100 experts is right about %.3f of the questions", scale, v.Greedy)
+		}
+	}
+}

@@ -1,15 +1,19 @@
 package synth
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // typeSpec is a type of entity at scale 1.
 type typeSpec struct {
 	name  string
 	count int
-	// atLeast many are there at any scale; below scale 1 closed types,
-	// of a few popular entities, shrink by less (scale^0.75): their skew comes from their number.
+	// atLeast many are there at any scale. Below scale 1 there are count·scale^shrink: types of a
+	// few popular entities shrink by less than the graph, since it is their number that decides how
+	// false beliefs spread and whether a majority is right (with two religions left, half of all errors agree).
 	atLeast int
-	closed  bool
+	shrink  float64
 	// zipf is the exponent of the popularity of its entities as tails.
 	zipf float64
 	// where an entity is at home: nowhere, in a country, in a city (and its country)
@@ -27,36 +31,51 @@ const (
 // types of entities. Their sum, 25,803, is what the authors' code names for the
 // paper's graph; how they divide is ours.
 var types = []typeSpec{
-	{"person", 15890, 40, false, 0.45, inCity},
-	{"film", 2500, 6, false, 0.6, inCity},
-	{"book", 1500, 4, false, 0.6, inCity},
-	{"song", 1500, 4, false, 0.6, inCity},
-	{"city", 1700, 8, false, 0.7, inCountry},
-	{"company", 900, 4, false, 0.7, inCity},
-	{"university", 330, 3, false, 0.8, inCity},
-	{"team", 240, 3, false, 0.7, inCity},
-	{"award", 230, 3, false, 1.0, inCountry},
-	{"country", 190, 4, true, 0.8, nowhere},
-	{"party", 170, 3, false, 0.95, inCountry},
-	{"currency", 140, 2, true, 0.5, nowhere},
-	{"occupation", 120, 2, true, 1.05, nowhere},
-	{"language", 110, 2, true, 1.05, nowhere},
-	{"field", 90, 2, true, 1.15, nowhere},
-	{"genre", 70, 2, true, 1.0, nowhere},
-	{"industry", 60, 2, true, 1.15, nowhere},
-	{"instrument", 40, 2, true, 1.15, nowhere},
-	{"religion", 16, 2, true, 1.25, nowhere},
-	{"continent", 7, 2, true, 1.3, nowhere},
+	{"person", 15890, 40, 1, 0.45, inCity},
+	{"film", 2500, 6, 1, 0.6, inCity},
+	{"book", 1500, 4, 1, 0.6, inCity},
+	{"song", 1500, 4, 1, 0.6, inCity},
+	{"city", 1700, 8, 1, 0.7, inCountry},
+	{"company", 900, 4, 1, 0.7, inCity},
+	{"university", 330, 3, 0.75, 0.8, inCity},
+	{"team", 240, 3, 0.75, 0.7, inCity},
+	{"award", 230, 3, 0.75, 1.0, inCountry},
+	{"country", 190, 4, 0.75, 0.8, nowhere},
+	{"party", 170, 3, 0.75, 0.95, inCountry},
+	{"currency", 140, 2, 0.75, 0.5, nowhere},
+	{"occupation", 120, 2, 0.5, 1.05, nowhere},
+	{"language", 110, 2, 0.5, 1.05, nowhere},
+	{"field", 90, 3, 0.5, 1.15, nowhere},
+	{"genre", 70, 3, 0.5, 1.0, nowhere},
+	{"industry", 60, 3, 0.5, 1.15, nowhere},
+	{"instrument", 40, 3, 0.5, 1.15, nowhere},
+	{"religion", 16, 3, 0.25, 1.25, nowhere},
+	{"continent", 7, 3, 0, 1.3, nowhere},
 }
 
 // at returns how many entities of the type there are at a scale.
 func (t *typeSpec) at(scale float64) int {
 	n := float64(t.count) * scale
-	if t.closed && scale < 1 {
-		n = float64(t.count) * math.Pow(scale, 0.75)
+	if t.closed() && scale < 1 {
+		// Two facts each at least, or some would be left out.
+		facts := 0.0
+		for i := range relations {
+			if relations[i].rang == t.name {
+				facts += float64(relations[i].edges) * math.Pow(scale, typeNamed(relations[i].domain[0]).shrink)
+			}
+		}
+		n = min(float64(t.count)*math.Pow(scale, t.shrink), facts/2)
 	}
 	return max(t.atLeast, int(math.Round(n)))
 }
+
+// typeNamed returns a type; there is one.
+func typeNamed(name string) *typeSpec {
+	return &types[slices.IndexFunc(types, func(t typeSpec) bool { return t.name == name })]
+}
+
+// closed types shrink by less than the graph.
+func (t *typeSpec) closed() bool { return t.shrink < 1 }
 
 // heads says how the heads of a relation's edges are drawn.
 type heads int

@@ -201,7 +201,7 @@ func (w *world) add(r, head, tail int) bool {
 func (w *world) quota(r int) int {
 	closed := func(r int) (share float64, ok bool) {
 		t := &types[w.typeID[relations[r].domain[0]]]
-		return float64(t.at(w.o.Scale)) / float64(t.count), t.closed
+		return float64(t.at(w.o.Scale)) / float64(t.count), t.closed()
 	}
 	total, open := PaperEdges*w.o.Scale, 0.0
 	for i, spec := range relations {
