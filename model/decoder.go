@@ -59,6 +59,10 @@ type BatchOptions struct {
 	CacheBytes int64
 	// Threads bounds the goroutines of one Append; 0 is GOMAXPROCS.
 	Threads int
+	// Engine, if not nil, computes instead of this package. It was made for the same model
+	// with the same Weights and Cache, serves this decoder alone, and bounds its memory
+	// itself: CacheBytes does not apply.
+	Engine DecodeEngine
 }
 
 // BatchDecoder feeds many sequences to a model, each token by token or several
@@ -91,6 +95,8 @@ type BatchDecoder struct {
 	pool    *pool
 	lanes   []*lane // of each thread
 	groups  groupOp
+
+	elsewhere *elsewhere // nil: here
 }
 
 // lane is the memory for one group of sequences on their way through the network, and
@@ -137,6 +143,7 @@ type Sequence struct {
 	// the decoder's format.
 	kv   []float32
 	kv16 []uint16
+	slot int    // of the engine, counted from 1; 0: it has none
 	call uint64 // the last Append that it was in
 }
 
@@ -199,6 +206,10 @@ func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
 	d := &BatchDecoder{m: m, weights: o.Weights, cache: o.Cache, pool: newPool(), limit: o.CacheBytes}
 	d.pool.setThreads(o.Threads)
 	d.threads = d.pool.threads
+	if o.Engine != nil {
+		d.elsewhere = newElsewhere(o.Engine, d.threads)
+		return d
+	}
 	storage := [...]kernels.Storage{kernels.StoreF32, kernels.StoreBF16, kernels.StoreInt8}[o.Weights]
 	w := m.cfg.Width
 	pack := func(data []float32, rows, cols int) *kernels.Packed {
@@ -228,24 +239,33 @@ func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
 
 // Options returns what the decoder was made with.
 func (d *BatchDecoder) Options() BatchOptions {
-	return BatchOptions{Weights: d.weights, Cache: d.cache, CacheBytes: d.limit, Threads: d.threads}
+	o := BatchOptions{Weights: d.weights, Cache: d.cache, CacheBytes: d.limit, Threads: d.threads}
+	if d.elsewhere != nil {
+		o.Engine = d.elsewhere.engine
+	}
+	return o
 }
 
 // Precision says how the decoder computes: the formats of weights and cache, and of what
 // the weights are multiplied by.
 func (d *BatchDecoder) Precision() string {
 	products := F32
-	if d.head.RoundsRows() {
+	if d.elsewhere != nil {
+		products = d.weights // an engine's products are of what its weights are
+	} else if d.head.RoundsRows() {
 		products = BF16
 	}
 	return fmt.Sprintf("weights %v, products %v, cache %v", d.weights, products, d.cache)
 }
 
-// CacheBytes is the memory of all sequences' keys and values.
+// CacheBytes is the memory of all sequences' keys and values in this program.
 func (d *BatchDecoder) CacheBytes() int64 { return d.bytes }
 
-// WeightBytes is the memory of the matrices.
+// WeightBytes is the memory of the matrices in this program.
 func (d *BatchDecoder) WeightBytes() int64 {
+	if d.elsewhere != nil {
+		return 0
+	}
 	n := d.head.Bytes()
 	for _, b := range d.blocks {
 		n += b.qkv.Bytes() + b.proj.Bytes() + b.fc.Bytes() + b.mlp.Bytes()
@@ -271,14 +291,22 @@ func (s *Sequence) Truncate(n int) {
 // Reset forgets all tokens and gives the memory back. The sequence may be used
 // again.
 func (s *Sequence) Reset() {
+	if e := s.d.elsewhere; e != nil {
+		e.release(s)
+		return
+	}
 	s.d.bytes -= s.d.cacheBytes(s.capacity)
 	s.n, s.capacity, s.kv, s.kv16 = 0, 0, nil, nil
 }
 
 // Fork returns a new sequence with the same tokens. The keys and values are
-// copied: from here on the two have nothing in common. The error is ErrCacheFull.
+// copied: from here on the two have nothing in common. The error is ErrCacheFull, or the
+// engine's.
 func (s *Sequence) Fork() (*Sequence, error) {
 	fork := s.d.NewSequence()
+	if e := s.d.elsewhere; e != nil {
+		return fork, e.copy(fork, s)
+	}
 	if err := s.d.admit(fork.growth(s.n), s.n); err != nil {
 		return nil, err
 	}
@@ -301,6 +329,9 @@ func (s *Sequence) room(n int) int {
 
 // growth is the memory that room for n tokens takes beyond what s has.
 func (s *Sequence) growth(n int) int64 {
+	if s.d.elsewhere != nil {
+		return 0
+	}
 	return s.d.cacheBytes(s.room(n)) - s.d.cacheBytes(s.capacity)
 }
 
@@ -385,11 +416,15 @@ func (d *BatchDecoder) admit(bytes int64, n int) error {
 // Append adds tokens to sequences, as many to each as its step says, and sets
 // the logits of every step, and the ids of choices. With an error (ErrContextFull,
 // ErrCacheFull, an id outside the vocabulary, no tokens, impossible sampling, a sequence
-// that is in two steps or another decoder's) all sequences are as they were.
+// that is in two steps or another decoder's) all sequences are as they were. With an
+// engine's error so are the sequences, but some choices may have been drawn.
 func (d *BatchDecoder) Append(steps []Step) error {
 	tokens, err := d.check(steps)
 	if err != nil {
 		return err
+	}
+	if d.elsewhere != nil {
+		return d.elsewhere.append(d.pool, steps)
 	}
 	v := d.m.cfg.Vocab
 	d.logits = grow(d.logits, len(steps)*v)

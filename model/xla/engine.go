@@ -22,13 +22,10 @@ const Built = true
 
 // engine implements Engine. Programs are compiled for the shapes that are seen, once each.
 type engine struct {
-	backend  compute.Backend
-	name     string
-	options  Options
-	memory   int64 // of one device, bytes; 0: not known
-	multiple int   // rows are filled up to a multiple of so many tokens
-	fused    bool  // attention, where it may be
-	rolled   bool  // see update.loop
+	device
+	multiple int  // rows are filled up to a multiple of so many tokens
+	fused    bool // attention, where it may be
+	rolled   bool // see update.loop
 	cfg      model.Config
 	train    model.TrainConfig
 	layout   []model.LayoutTensor
@@ -71,18 +68,15 @@ func New(cfg model.Config, train model.TrainConfig, o Options) (Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Log == nil {
-		o.Log = func(string, ...any) {}
-	}
-	e := &engine{options: o, cfg: cfg, train: train, layout: model.Layout(cfg), programs: map[programKey]*program{}, multiple: 1}
-	e.train.Accumulate = max(1, train.Accumulate)
-	if err := catch(e.open); err != nil {
+	d, err := openDevice(o, train.Precision != model.PrecisionBF16)
+	if err != nil {
 		return nil, err
 	}
-	if o.Device.Count > 1 && e.backend.NumDevices() < o.Device.Count {
-		n := e.backend.NumDevices()
-		e.backend.Finalize()
-		return nil, fmt.Errorf("xla: --device %v: there are %d devices", o.Device, n)
+	e := &engine{device: d, cfg: cfg, train: train, layout: model.Layout(cfg), programs: map[programKey]*program{}, multiple: 1}
+	e.train.Accumulate = max(1, train.Accumulate)
+	if o.Device.Kind == CUDA {
+		e.multiple, e.rolled = 64, true
+		e.fused = o.Attention != AttentionPlain && train.Precision == model.PrecisionBF16 && !train.Recompute
 	}
 	return e, nil
 }
@@ -400,16 +394,7 @@ func (e *engine) execute(p *program, data *packed, state [][]compute.Buffer, don
 			}
 		}
 	}
-	outputs, err := p.exec.Execute(inputs, donate, 0)
-	if err != nil || e.options.Device.Kind == Go {
-		return outputs, err // the Go backend frees or reuses what is donated
-	}
-	for i, b := range inputs {
-		if donate[i] {
-			_ = b.Finalize() // PJRT keeps it until the program has read it
-		}
-	}
-	return outputs, nil
+	return e.run(p.exec, inputs, donate)
 }
 
 func (e *engine) Evaluate(b *model.Batch, average bool) (model.Evaluation, error) {

@@ -119,7 +119,7 @@ func (o Options) Ready() error {
 		return nil
 	case !Built:
 		return cli.WithHint(fmt.Errorf("xla: device %v: %w", o.Device, ErrNotBuilt),
-			"build one that has it: CGO_ENABLED=1 go build -tags xla ./cmd/chesstrain", "or train on the CPU: --device cpu")
+			"build one that has it: CGO_ENABLED=1 go build -tags xla ./cmd/...", "or use the CPU: --device cpu")
 	case o.Device.Kind == CUDA:
 		_, err := prepareCUDA(o.Plugin)
 		return err
@@ -288,6 +288,60 @@ func memoryError(err error, c model.Config, t model.TrainConfig, context, rows i
 		return cli.WithHint(err, hint, "or --recompute, which keeps less for the backward pass and takes a third more work")
 	}
 	return cli.WithHint(err, hint)
+}
+
+// checkDecoding says whether models can decode on a device, which has to be one.
+func checkDecoding(d Device) error {
+	if d.Count > 1 {
+		return cli.WithHint(cli.Usagef("--device %v: a model decodes on one GPU", d),
+			fmt.Sprintf("--device cuda:%d; for more, start a program for each: they share the work", d.First))
+	}
+	return nil
+}
+
+// checkFormats says whether a device has formats of weights and cache.
+func checkFormats(o model.BatchOptions) error {
+	if o.Weights == model.Int8 || o.Cache == model.Int8 {
+		return cli.WithHint(fmt.Errorf("xla: no weights in %v on a device: %w", model.Int8, errors.ErrUnsupported), "take f32 or bf16, or the CPU")
+	}
+	return nil
+}
+
+// DecodingBytes estimates the device memory of decoding: fixed is that of the weights, and
+// perGame that of the keys and values of one game: frozen tokens, and a window of recent
+// ones, which every pass writes anew. One of the frozen parts is there twice while it
+// is written.
+func DecodingBytes(c model.Config, o model.BatchOptions, frozen, window int) (fixed, perGame int64) {
+	weight, number := int64(4), int64(4)
+	if o.Weights == model.BF16 {
+		weight = 2
+	}
+	if o.Cache == model.BF16 {
+		number = 2
+	}
+	parts, width := 2*int64(c.Layers), int64(c.Width)
+	return weight * int64(c.NumParams()), number * width * ((parts+1)*int64(frozen) + 2*parts*int64(window))
+}
+
+// decodingMemoryError says what to do about memory that ran out for so many games.
+func decodingMemoryError(err error, c model.Config, o model.BatchOptions, games, frozen, window int, memory int64) error {
+	err = fmt.Errorf("xla: keys and values of %d games of up to %d tokens: %w (%v)", games, frozen, ErrMemory, firstLine(err))
+	fit := games / 2
+	if memory > 0 {
+		// Memory is taken for a power of two.
+		fixed, perGame := DecodingBytes(c, o, frozen, window)
+		for fit > 0 && fixed+int64(fit)*perGame > memory*9/10 {
+			fit /= 2
+		}
+	}
+	if fit == 0 {
+		return cli.WithHint(err, "not even one game may fit: a smaller model, or the CPU")
+	}
+	hints := []string{fmt.Sprintf("about %d games at once fit: --concurrency %d, or --games-at-once %d", fit, fit, fit)}
+	if o.Cache == model.F32 {
+		hints = append(hints, "or twice as many with --weights bf16, whose keys and values take half")
+	}
+	return cli.WithHint(err, hints...)
 }
 
 // isMemoryError recognizes XLA's and CUDA's words.

@@ -10,17 +10,16 @@ import (
 	backend "github.com/gomlx/go-xla/compute/xla"
 
 	"transcend/internal/cli"
-	"transcend/model"
 )
 
 // openCUDA loads the plugin and opens the GPUs.
-func (e *engine) openCUDA() error {
-	d := e.options.Device
-	path, err := prepareCUDA(e.options.Plugin)
+func (d *device) openCUDA(exact bool) error {
+	chosen := d.options.Device
+	path, err := prepareCUDA(d.options.Plugin)
 	if err != nil {
 		return err
 	}
-	e.options.Log("PJRT plugin: %s", path)
+	d.options.Log("PJRT plugin: %s", path)
 	// Given an absolute path GoMLX installs nothing; this is for good measure.
 	backend.EnableAutoInstall(false)
 	for name, value := range map[string]string{"GOPJRT_CUDA_CHECKS": "0", "XLA_FLAGS": xlaFlags(os.Getenv("XLA_FLAGS"), path)} {
@@ -29,19 +28,17 @@ func (e *engine) openCUDA() error {
 		}
 	}
 	var visible []string
-	for i := range d.Count {
-		visible = append(visible, fmt.Sprint(d.First+i))
+	for i := range chosen.Count {
+		visible = append(visible, fmt.Sprint(chosen.First+i))
 	}
-	b, err := backend.New(config(path, visible, e.train.Precision != model.PrecisionBF16))
+	b, err := backend.New(config(path, visible, exact))
 	if err != nil {
-		return cli.WithHint(fmt.Errorf("xla: opening %v with %s: %w", d, path, err),
+		return cli.WithHint(fmt.Errorf("xla: opening %v with %s: %w", chosen, path, err),
 			"nvidia-smi shows which GPUs there are and what uses them; the plugin wants the CUDA libraries of its wheel beside it, and a driver as new as they are",
 			"or train on the CPU: --device cpu")
 	}
-	e.backend, e.name = b, fmt.Sprintf("%v (%s)", d, b.Description())
-	e.memory = deviceMemory(d.First)
-	e.multiple, e.rolled = 64, true
-	e.fused = e.options.Attention != AttentionPlain && e.train.Precision == model.PrecisionBF16 && !e.train.Recompute
+	d.backend, d.name = b, fmt.Sprintf("%v (%s)", chosen, b.Description())
+	d.memory = deviceMemory(chosen.First)
 	return nil
 }
 

@@ -21,3 +21,20 @@ func Check(Engine, *model.Model, *model.Batch) (Parity, error) { return Parity{}
 
 // Peak is an error, as New is.
 func Peak(Engine, int, time.Duration) (float64, error) { return 0, ErrNotBuilt }
+
+// Decoding is a device on which models decode: here there is none.
+type Decoding struct{}
+
+// OpenDecoding is an error, as New is.
+func OpenDecoding(o Options) (*Decoding, error) { return nil, o.Ready() }
+
+// Name says what the work is done on.
+func (*Decoding) Name() string { return "" }
+
+// New is an error, as that of the package is.
+func (*Decoding) New(*model.Model, model.BatchOptions) (model.DecodeEngine, error) {
+	return nil, ErrNotBuilt
+}
+
+// Close does nothing.
+func (*Decoding) Close() error { return nil }
