@@ -29,13 +29,16 @@ The ceilings are multiply-adds on registers: float32 FMA, and the fastest bf16 d
 product that the CPU has. Then products of 1024x1024 matrices, and whole training
 steps (forward, backward, AdamW) on random tokens over the full context. GFLOP/s
 of training are nominal: six for every parameter and token, and
-12 x layers x width x context for attention. Last, tokens a second of decoding one
-game and many side by side, from an empty context to a full one.
+12 x layers x width x context for attention. Then tokens a second of decoding one
+game and many side by side, from an empty context to a full one. Last the signature, a
+hash of what a few training steps and sampled tokens come to: of one kind of kernels it
+changes only when what the program computes does.
 
 examples:
   chesstrain bench
   chesstrain bench --shape 8,8,256,128,2048,32 --precision f32 --seconds 20
   chesstrain bench --threads 1 --json
+  TRANSCEND_BLAS=avx2 chesstrain bench --only signature
   chesstrain bench --only decode --decode 8,8,256,128,2048,64 --weights bf16
 
 flags:
@@ -64,7 +67,12 @@ type benchResult struct {
 	DecodeTokPerS    float64       `json:"decode_tok_per_s"`          // of the fastest weights, all games
 	DecodeOneTokPerS float64       `json:"decode_one_game_tok_per_s"` // one game with the same weights
 	Decode           []benchDecode `json:"decode"`
+
+	Signature string `json:"signature,omitempty"` // of model.Signature, in f32 on these kernels
 }
+
+// signatureSteps and signatureTokens are what the signature is of: some tenths of a second.
+const signatureSteps, signatureTokens = 20, 200
 
 // benchTrain is the training of one shape.
 type benchTrain struct {
@@ -87,7 +95,7 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
 	decodeShapes := fs.StringArray("decode", []string{benchDecodeShape}, "decoding: layers,heads,width,context,vocab,games; may be repeated")
 	weights := fs.StringSlice("weights", []string{"f32", "bf16", "int8"}, "weights of decoding; keys and values are bf16 with all but f32")
-	only := fs.String("only", "", "ceilings, train or decode: measure nothing else")
+	only := fs.String("only", "", "ceilings, train, decode or signature: nothing else")
 	threads := fs.Int("threads", 0, "cores to use (default all)")
 	seconds := fs.Float64("seconds", 5, "time for each shape")
 	asJSON := fs.Bool("json", false, "print the result as one JSON object")
@@ -107,7 +115,7 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 		return err
 	}
 	if *only != "" {
-		if err := cli.OneOf("only", *only, "ceilings", "train", "decode"); err != nil {
+		if err := cli.OneOf("only", *only, "ceilings", "train", "decode", "signature"); err != nil {
 			return err
 		}
 	}
@@ -152,7 +160,7 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	if !wanted("decode") {
 		decodes = nil
 	}
-	done, steps := 0.0, float64(1+len(runs)+len(decodes)*len(formats))
+	done, steps := 0.0, float64(2+len(runs)+len(decodes)*len(formats))
 	show := func(what string) {
 		status.Set(done/steps, " "+what)
 		done++
@@ -195,6 +203,15 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 			if d.Shape == decodes[0].name && d.TokPerS > result.DecodeTokPerS {
 				result.DecodeTokPerS, result.DecodeOneTokPerS = d.TokPerS, d.OneTokPS
 			}
+		}
+	}
+	if wanted("signature") {
+		show("signature")
+		if err := useProducts(model.PrecisionF32, *threads); err != nil {
+			return err
+		}
+		if result.Signature, err = model.Signature(signatureSteps, signatureTokens); err != nil {
+			return err
 		}
 	}
 	status.Close()
@@ -402,6 +419,9 @@ func (r *benchResult) writeText(w io.Writer) error {
 	for _, d := range r.Decode {
 		fmt.Fprintf(t, "decoding %s %s\t%s tok/s\t%.1f times one game\t%s tok/s alone; %.0f MB; %s\t\n",
 			d.Shape, d.Weights, cli.Count(int(d.TokPerS)), d.Ratio, cli.Count(int(d.OneTokPS)), d.MBytes, d.How)
+	}
+	if r.Signature != "" {
+		fmt.Fprintf(t, "signature\t%s\t\t\n", r.Signature)
 	}
 	return t.Flush()
 }
