@@ -192,7 +192,7 @@ func (s Sweep) write(b *strings.Builder) {
 	}
 	t.Write(b)
 	if s.Scale != "" {
-		b.WriteString(leaderboard.Legend)
+		b.WriteString(leaderboard.Legend())
 	}
 	s.writeWarnings(b)
 }

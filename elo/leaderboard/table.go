@@ -62,10 +62,7 @@ func writeScale(out *strings.Builder, rows []Row) {
 		n := i + 1
 		t = append(t, append([]string{fmt.Sprint(n), cli.Printable(r.Name)}, r.Cells()...))
 		for _, o := range r.Opponents {
-			t = append(t, []string{
-				"", "  vs " + opponentName(o), anchorCell(o.Anchor), "", "", "",
-				fmt.Sprint(o.Record.Games()), fmt.Sprint(o.Record.Wins), fmt.Sprint(o.Record.Draws), fmt.Sprint(o.Record.Losses), scoreCell(o.Record),
-			})
+			t = append(t, append([]string{"", "  vs " + opponentName(o)}, o.cells()...))
 		}
 		for _, text := range rowNotes(r) {
 			notes.add(n, text)
@@ -73,34 +70,86 @@ func writeScale(out *strings.Builder, rows []Row) {
 	}
 	t.Write(out)
 	if rows[0].Scale != "" {
-		out.WriteString(Legend)
+		out.WriteString(Legend())
 	}
 	notes.write(out)
 }
 
-// Legend explains Columns.
-const Legend = "  with anchors: the interval with the opponents' own errors; paper-glicko2: over random orders of the games in parentheses;\n" +
-	"  on board, illegal, length, other: losses by cause; legal: share of the player's proposed moves\n"
+// column is a column of the table: everything that a new one needs but its place in Row.
+type column struct {
+	head     string // %s is the confidence of intervals
+	cell     func(Row) string
+	opponent func(OpponentRow) string // below the row, a line for each opponent; nil: blank
+	legend   string                   // what the heading does not say
+}
+
+// columns come after the place and the name of the player.
+var columns = []column{
+	{head: "Elo", cell: func(r Row) string { return ratingCells(r).rating }, opponent: func(o OpponentRow) string { return anchorCell(o.Anchor) }},
+	{head: "%s interval", cell: func(r Row) string { return ratingCells(r).interval }},
+	{head: "with anchors", cell: func(r Row) string { return ratingCells(r).total }, legend: "with anchors: the interval with the opponents' own errors"},
+	{head: "paper-glicko2", cell: func(r Row) string { return glickoCell(r.PaperGlicko2) }, legend: "paper-glicko2: over random orders of the games in parentheses"},
+	ofRecord("games", func(r elo.Record) string { return fmt.Sprint(r.Games()) }),
+	ofRecord("won", func(r elo.Record) string { return fmt.Sprint(r.Wins) }),
+	ofRecord("drawn", func(r elo.Record) string { return fmt.Sprint(r.Draws) }),
+	ofRecord("lost", func(r elo.Record) string { return fmt.Sprint(r.Losses) }),
+	ofRecord("score", scoreCell),
+	{head: "on board", cell: func(r Row) string { return fmt.Sprint(r.Losses[LostBoard]) }, legend: "on board, illegal, length, other: losses by cause"},
+	{head: "illegal", cell: func(r Row) string { return fmt.Sprint(r.Losses[LostIllegal]) }},
+	{head: "length", cell: func(r Row) string { return fmt.Sprint(r.Losses[LostLength]) }},
+	{head: "other", cell: func(r Row) string {
+		return fmt.Sprint(r.Record.Losses - r.Losses[LostBoard] - r.Losses[LostIllegal] - r.Losses[LostLength])
+	}},
+	{head: "legal", cell: func(r Row) string { return legalCell(r.LegalRate) }, legend: "legal: share of the player's proposed moves"},
+}
+
+// ofRecord is a column that opponents have, too.
+func ofRecord(head string, cell func(elo.Record) string) column {
+	return column{head: head, cell: func(r Row) string { return cell(r.Record) }, opponent: func(o OpponentRow) string { return cell(o.Record) }}
+}
+
+// Legend explains Columns, two remarks a line.
+func Legend() string {
+	var remarks []string
+	for _, c := range columns {
+		if c.legend != "" {
+			remarks = append(remarks, c.legend)
+		}
+	}
+	var lines []string
+	for pair := range slices.Chunk(remarks, 2) {
+		lines = append(lines, "  "+strings.Join(pair, "; "))
+	}
+	return strings.Join(lines, ";\n") + "\n"
+}
 
 // Columns are the headings of Row.Cells, for intervals of a confidence.
 func Columns(confidence float64) []string {
-	return []string{"Elo", fmt.Sprintf("%.4g%% interval", 100*confidence), "with anchors", "paper-glicko2", "games", "won", "drawn", "lost", "score",
-		"on board", "illegal", "length", "other", "legal"}
+	heads := make([]string, len(columns))
+	for i, c := range columns {
+		heads[i] = strings.Replace(c.head, "%s", fmt.Sprintf("%.4g%%", 100*confidence), 1)
+	}
+	return heads
 }
 
 // Cells are what a table says about a row.
 func (r Row) Cells() []string {
-	rating, interval, total := "-", "", ""
-	if r.Rating != nil {
-		rating, interval, total = ratingCells(*r.Rating)
+	cells := make([]string, len(columns))
+	for i, c := range columns {
+		cells[i] = c.cell(r)
 	}
-	lost := r.Losses
-	return []string{
-		rating, interval, total, glickoCell(r.PaperGlicko2),
-		fmt.Sprint(r.Record.Games()), fmt.Sprint(r.Record.Wins), fmt.Sprint(r.Record.Draws), fmt.Sprint(r.Record.Losses), scoreCell(r.Record),
-		fmt.Sprint(lost[LostBoard]), fmt.Sprint(lost[LostIllegal]), fmt.Sprint(lost[LostLength]),
-		fmt.Sprint(r.Record.Losses - lost[LostBoard] - lost[LostIllegal] - lost[LostLength]), legalCell(r.LegalRate),
+	return cells
+}
+
+// cells are what it says about an opponent of the row above.
+func (o OpponentRow) cells() []string {
+	cells := make([]string, len(columns))
+	for i, c := range columns {
+		if c.opponent != nil {
+			cells[i] = c.opponent(o)
+		}
 	}
+	return cells
 }
 
 // notes are remarks on rows; one that several rows share is written once.
@@ -125,16 +174,23 @@ func (n *notes) write(out *strings.Builder) {
 	}
 }
 
-func ratingCells(e elo.Estimate) (rating, interval, total string) {
+// ratingText is a rating in words.
+type ratingText struct{ rating, interval, total string }
+
+func ratingCells(r Row) ratingText {
+	if r.Rating == nil {
+		return ratingText{rating: "-"}
+	}
+	e := *r.Rating
 	cell := func(iv elo.Interval) string { return fmt.Sprintf("%.0f to %.0f", iv.Low, iv.High) }
-	rating, interval, total = fmt.Sprintf("%.0f", e.Rating), cell(e.Sampling), cell(e.Total)
+	t := ratingText{fmt.Sprintf("%.0f", e.Rating), cell(e.Sampling), cell(e.Total)}
 	if e.Side != elo.TwoSided {
-		rating, interval, total = e.String(), "one-sided", e.TotalString()
+		t = ratingText{e.String(), "one-sided", e.TotalString()}
 	}
 	if e.AnchorError == 0 {
-		total = "unknown"
+		t.total = "unknown"
 	}
-	return rating, interval, total
+	return t
 }
 
 func glickoCell(g *PaperGlicko2) string {
