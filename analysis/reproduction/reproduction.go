@@ -1,26 +1,19 @@
 // Package reproduction holds the papers' claims against stored results: what they published, where, how it is
-// tested here and by which command, and what report.json files of chesstrain analyze say about it.
+// tested here and by which command, and what the report.json files of the commands say about it.
 package reproduction
 
 import (
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"html/template"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // Claim is a line of claims.json.
 type Claim struct {
-	// Paper is "A" (Zhang et al. 2024) or "B" (Abreu et al. 2025), Where the place in it.
+	// Paper is "A" (Zhang et al. 2024), "B" (Abreu et al. 2025) or "-" for what neither has, Where the place in it.
 	Paper string `json:"paper"`
 	Where string `json:"where"`
 	Says  string `json:"claim"`
@@ -29,17 +22,20 @@ type Claim struct {
 	// Test says how it is tested here, Command by what.
 	Test    string `json:"test"`
 	Command string `json:"command"`
-	// Analysis is whose report.json has it; "" where none has, and Elsewhere says where results are, if anywhere.
-	Analysis  string `json:"analysis,omitempty"`
-	Elsewhere string `json:"elsewhere,omitempty"`
-	// Value is the path of the number below "result": names and numbers joined by slashes, "name=value" picks the element of
-	// a list. What is there is a number, or an object with value and interval. Scale multiplies it, Unit follows it.
+	// Source is whose report.json has it, see Stored.Source; "" where nothing here can test it, and Takes says what it
+	// would take. With a Source, Takes is said where there is no result yet.
+	Source string `json:"source,omitempty"`
+	Takes  string `json:"takes,omitempty"`
+	// Value is the path of the value in the report, see find, and read for what may be there. Scale multiplies a number,
+	// Unit follows it.
 	Value string  `json:"value,omitempty"`
 	Scale float64 `json:"scale,omitempty"`
 	Unit  string  `json:"unit,omitempty"`
-	// Above and Below are what it has to be above or below to be reproduced.
+	// Above and Below are what it has to be above or below to be reproduced. Without an interval that is decided only
+	// where Exact says that chance has no part in the value.
 	Above *float64 `json:"above,omitempty"`
 	Below *float64 `json:"below,omitempty"`
+	Exact bool     `json:"exact,omitempty"`
 }
 
 //go:embed claims.json
@@ -54,178 +50,118 @@ func Claims() ([]Claim, error) {
 	return all, nil
 }
 
-// Stored is a report.json of chesstrain analyze.
-type Stored struct {
-	Path     string `json:"-"`
-	Analysis string `json:"analysis"`
-	Command  string `json:"command"`
-	Inputs   []struct {
-		Role  string `json:"role"`
-		Name  string `json:"name"`
-		Games int    `json:"games"`
-	} `json:"inputs"`
-	Pictures []string `json:"pictures"`
-	Result   any      `json:"result"`
-}
-
-// maxReport bounds the files that are read.
-const maxReport = 256 << 20
-
-// Read returns the reports below some directories, in the order of their paths. Other files of that name are
-// passed over.
-func Read(dirs []string) ([]Stored, error) {
-	var all []Stored
-	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || d.Name() != "report.json" {
-				return err
-			}
-			if info, err := d.Info(); err != nil || info.Size() > maxReport {
-				return errors.Join(err, fmt.Errorf("%s is too large", path))
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			s := Stored{Path: path}
-			if json.Unmarshal(b, &s) == nil && s.Analysis != "" && s.Result != nil {
-				all = append(all, s)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("reproduction: reading %s: %w", dir, err)
-		}
-	}
-	slices.SortFunc(all, func(a, b Stored) int { return strings.Compare(a.Path, b.Path) })
-	return all, nil
-}
-
-// about is the model and corpus of a report.
-func (s *Stored) about() string {
-	var parts []string
-	for _, in := range s.Inputs {
-		text := in.Role + " " + in.Name
-		if in.Games > 0 {
-			text += fmt.Sprintf(" (%d games)", in.Games)
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// find follows a path through what JSON decodes to.
-func find(v any, path string) (any, bool) {
-	for part := range strings.SplitSeq(path, "/") {
-		switch t := v.(type) {
-		case map[string]any:
-			next, ok := t[part]
-			if !ok {
-				return nil, false
-			}
-			v = next
-		case []any:
-			name, want, picks := strings.Cut(part, "=")
-			i := -1
-			if picks {
-				i = slices.IndexFunc(t, func(e any) bool {
-					m, ok := e.(map[string]any)
-					return ok && fmt.Sprint(m[name]) == want
-				})
-			} else if n, err := strconv.Atoi(part); err == nil && n < len(t) {
-				i = n
-			}
-			if i < 0 {
-				return nil, false
-			}
-			v = t[i]
-		default:
-			return nil, false
-		}
-	}
-	return v, true
-}
-
 // Verdicts.
 const (
 	Reproduced    = "reproduced"
 	NotReproduced = "not reproduced"
 	Undecided     = "not decided"
 	Measured      = "measured" // there is nothing to decide by
-	NotRun        = "not yet run"
-	Elsewhere     = "see there"
+	NotTestable   = "not testable at this scale"
+	NotRun        = "not run"
 )
+
+// Verdicts lists them, as they are counted on the page.
+func Verdicts() []string {
+	return []string{Reproduced, NotReproduced, Undecided, Measured, NotTestable, NotRun}
+}
 
 // Line is a claim and one result.
 type Line struct {
 	Claim
-	Ours     string
-	Interval string
-	Data     string // model and corpus
-	Verdict  string
-	Ran      string // the command that made it
+	Ours     string `json:"ours"`
+	Interval string `json:"interval"`
+	Data     string `json:"data"` // model and corpus
+	Verdict  string `json:"verdict"`
+	Why      string `json:"why,omitempty"` // behind a verdict that the numbers alone do not explain
+	Ran      string `json:"ran"`           // the command that made it, or would
 }
 
-// Lines hold claims against results; a claim with several results has a line for each.
+// Lines hold claims against results; a claim with several results has a line for each. Claims of the second paper that a
+// report judges and that are not in the list follow at the end.
 func Lines(all []Claim, stored []Stored) []Line {
 	var lines []Line
+	known := map[string]bool{}
 	for _, c := range all {
 		found := false
 		for i := range stored {
 			s := &stored[i]
-			if c.Analysis == "" || s.Analysis != c.Analysis {
+			if c.Source == "" || s.Source != c.Source {
 				continue
 			}
-			if l, ok := c.line(s); ok {
-				found = true
-				lines = append(lines, l)
+			for _, f := range find(s.Result, c.Value) {
+				if l, ok := c.line(s, f); ok {
+					found = true
+					lines = append(lines, l)
+					known[judgedKey(s, f.value)] = true
+				}
 			}
 		}
-		if !found {
-			l := Line{Claim: c, Verdict: NotRun, Ran: c.Command}
-			if c.Elsewhere != "" {
-				l.Verdict, l.Ours = Elsewhere, c.Elsewhere
+		if found {
+			continue
+		}
+		l := Line{Claim: c, Verdict: NotRun, Why: c.Takes, Ran: c.Command}
+		if c.Source == "" {
+			l.Verdict = NotTestable
+		}
+		lines = append(lines, l)
+	}
+	for i := range stored {
+		s := &stored[i]
+		if !s.judged {
+			continue
+		}
+		for _, f := range find(s.Result, "claims/*") {
+			if known[judgedKey(s, f.value)] {
+				continue
 			}
-			lines = append(lines, l)
+			m, _ := f.value.(map[string]any)
+			c := Claim{Paper: "B", Where: s.Name, Says: text(m["claim"]), Theirs: text(m["paper"]), Test: "as its report says", Command: s.Source, Source: s.Source}
+			if l, ok := c.line(s, f); ok {
+				lines = append(lines, l)
+			}
 		}
 	}
 	return lines
 }
 
+// judgedKey names a claim that a report judges itself.
+func judgedKey(s *Stored, v any) string {
+	m, _ := v.(map[string]any)
+	return s.Path + "\x00" + text(m["claim"])
+}
+
 // line reads a result; false where the report does not have it.
-func (c *Claim) line(s *Stored) (Line, bool) {
-	l := Line{Claim: *c, Data: s.about(), Ran: s.Command, Verdict: Measured}
-	v, ok := find(s.Result, c.Value)
+func (c *Claim) line(s *Stored, f found) (Line, bool) {
+	l := Line{Claim: *c, Data: s.about(f.labels), Ran: s.Command, Verdict: Measured}
+	if l.Ran == "" {
+		l.Ran = c.Command
+	}
+	r, ok := read(f.value)
 	if !ok {
 		return l, false
+	}
+	l.Ours, l.Why = r.text, r.why
+	if r.verdict != "" {
+		l.Verdict = r.verdict
+		return l, true
+	}
+	if math.IsNaN(r.value) {
+		return l, true // words
 	}
 	scale := c.Scale
 	if scale == 0 {
 		scale = 1
 	}
-	low, high := math.NaN(), math.NaN()
-	if m, isMap := v.(map[string]any); isMap {
-		if iv, ok := m["interval"].(map[string]any); ok {
-			if x, ok := iv["low"].(float64); ok {
-				low = x * scale
-			}
-			if x, ok := iv["high"].(float64); ok {
-				high = x * scale
-			}
-		}
-		v = m["value"]
+	value, low, high := r.value*scale, r.low*scale, r.high*scale
+	if l.Ours == "" {
+		l.Ours = trim(value) + c.Unit
 	}
-	x, ok := v.(float64)
-	if !ok {
-		return l, false
-	}
-	x *= scale
-	l.Ours = trim(x) + c.Unit
-	exact := math.IsNaN(low) || math.IsNaN(high)
-	if exact {
-		low, high = x, x
+	decides := c.Exact
+	if math.IsNaN(low) {
+		low, high = value, value
 	} else {
-		l.Interval = fmt.Sprintf("%s to %s", trim(low), trim(high))
+		decides = true
+		l.Interval = interval(low, high)
 	}
 	decide := func(above, below bool) {
 		switch {
@@ -237,93 +173,191 @@ func (c *Claim) line(s *Stored) (Line, bool) {
 			l.Verdict = Undecided
 		}
 	}
-	if c.Above != nil {
+	switch {
+	case !decides:
+	case c.Above != nil:
 		decide(low > *c.Above, high <= *c.Above)
-	} else if c.Below != nil {
+	case c.Below != nil:
 		decide(high < *c.Below, low >= *c.Below)
 	}
 	return l, true
 }
 
-func trim(x float64) string { return strconv.FormatFloat(math.Round(x*1000)/1000, 'f', -1, 64) }
-
-var papers = map[string]string{
-	"A": "Transcendence (Zhang et al. 2024)", "B": "A Taxonomy of Transcendence (Abreu et al. 2025)",
+// reading is what a value of a report says.
+type reading struct {
+	// text is shown instead of the value where it is not "".
+	text string
+	// value is NaN where there are words alone; low and high are NaN without an interval, and infinite where it is open.
+	value, low, high float64
+	// verdict and why are the report's own.
+	verdict, why string
 }
 
-const intro = "Values of the papers beside ours, with 95% intervals where there are any. \"Reproduced\" and \"not reproduced\" are said " +
-	"only where the whole interval lies on that side of what the claim needs; everything else is not decided. The models " +
-	"here are small and trained in minutes on simulated games or few real ones: where ours disagree, scale is the first suspect."
-
-// Markdown is the table.
-func Markdown(lines []Line) string {
-	var b strings.Builder
-	b.WriteString("# The papers' claims and ours\n\n" + intro + "\n")
-	cell := func(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").Replace(s) }
-	for _, paper := range []string{"A", "B"} {
-		fmt.Fprintf(&b, "\n## %s\n\n| where | claim | theirs | ours | interval | data and model | verdict | command |\n|---|---|---|---|---|---|---|---|\n", papers[paper])
-		for _, l := range lines {
-			if l.Paper == paper {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | `%s` |\n", cell(l.Where), cell(l.Says+" ("+l.Test+")"), cell(l.Theirs), cell(l.Ours),
-					cell(l.Interval), cell(l.Data), l.Verdict, cell(l.Ran))
+// read understands numbers; words; objects with a value, or a difference in Elo, and its interval; with the difference of neighbors on a map
+// and of all points; the verdict of an experiment about a group of cells; a claim that a report of kgtrain judges; and a model's
+// curve of ratings in a report of the arena.
+func read(v any) (r reading, ok bool) {
+	nan := math.NaN()
+	r = reading{value: nan, low: nan, high: nan}
+	switch t := v.(type) {
+	case float64:
+		r.value = t
+		return r, true
+	case string:
+		r.text = t
+		return r, t != ""
+	case map[string]any:
+		switch {
+		case t["verdict"] != nil && t["ours"] != nil:
+			return readJudged(t), true
+		case t["verdict"] != nil && t["points"] != nil:
+			return readCurve(t)
+		case t["model"] != nil && t["best"] != nil:
+			return readGroup(t)
+		case t["neighbors"] != nil:
+			near, one := t["neighbors"].(float64)
+			all, two := t["all"].(float64)
+			r.text, r.value = fmt.Sprintf("%s to neighbors, %s to any", trim(near), trim(all)), near-all
+			return r, one && two
+		}
+		if r.value, ok = t["value"].(float64); !ok {
+			if r.value, ok = t["elo"].(float64); !ok {
+				return r, false
 			}
 		}
+		ends, inside := t["interval"].(map[string]any)
+		if !inside {
+			ends = t
+		}
+		low, one := ends["low"].(float64)
+		high, two := ends["high"].(float64)
+		switch {
+		case one && two:
+			r.low, r.high = low, high
+		case one:
+			r.low, r.high = low, math.Inf(1)
+		case two:
+			r.low, r.high = math.Inf(-1), high
+		}
+		return r, true
 	}
-	return b.String()
+	return r, false
 }
 
-//go:embed page.html
-var page string
+// estimate is a rating with its interval.
+func estimate(v any) (value, low, high float64, ok bool) {
+	m, _ := v.(map[string]any)
+	value, one := m["rating"].(float64)
+	ends, _ := m["interval"].(map[string]any)
+	low, two := ends["low"].(float64)
+	high, three := ends["high"].(float64)
+	return value, low, high, one && two && three
+}
 
-var pageTemplate = template.Must(template.New("page").Parse(page))
-
-// maxPicture bounds a picture of the page.
-const maxPicture = 8 << 20
-
-// HTML is the table as one page, with the PNG pictures of the reports in it.
-func HTML(lines []Line, stored []Stored) (string, error) {
-	type picture struct {
-		Title string
-		URL   template.URL
+// readGroup is a model's rating less the best expert's. The interval holds whoever of the experts is the best: it
+// goes from the model's lower end less the expert's upper end to the reverse, as the verdict of the experiment does.
+func readGroup(m map[string]any) (r reading, ok bool) {
+	value, low, high, one := estimate(m["model"])
+	best, bestLow, bestHigh, two := estimate(m["best"])
+	if !one || !two {
+		return r, false
 	}
-	type part struct {
-		Title string
-		Lines []Line
+	if low == high { // a model that is only bounded has no estimate
+		nan := math.NaN()
+		return reading{value: nan, low: nan, high: nan, text: text(m["claim"]), verdict: Undecided, why: "its rating is only a bound"}, true
 	}
-	content := struct {
-		Intro    string
-		Parts    []part
-		Pictures []picture
-	}{Intro: intro}
-	for _, paper := range []string{"A", "B"} {
-		p := part{Title: papers[paper]}
-		for _, l := range lines {
-			if l.Paper == paper {
-				p.Lines = append(p.Lines, l)
-			}
+	return reading{
+		text:  fmt.Sprintf("%+.0f Elo: the model %.0f, the best expert %.0f", value-best, value, best),
+		value: value - best, low: low - bestHigh, high: high - bestLow,
+	}, true
+}
+
+// readJudged is a claim with the verdict of kgtrain.
+func readJudged(m map[string]any) reading {
+	r := reading{text: text(m["ours"]), why: text(m["why"]), verdict: text(m["verdict"]), value: math.NaN()}
+	switch r.verdict {
+	case Reproduced, NotReproduced:
+	default: // "not tested at this scale" and what may come
+		r.verdict = NotTestable
+	}
+	return r
+}
+
+// readCurve is a model's best rating against the cap of its games.
+func readCurve(m map[string]any) (r reading, ok bool) {
+	nan := math.NaN()
+	r = reading{value: nan, low: nan, high: nan}
+	verdict, _ := m["verdict"].(map[string]any)
+	rating, _ := verdict["rating"].(map[string]any)
+	if rating == nil {
+		return r, false
+	}
+	best, _ := verdict["best_temperature"].(float64)
+	r.text = fmt.Sprintf("%s at T=%v", text(rating["text"]), best)
+	limit, _ := verdict["cap"].(map[string]any)
+	if limit == nil {
+		r.verdict, r.why = Undecided, "the cap of its games is not known"
+		return r, true
+	}
+	bound, _ := limit["cap"].(float64)
+	r.text += fmt.Sprintf(", the cap %.0f", bound)
+	if verdict["other_pool"] == true {
+		r.why = "cap and rating count different players, whom nothing here ties together"
+	}
+	if verdict["all_lost"] == true {
+		r.verdict, r.why = NotTestable, "every game was lost: it takes a stronger model, trained for longer, or weaker opponents"
+		return r, true
+	}
+	value, one := rating["rating"].(float64)
+	if !one {
+		r.verdict, r.why = Undecided, "its rating is only a bound"
+		return r, true
+	}
+	// The ends are those that hold for all temperatures together, less the cap.
+	r.value, r.low, r.high = value-bound, math.Inf(-1), math.Inf(1)
+	ends, _ := limit["simultaneous"].(map[string]any)
+	if low, ok := ends["low"].(float64); ok {
+		r.low = low
+	}
+	if high, ok := ends["high"].(float64); ok {
+		r.high = high
+	}
+	return r, true
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func interval(low, high float64) string {
+	switch {
+	case math.IsInf(low, -1) && math.IsInf(high, 1):
+		return ""
+	case math.IsInf(low, -1):
+		return "up to " + trim(high)
+	case math.IsInf(high, 1):
+		return trim(low) + " and more"
+	}
+	return fmt.Sprintf("%s to %s", trim(low), trim(high))
+}
+
+// trim rounds to three decimals.
+func trim(x float64) string {
+	x = math.Round(x*1000) / 1000
+	if x == 0 {
+		x = 0 // no minus
+	}
+	return strconv.FormatFloat(x, 'f', -1, 64)
+}
+
+// Count is how many lines have which verdict, in the order of Verdicts.
+func Count(lines []Line) []int {
+	n := make([]int, len(Verdicts()))
+	for _, l := range lines {
+		if i := slices.Index(Verdicts(), l.Verdict); i >= 0 {
+			n[i]++
 		}
-		content.Parts = append(content.Parts, p)
 	}
-	for _, s := range stored {
-		for _, name := range s.Pictures {
-			// A report names files beside it and nothing else.
-			if filepath.Ext(name) != ".png" || name != filepath.Base(name) {
-				continue
-			}
-			path := filepath.Join(filepath.Dir(s.Path), name)
-			if info, err := os.Stat(path); err != nil || info.Size() > maxPicture {
-				continue
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return "", fmt.Errorf("reproduction: %w", err)
-			}
-			content.Pictures = append(content.Pictures, picture{s.Analysis + ": " + s.about(), template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b))})
-		}
-	}
-	var b strings.Builder
-	if err := pageTemplate.Execute(&b, content); err != nil {
-		return "", fmt.Errorf("reproduction: %w", err)
-	}
-	return b.String(), nil
+	return n
 }

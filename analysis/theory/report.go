@@ -29,6 +29,8 @@ type Report struct {
 	// Highest are the temperatures up to which all lower ones transcend (down to 0.001, or 0.00001 under Probabilities; where the
 	// argmax equals the best expert to 0.08, or 0.025), by Convention: 0 where the lowest does not.
 	Highest [2]float64 `json:"highest"`
+	// Random are the propositions in random settings, see Check.
+	Random []Proposition `json:"random,omitempty"`
 }
 
 // Row is a temperature, under both conventions.
@@ -136,8 +138,16 @@ func (r *Report) WriteText(w io.Writer) error {
 	if math.Abs(r.Argmax-r.Best) < 1e-12 && r.Highest[Logits] > 0 {
 		fmt.Fprintln(w, "This is the edge where the converse of Proposition 2 fails: low temperatures transcend, the argmax only equals the best expert.")
 	}
-	_, err := fmt.Fprintf(w, "Theorem 2.1: the left side is %.4f; it must be above 0 for the mixture itself, at temperature 1, to transcend.\n", r.Theorem)
-	return err
+	fmt.Fprintf(w, "Theorem 2.1: the left side is %.4f; it must be above 0 for the mixture itself, at temperature 1, to transcend.\n", r.Theorem)
+	if len(r.Random) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintf(tab, "in random settings\tsettings\ttranscended\tviolations\t\n")
+	for _, p := range r.Random {
+		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%s\n", p.Name, p.Tried, p.Transcended, p.Violations, p.Says)
+	}
+	return tab.Flush()
 }
 
 // Pictures implements analysis.Result: the distributions of the first input, as in appendix C (Zhang et al. 2024), and the reward

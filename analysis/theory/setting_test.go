@@ -6,54 +6,11 @@ import (
 	"testing"
 )
 
-func random(rng *rand.Rand, n int) []float64 {
-	p, total := make([]float64, n), 0.0
-	for i := range p {
-		p[i] = rng.ExpFloat64() * rng.ExpFloat64()
-		if rng.IntN(5) == 0 { // outputs without any probability are part of the theory
-			p[i] = 0
-		}
-		total += p[i]
-	}
-	if total == 0 {
-		p[rng.IntN(n)], total = 1, 1
-	}
-	for i := range p {
-		p[i] /= total
-	}
-	return p
-}
-
-func randomSetting(rng *rand.Rand, experts int, even bool) *Setting {
-	inputs, outputs := 1+rng.IntN(4), 2+rng.IntN(3)
-	s := &Setting{Test: random(rng, inputs)}
-	for range experts {
-		var e [][]float64
-		for range inputs {
-			e = append(e, random(rng, outputs))
-		}
-		s.Experts = append(s.Experts, e)
-	}
-	for range inputs {
-		if !even {
-			s.Weights = append(s.Weights, random(rng, experts))
-		}
-		r := make([]float64, outputs)
-		for y := range r {
-			r[y] = rng.Float64()
-		}
-		s.Rewards = append(s.Rewards, r)
-	}
-	return s
-}
-
-func best(s *Setting) float64 { r, _ := s.Best(); return r }
-
 // TestPaperToy is the picture of appendix C.
 func TestPaperToy(t *testing.T) {
 	s := Toy()
-	if got := s.At(1, Logits); math.Abs(got-0.4) > 1e-15 || math.Abs(best(s)-0.4) > 1e-15 {
-		t.Errorf("R(mixture) %v, best expert %v, want 0.4 for both", got, best(s))
+	if got := s.At(1, Logits); math.Abs(got-0.4) > 1e-15 || math.Abs(s.best()-0.4) > 1e-15 {
+		t.Errorf("R(mixture) %v, best expert %v, want 0.4 for both", got, s.best())
 	}
 	// The paper's picture has 5/90/5 and no temperature: each convention has its own.
 	for c, tau := range map[Convention]float64{Logits: 0.1, Probabilities: 0.035} {
@@ -73,82 +30,46 @@ func TestPaperToy(t *testing.T) {
 	}
 	// The same errors in both: nothing to cancel.
 	s.Experts[1] = s.Experts[0]
-	if s.At(0, Logits) > best(s) {
+	if s.At(0, Logits) > s.best() {
 		t.Error("experts that err alike were transcended")
 	}
 }
 
-// TestProposition1 has linearity on its side, and the two edges that are not the mixture with even weights.
-func TestProposition1(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for range 3000 {
-		s := randomSetting(rng, 1+rng.IntN(4), true)
-		if err := s.Validate(); err != nil {
-			t.Fatal(err)
+// TestCheck tries the propositions, and that the settings have both sides of each.
+func TestCheck(t *testing.T) {
+	// How often, of 1,000, somebody transcends at least and at most.
+	sides := map[string][2]int{"Proposition 1": {0, 0}, "Proposition 2": {100, 1000}, "Proposition 3": {1000, 1000}, "Proposition 4": {500, 900}, "Theorem 2.1": {10, 300}}
+	checked := Check(3, 3000)
+	if len(checked) != len(sides) {
+		t.Fatalf("%d propositions", len(checked))
+	}
+	for _, p := range checked {
+		if p.Violations > 0 {
+			t.Errorf("%s: %d of %d settings contradict it: %+v", p.Name, p.Violations, p.Tried, p.First)
 		}
-		if s.At(1, Logits) > best(s)+1e-12 {
-			t.Fatalf("the mixture has %v, the best expert %v: %+v", s.At(1, Logits), best(s), s)
-		}
-		if math.Abs(s.All()) > 1e-12 {
-			t.Fatalf("even weights give %v in Theorem 2.1", s.All())
+		share, side := 1000*p.Transcended/max(p.Tried, 1), sides[p.Name]
+		if p.Tried < 1000 || share < side[0] || share > side[1] {
+			t.Errorf("%s: %d of %d settings transcend: the check sees one side only", p.Name, p.Transcended, p.Tried)
 		}
 	}
+	// What contradicts is counted.
+	var p Proposition
+	p.see(Edge(), true, false)
+	p.see(Toy(), false, true)
+	if p.Tried != 2 || p.Transcended != 1 || p.Violations != 1 || p.First.At(0, Logits) != 0.5 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestProposition1 has the edges that are not the mixture with even weights.
+func TestProposition1(t *testing.T) {
 	zero := &Setting{Test: []float64{1}, Experts: [][][]float64{{{1, 0}}}, Rewards: [][]float64{{0, 1}}}
-	if got, want := zero.At(1, Probabilities), 1/(1+math.E); math.Abs(got-want) > 1e-15 || best(zero) != 0 {
+	if got, want := zero.At(1, Probabilities), 1/(1+math.E); math.Abs(got-want) > 1e-15 || zero.best() != 0 {
 		t.Errorf("zero mass under softmax of probabilities: %v, want %v", got, want)
 	}
 	if zero.At(0.5, Logits) != 0 || zero.At(0, Probabilities) != 0 {
 		t.Error("an output without probability got some")
 	}
-}
-
-// TestProposition2 checks both directions, away from the equality where the converse fails.
-func TestProposition2(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	for _, c := range Conventions {
-		transcended := 0
-		for range 3000 {
-			s := randomSetting(rng, 2+rng.IntN(3), true)
-			argmax := s.At(0, c)
-			if math.Abs(argmax-best(s)) < 1e-3 || s.nearTie(0.01) {
-				continue // too close for a finite temperature to decide
-			}
-			cold := true
-			for _, tau := range []float64{1e-3, 1e-4, 1e-5} {
-				if c == Probabilities {
-					tau /= 100 // differences of probabilities are small, of logarithms not
-				}
-				cold = cold && s.At(tau, c) > best(s)
-			}
-			if cold != (argmax > best(s)) {
-				t.Fatalf("%v: argmax %v, best expert %v, low temperatures transcend: %v", c, argmax, best(s), cold)
-			}
-			if argmax > best(s) {
-				transcended++
-			}
-		}
-		if transcended < 100 || transcended > 2900 {
-			t.Errorf("%v: %d of 3000 random settings transcend: the test sees one side only", c, transcended)
-		}
-	}
-}
-
-// nearTie reports an input whose two likeliest outputs differ by less than a share.
-func (s *Setting) nearTie(share float64) bool {
-	for x := range s.Test {
-		first, second := 0.0, 0.0
-		for _, v := range s.Mixture(x) {
-			if v > first {
-				first, second = v, first
-			} else {
-				second = max(second, v)
-			}
-		}
-		if second > first*(1-share) {
-			return true
-		}
-	}
-	return false
 }
 
 // TestProposition2Edges are the counterexamples to its letter.
@@ -158,8 +79,8 @@ func TestProposition2Edges(t *testing.T) {
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if s.At(0, Logits) != 0.5 || best(s) != 0.5 {
-		t.Errorf("argmax %v, best %v, want 0.5 for both", s.At(0, Logits), best(s))
+	if s.At(0, Logits) != 0.5 || s.best() != 0.5 {
+		t.Errorf("argmax %v, best %v, want 0.5 for both", s.At(0, Logits), s.best())
 	}
 	for _, tau := range []float64{0.5, 0.3, 0.2, 0.1, 0.07} {
 		if s.At(tau, Logits) <= 0.5 {
@@ -187,19 +108,11 @@ func TestProposition2Edges(t *testing.T) {
 func TestProposition3(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for range 300 {
-		n, rho := 2+rng.IntN(6), 0.001+0.998*rng.Float64()
-		f, rewards := make([]float64, n), make([]float64, n)
-		for y := range f {
-			f[y], rewards[y] = rho/float64(n), rng.Float64()
-		}
-		at := rng.IntN(n)
-		f[at] += 1 - rho
-		rewards[at] = 1.5
-		s := &Setting{Test: []float64{1}, Experts: [][][]float64{{f}}, Rewards: [][]float64{rewards}}
+		s, rho, n := noisySetting(rng)
 		for _, c := range Conventions {
 			edge := NoisyThreshold(rho, n, c)
-			if below, above := s.At(edge*0.99, c), s.At(edge*1.01, c); !(below > best(s)) || !(above < best(s)) {
-				t.Fatalf("%v, rho %v of %d: threshold %v has %v below and %v above, the expert %v", c, rho, n, edge, below, above, best(s))
+			if below, above := s.At(edge*0.99, c), s.At(edge*1.01, c); !(below > s.best()) || !(above < s.best()) {
+				t.Fatalf("%v, rho %v of %d: threshold %v has %v below and %v above, the expert %v", c, rho, n, edge, below, above, s.best())
 			}
 			if got := s.Highest(edge/50, edge*2, c); math.Abs(got-edge) > 1e-6*edge {
 				t.Fatalf("%v: the search has %v, the formula %v", c, got, edge)
@@ -208,55 +121,8 @@ func TestProposition3(t *testing.T) {
 	}
 	// Rewards that do not depend on the output, which the paper excludes.
 	s := &Setting{Test: []float64{1}, Experts: [][][]float64{{{0.6, 0.4}}}, Rewards: [][]float64{{1, 1}}}
-	if s.At(0, Logits) > best(s) || s.Highest(1e-3, 2, Logits) != 0 {
+	if s.At(0, Logits) > s.best() || s.Highest(1e-3, 2, Logits) != 0 {
 		t.Error("equal rewards were transcended")
-	}
-}
-
-// TestProposition4 has experts that are each right in their part and uniform elsewhere.
-func TestProposition4(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 10))
-	for range 300 {
-		experts, outputs := 2+rng.IntN(4), 2+rng.IntN(4)
-		parts := experts + rng.IntN(4)
-		s := &Setting{Test: make([]float64, parts), Experts: make([][][]float64, experts)}
-		touched := 1 + rng.IntN(experts)
-		for x := range parts {
-			owner := x % experts
-			if owner < touched {
-				s.Test[x] = rng.Float64() + 0.01
-			}
-			rewards := make([]float64, outputs)
-			for y := range rewards {
-				rewards[y] = rng.Float64()
-			}
-			right := rng.IntN(outputs)
-			rewards[right] = 1.1
-			s.Rewards = append(s.Rewards, rewards)
-			for i := range experts {
-				f := make([]float64, outputs)
-				for y := range f {
-					f[y] = 1 / float64(outputs)
-				}
-				if i == owner {
-					clear(f)
-					f[right] = 1
-				}
-				s.Experts[i] = append(s.Experts[i], f)
-			}
-		}
-		total := 0.0
-		for _, p := range s.Test {
-			total += p
-		}
-		for x := range s.Test {
-			s.Test[x] /= total
-		}
-		for _, c := range Conventions {
-			if got, want := s.At(1e-4, c) > best(s)+1e-9, touched > 1; got != want {
-				t.Fatalf("%v: %d of %d parts touched: low temperature %v, best expert %v", c, touched, experts, s.At(1e-4, c), best(s))
-			}
-		}
 	}
 }
 
@@ -268,7 +134,7 @@ func TestTheorem(t *testing.T) {
 	for range 6000 {
 		k := 2 + rng.IntN(3)
 		s := randomSetting(rng, k, false)
-		above, all, byPair := s.At(1, Logits)-best(s), s.All(), 0.0
+		above, all, byPair := s.At(1, Logits)-s.best(), s.All(), 0.0
 		negative := false
 		for a := range k {
 			for b := range a {
@@ -305,7 +171,7 @@ func TestTheorem(t *testing.T) {
 		Experts: [][][]float64{{{1, 0}, {0, 1}}, {{0, 1}, {1, 0}}},
 		Weights: [][]float64{{0.1, 0.9}, {0.9, 0.1}}, Rewards: [][]float64{{1, 0}, {1, 0}},
 	}
-	if s.All() >= 0 || s.At(1, Logits) > best(s) {
+	if s.All() >= 0 || s.At(1, Logits) > s.best() {
 		t.Errorf("weights on the worse expert: %v", s.All())
 	}
 	// By hand: (1-0)(0.9-0.1) in one input and (0-1)(0.1-0.9) in the other.

@@ -17,6 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"transcend/analysis"
+	"transcend/analysis/experiment"
 	"transcend/analysis/reproduction"
 	"transcend/internal/cli"
 	"transcend/internal/figure"
@@ -160,7 +161,7 @@ func TestReport(t *testing.T) {
 	}
 	run(cli.ExitOK, "analyze", "favor", "--model", "shipped", "--opponent", "random", "--scorer", "league", "--depth", "1", "--games", "2", "--resamples", "100", "--out", results)
 	table := run(cli.ExitOK, "report", "reproduction", "--results", results, "--out", dir)
-	if !strings.Contains(table, "model shipped:") || !strings.Contains(table, "| not yet run |") {
+	if !strings.Contains(table, "model shipped:") || !strings.Contains(table, "**not run**") {
 		t.Errorf("the table:\n%s", table)
 	}
 	for _, name := range []string{"reproduction.md", "reproduction.html"} {
@@ -179,8 +180,16 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range claims {
-		if c.Analysis != "" && !slices.ContainsFunc(analyses(), func(a analysisCommand) bool { return a.name == c.Analysis }) {
-			t.Errorf("%s: there is no analysis %s", c.Says, c.Analysis)
+		kind, name, _ := strings.Cut(c.Source, " ")
+		ok := true
+		switch kind {
+		case "analyze":
+			ok = slices.ContainsFunc(analyses(), func(a analysisCommand) bool { return a.name == name })
+		case "experiment":
+			ok = slices.ContainsFunc(experiments(), func(e experiment.Experiment) bool { return e.Name == name })
+		}
+		if !ok {
+			t.Errorf("%s: nothing here is %q", c.Says, c.Source)
 		}
 	}
 }

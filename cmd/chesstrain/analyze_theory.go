@@ -22,6 +22,7 @@ softmax(q / T), as the paper writes it. "edge" is where the converse of Proposit
 		examples: []string{
 			"chesstrain analyze theory",
 			"chesstrain analyze theory --example edge",
+			"chesstrain analyze theory --random 3000     the propositions in random settings, too",
 			"chesstrain analyze theory --experts '0.5,0.3,0.2; 0.1,0.3,0.6' --rewards 0,1,0.2 --weights 0.3,0.7",
 		},
 		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
@@ -29,8 +30,12 @@ softmax(q / T), as the paper writes it. "edge" is where the converse of Proposit
 			experts := fs.String("experts", "", "probabilities of the outputs, experts with semicolons between them")
 			rewards := fs.String("rewards", "", "rewards of the outputs")
 			weights := fs.String("weights", "", "how likely the input is each expert's (default evenly)")
+			random := fs.Int("random", 0, "try the propositions and Theorem 2.1 on so many random settings, too")
 			temperatures := fs.Float64Slice("temperatures", []float64{0.01, 0.035, 0.1, 0.25, 0.5, 0.75, 1, 1.5}, "temperatures of the table")
-			return func(_ context.Context, _ *analyzing) (analysis.Result, error) {
+			return func(_ context.Context, a *analyzing) (analysis.Result, error) {
+				if *random < 0 || *random > 1_000_000 {
+					return nil, cli.Usagef("--random %d: must be 0 to a million", *random)
+				}
 				for _, t := range *temperatures {
 					if !(t >= 0) || t > 1e6 {
 						return nil, cli.Usagef("--temperatures %v: must be between 0 and a million", t)
@@ -55,7 +60,11 @@ softmax(q / T), as the paper writes it. "edge" is where the converse of Proposit
 						s = theory.Edge()
 					}
 				}
-				return theory.NewReport(s, *temperatures), nil
+				r := theory.NewReport(s, *temperatures)
+				if *random > 0 {
+					r.Random = theory.Check(a.Seed, *random)
+				}
+				return r, nil
 			}
 		},
 	}

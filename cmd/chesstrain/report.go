@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"transcend/analysis/reproduction"
 	"transcend/internal/atomicfile"
@@ -18,27 +20,38 @@ usage: chesstrain report reproduction [flags]
 
 examples:
   chesstrain report reproduction --results analyses
-  chesstrain report reproduction --results analyses --results cap1300 --out docs/results
+  chesstrain report reproduction --results analyses --results experiments --results kg --out docs/results
 
 flags:
 `
 
 const reportTail = `
 Every claim, figure and table of both papers is a line: their value, ours, interval, data and model, verdict and the
-command. What has not been run says so. Results are the report.json files of chesstrain analyze below --results.
-The table is written as OUT/reproduction.md, and with the pictures as one page, OUT/reproduction.html.
+command. What has not been run says so, and what would take more than there is here says what it takes. Results are the
+files report.json below --results:
 
+  chesstrain analyze NAME        writes OUT/NAME/report.json
+  chesstrain experiment NAME     writes OUT/NAME/report.json
+  kgtrain NAME, kgtrain all      write OUT/NAME/report.json
+  arena table --json, kgtrain graph --json and kgtrain references NAME --json print what is to be kept as a report.json
+
+The table is written as OUT/reproduction.md, with the SVG pictures of modest size beside it as reproduction-*.svg, and with all
+pictures as one page, OUT/reproduction.html.
+
+All of it, one command after the other:
+
+%s
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 `
 
 // report is the subcommand.
 func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
 	flags := flagSet(program + " report")
-	dirs := flags.StringArray("results", []string{"analyses"}, "directory with results of chesstrain analyze; may be repeated")
+	dirs := flags.StringArray("results", []string{"analyses"}, "directory with report.json files; may be repeated")
 	out := flags.String("out", ".", "directory of the table and the page")
 	quiet := flags.BoolP("quiet", "q", false, "print only errors and the names of the files")
 	asJSON := flags.Bool("json", false, "print the lines as JSON instead of the table")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, reportHelp, reportTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, showHelp(flags, reportHelp, fmt.Sprintf(reportTail, reproduction.Recipe))); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 || flags.Arg(0) != "reproduction" {
@@ -60,28 +73,61 @@ func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	lines := reproduction.Lines(claims, stored)
-	table := reproduction.Markdown(lines)
-	page, err := reproduction.HTML(lines, stored)
+	if len(stored) == 0 {
+		fmt.Fprintf(stderr, "warning: no report.json below %s: every line says \"not run\"\n", strings.Join(*dirs, ", "))
+	}
+	lines, curves := reproduction.Lines(claims, stored), reproduction.Curves(stored)
+	shown, err := reproduction.Shown(stored)
+	if err != nil {
+		return err
+	}
+	command := commandLine(program, "report", "reproduction", withoutName(args))
+	table := reproduction.Markdown(lines, curves, shown, command)
+	page, err := reproduction.HTML(lines, curves, stored, command)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	for _, f := range []struct{ name, text string }{{"reproduction.md", table}, {"reproduction.html", page}} {
-		path := filepath.Join(*out, f.name)
-		if err := atomicfile.WriteBytes(path, 0o644, []byte(f.text)); err != nil {
+	write := func(name string, b []byte) error {
+		path := filepath.Join(*out, name)
+		if err := atomicfile.WriteBytes(path, 0o644, b); err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)
 		}
 		fmt.Fprintln(stderr, path)
+		return nil
+	}
+	for _, p := range shown {
+		b, err := os.ReadFile(p.From)
+		if err != nil {
+			return fmt.Errorf("the picture of a report: %w", err)
+		}
+		if err := write(p.Name, b); err != nil {
+			return err
+		}
+	}
+	if err := write("reproduction.html", []byte(page)); err != nil {
+		return err
+	}
+	if err := write("reproduction.md", []byte(table)); err != nil {
+		return err
 	}
 	switch {
 	case *asJSON:
-		return printJSON(stdout, lines)
+		return printJSON(stdout, struct {
+			Lines  []reproduction.Line  `json:"lines"`
+			Curves []reproduction.Curve `json:"curves"`
+		}{lines, curves})
 	case *quiet:
 		return nil
 	}
 	_, err = io.WriteString(stdout, table)
 	return err
+}
+
+// withoutName are the arguments but the name of the report, which a command line has first.
+func withoutName(args []string) []string {
+	i := slices.Index(args, "reproduction")
+	return slices.Delete(slices.Clone(args), i, i+1)
 }
