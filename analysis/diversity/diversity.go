@@ -23,6 +23,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gofrs/flock"
+
 	"transcend/data"
 	"transcend/internal/bitboard"
 	"transcend/internal/draw"
@@ -45,6 +47,9 @@ type Options struct {
 	// Budget is the memory of the counts in bytes, Dir where they are when that does not do.
 	Budget int64  `json:"-"`
 	Dir    string `json:"-"`
+	// Keep is the name of a directory below Dir that Save keeps the counts in, so that a counter with the same options goes on from there;
+	// "" for none.
+	Keep string `json:"-"`
 }
 
 // Default has the paper's settings.
@@ -90,6 +95,8 @@ type Counter struct {
 	games   []int // by band
 	skipped int
 	samples []sample // by cap
+	lock    *flock.Flock
+	done    bool // there is a report: what was kept is of no more use
 }
 
 // sample is games that were drawn evenly from a stream (reservoir sampling, Vitter's algorithm R). Games are kept
@@ -98,7 +105,8 @@ type sample struct {
 	moves []bitboard.Move
 	n     []uint8
 	seen  int
-	rng   draw.Stream
+	// Each game has a stream of its own, named by its number, so that nothing but the number is to be kept.
+	seed, cap uint64
 }
 
 // NewCounter returns a counter, which is to be closed.
@@ -108,13 +116,24 @@ func NewCounter(o Options) (*Counter, error) {
 	}
 	c := &Counter{o: o, tally: newTally(o.Dir, o.Budget), games: make([]int, len(o.Caps))}
 	for i := range o.Caps {
-		c.samples = append(c.samples, sample{rng: draw.New(o.Seed, uint64(i))})
+		c.samples = append(c.samples, sample{seed: o.Seed, cap: uint64(i)})
+	}
+	if o.Keep != "" {
+		if err := c.resume(); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
 	}
 	return c, nil
 }
 
-// Close removes what is on disk.
-func (c *Counter) Close() error { return c.tally.close() }
+// Close removes what is on disk, but for what was kept of a counting that did not come to its report.
+func (c *Counter) Close() error {
+	err := c.tally.close(c.o.Keep == "" || c.done)
+	if c.lock != nil {
+		err = errors.Join(err, c.lock.Close())
+	}
+	return err
+}
 
 // band is the lowest cap that a game is under, len(Caps) for none.
 func (o *Options) band(g *data.Game) int {
@@ -148,12 +167,16 @@ func (t *tally) game(moves []bitboard.Move, band, actions, plies int) error {
 		key := stateKey(&p)
 		var move bitboard.Move
 		if ply < actions {
-			key = key&^255 | bitboard.Perft(&p, 1) // at most 218
+			key = key&^255 | t.legal(&p)
 			if ply < len(moves) {
 				move = moves[ply]
 			}
 		}
-		if err := t.add(key, tagOf(ply, band, uint16(move))); err != nil {
+		e := entry{key, tagOf(ply, band, uint16(move)), 1}
+		if ply < hotPlies {
+			e = t.hold(e)
+		}
+		if err := t.add(e); err != nil {
 			return err
 		}
 		if ply < len(moves) {
@@ -176,7 +199,8 @@ func (s *sample) add(moves []bitboard.Move, plies, most int) {
 	s.seen++
 	at := len(s.n)
 	if at == most {
-		if at = s.rng.IntN(s.seen); at >= most {
+		rng := draw.New(s.seed, s.cap, uint64(s.seen))
+		if at = rng.IntN(s.seen); at >= most {
 			return
 		}
 	} else {
@@ -192,7 +216,8 @@ func (s *sample) draw(n, plies int, game func(moves []bitboard.Move) error) erro
 	for i := range order {
 		order[i] = i
 	}
-	draw.Shuffle(&s.rng, order)
+	rng := draw.New(s.seed, s.cap)
+	draw.Shuffle(&rng, order)
 	for _, i := range order[:n] {
 		if err := game(s.moves[i*plies : i*plies+int(s.n[i])]); err != nil {
 			return err
@@ -276,7 +301,7 @@ type Report struct {
 	Skipped int `json:"skipped"`
 	// EqualGames is how many games each cap has in the control.
 	EqualGames int   `json:"equal_games"`
-	Spilled    int64 `json:"spilled"` // counts that went through the disk
+	Spilled    int64 `json:"-"` // counts that had no room in memory
 	Caps       []Cap `json:"results"`
 }
 
@@ -317,6 +342,7 @@ func (c *Counter) Report() (*Report, error) {
 			return nil, err
 		}
 	}
+	c.done = true
 	return r, nil
 }
 
@@ -327,7 +353,7 @@ func (c *Counter) equalGames(i int, x *Cap, n int) error {
 		return nil
 	}
 	t := newTally(c.o.Dir, c.o.Budget)
-	defer t.close()
+	defer t.close(true)
 	if err := c.samples[i].draw(n, c.o.ActionPlies, func(moves []bitboard.Move) error {
 		return t.game(moves, 0, c.o.ActionPlies, c.o.ActionPlies)
 	}); err != nil {

@@ -1,10 +1,13 @@
 package diversity
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,12 +230,95 @@ func TestEqualGames(t *testing.T) {
 	}
 }
 
+// TestGoesOn: a counting that was stopped, and killed after it had counted more than it saved, comes to the report of one that was not.
+func TestGoesOn(t *testing.T) {
+	for _, budget := range []int64{1, 1 << 30} {
+		o, all := small(), append(games(1, 2500), games(7, 6000)...)
+		o.Budget, o.Sample = budget, 300
+		want := count(t, o, all)
+		o.Dir, o.Keep = t.TempDir(), "kept"
+		for _, stop := range []int{0, 1000, 1500, 7000, len(all)} {
+			c, err := NewCounter(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if second, err := NewCounter(o); err == nil {
+				second.Close()
+				t.Fatal("two count in one directory")
+			}
+			for i := c.Seen(); i < stop; i++ {
+				if i == stop-200 {
+					if err := c.Save(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := c.Add(&all[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if stop < len(all) {
+				if err := c.Close(); err != nil { // the last 200 are lost
+					t.Fatal(err)
+				}
+				continue
+			}
+			got, err := c.Report()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, x := range got.Caps {
+				y := want.Caps[i]
+				what := fmt.Sprintf("budget %d, cap %d", budget, x.Cap)
+				same(t, what, x.Common, y.Common)
+				same(t, what+", equal visits", x.EqualVisits, y.EqualVisits)
+				same(t, what+", equal games", x.EqualGames, y.EqualGames)
+				if x.Games != y.Games || got.Skipped != want.Skipped || !slices.EqualFunc(x.Plies, y.Plies, func(a, b Ply) bool {
+					return a.Games == b.Games && a.States == b.States && a.Most == b.Most && near(a.Entropy, b.Entropy)
+				}) {
+					t.Errorf("%s: %+v, want %+v", what, x, y)
+				}
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(filepath.Join(o.Dir, o.Keep)); !os.IsNotExist(err) {
+				t.Errorf("after the report there is still something: %v", err)
+			}
+		}
+	}
+	// What does not fit is refused.
+	o := small()
+	o.Dir, o.Keep = t.TempDir(), "kept"
+	c, err := NewCounter(o)
+	if err == nil {
+		err = errors.Join(c.Add(&games(1, 1)[0]), c.Save(), c.Close())
+	}
+	if err == nil {
+		err = os.Truncate(filepath.Join(o.Dir, o.Keep, "000"), 3)
+	}
+	for i := 1; err == nil && i < partitions; i++ {
+		err = os.Truncate(filepath.Join(o.Dir, o.Keep, fmt.Sprintf("%03d", i)), 3)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewCounter(o); err == nil || !strings.Contains(err.Error(), "was saved with") {
+		t.Errorf("cut files: %v", err)
+	}
+	if err := os.WriteFile(statePath(filepath.Join(o.Dir, o.Keep)), []byte("garbage"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewCounter(o); err == nil {
+		t.Error("garbage was taken")
+	}
+}
+
 // TestReservoir counts how often each game of a stream is kept.
 func TestReservoir(t *testing.T) {
 	const stream, most, repeats = 20, 5, 4000
 	kept := [stream]int{}
 	for seed := range repeats {
-		s := sample{rng: draw.New(uint64(seed))}
+		s := sample{seed: uint64(seed)}
 		for i := range stream {
 			s.add([]bitboard.Move{bitboard.Move(i + 1)}, 1, most)
 		}

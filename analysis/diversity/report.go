@@ -66,9 +66,6 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Skipped > 0 {
 		fmt.Fprintf(w, "\n%s games are under no cap or of unknown rating and were left out\n", cli.Count(r.Skipped))
 	}
-	if r.Spilled > 0 {
-		fmt.Fprintf(w, "\n%s counts went through the disk\n", cli.Count(r.Spilled))
-	}
 	return nil
 }
 

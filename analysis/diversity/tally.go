@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"transcend/internal/bitboard"
 )
 
 // entry counts a move from a state in a band of ratings.
@@ -135,9 +137,19 @@ type tally struct {
 	most    int    // slots of all tables together
 	slots   int
 	parts   [partitions]part
-	spilled int64 // entries
+	spilled int64 // entries that had no room
 	onDisk  bool
+
+	// hot are entries of the first half-moves by a hash, which most games have in common: they are counted here until
+	// another one takes their place, and not among all the moves from their states.
+	hot []entry
+	// known are numbers of legal moves, by the position's hash.
+	known []legalMoves
+	// touched keeps the compiler from leaving out reads that only bring slots into the caches.
+	touched uint32
 }
+
+type legalMoves struct{ hash, n uint64 }
 
 // part is the keys that begin with the same 8 bits.
 type part struct {
@@ -150,11 +162,16 @@ type part struct {
 const (
 	partitions = 256
 	waiting    = 256
+
+	// hotPlies are the half-moves whose entries are held in hot; games part soon after. Both tables fit into the second-level cache.
+	hotPlies  = 9
+	hotBits   = 13
+	knownBits = 12
 )
 
-// newTally keeps its files in a new directory below dir. budget is bytes.
+// newTally keeps its files in a new directory below dir, unless open names one. budget is bytes.
 func newTally(dir string, budget int64) *tally {
-	t := &tally{dir: dir, most: int(max(budget/entryBytes, 2*partitions*leastSlots))}
+	t := &tally{dir: dir, most: int(max(budget/entryBytes, 2*partitions*leastSlots)), hot: make([]entry, 1<<hotBits), known: make([]legalMoves, 1<<knownBits)}
 	for i := range t.parts {
 		t.parts[i].waiting = make([]entry, 0, waiting)
 		t.parts[i].table = newTable(leastSlots)
@@ -163,9 +180,51 @@ func newTally(dir string, budget int64) *tally {
 	return t
 }
 
-func (t *tally) add(key uint64, tag uint32) error {
-	p := &t.parts[key>>56]
-	p.waiting = append(p.waiting, entry{key, tag, 1})
+// legal is the number of legal moves, at most 218.
+func (t *tally) legal(p *bitboard.Position) uint64 {
+	h := p.Hash()
+	k := &t.known[h>>(64-knownBits)]
+	if k.hash != h || k.n == 0 {
+		*k = legalMoves{h, bitboard.Perft(p, 1) + 1}
+	}
+	return k.n - 1
+}
+
+// hold counts an entry of a game in hot and returns the one whose place it took, whose n is 0 if there was none.
+func (t *tally) hold(e entry) (out entry) {
+	h := (e.key ^ uint64(e.tag)*0xbf58476d1ce4e5b9) * 0x9e3779b97f4a7c15 >> (64 - hotBits)
+	held := &t.hot[h]
+	if held.key == e.key && held.tag == e.tag && held.n < ^uint32(0) {
+		held.n += e.n
+		return entry{}
+	}
+	out, *held = *held, e
+	return out
+}
+
+// settle counts what hot holds.
+func (t *tally) settle() error {
+	for i, e := range t.hot {
+		if err := t.add(e); err != nil {
+			return err
+		}
+		t.hot[i] = entry{}
+	}
+	for i := range t.parts {
+		if err := t.count(&t.parts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add counts an entry so often as its n says.
+func (t *tally) add(e entry) error {
+	if e.n == 0 {
+		return nil
+	}
+	p := &t.parts[e.key>>56]
+	p.waiting = append(p.waiting, e)
 	if len(p.waiting) < waiting {
 		return nil
 	}
@@ -174,6 +233,10 @@ func (t *tally) add(key uint64, tag uint32) error {
 
 // count puts what waits into the table.
 func (t *tally) count(p *part) error {
+	// Looking at all the slots first lets the processor wait for many of them at a time.
+	for _, e := range p.waiting {
+		t.touched ^= p.table.slots[p.table.place(e.key)].n
+	}
 	for i, e := range p.waiting {
 		if !p.table.add(e.key, e.tag, e.n) {
 			continue
@@ -186,27 +249,76 @@ func (t *tally) count(p *part) error {
 			continue
 		}
 		p.waiting = append(p.waiting[:0], p.waiting[i+1:]...)
-		if err := t.spill(); err != nil {
+		n, err := t.spill()
+		if err != nil {
 			return err
 		}
+		t.spilled += n
 		return t.count(p)
 	}
 	p.waiting = p.waiting[:0]
 	return nil
 }
 
-// spill writes the tables' entries to the files and empties them.
-func (t *tally) spill() error {
+// open makes or opens the files in a directory that is kept, as long as s says that they are.
+func (t *tally) open(dir string, s *state) error {
+	t.dir, t.onDisk, t.spilled = dir, true, s.Spilled
+	for i := range t.parts {
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%03d", i)), os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return fmt.Errorf("diversity: counting on disk: %w", err)
+		}
+		t.parts[i].file, t.parts[i].writer = f, bufio.NewWriterSize(f, 1<<14)
+		info, err := f.Stat()
+		switch {
+		case err != nil:
+			return fmt.Errorf("diversity: counting on disk: %w", err)
+		case s.Lengths[i] < 0 || s.Lengths[i]%entryBytes != 0 || info.Size() < s.Lengths[i]:
+			return fmt.Errorf("%s has %d bytes, and was saved with %d", f.Name(), info.Size(), s.Lengths[i])
+		}
+		if err := f.Truncate(s.Lengths[i]); err != nil {
+			return fmt.Errorf("diversity: counting on disk: %w", err)
+		}
+		if _, err := f.Seek(s.Lengths[i], io.SeekStart); err != nil {
+			return fmt.Errorf("diversity: counting on disk: %w", err)
+		}
+	}
+	return nil
+}
+
+// save brings everything to the files and says how long they are.
+func (t *tally) save(s *state) error {
+	if err := t.settle(); err != nil {
+		return err
+	}
+	if _, err := t.spill(); err != nil {
+		return err
+	}
+	for i := range t.parts {
+		err := t.parts[i].writer.Flush()
+		if err == nil {
+			s.Lengths[i], err = t.parts[i].file.Seek(0, io.SeekCurrent)
+		}
+		if err != nil {
+			return fmt.Errorf("diversity: counting on disk: %w", err)
+		}
+	}
+	s.Spilled = t.spilled
+	return nil
+}
+
+// spill writes the tables' entries to the files, empties the tables, and returns how many there were.
+func (t *tally) spill() (entries int64, err error) {
 	if !t.onDisk {
 		dir, err := os.MkdirTemp(t.dir, "counts-*")
 		if err != nil {
-			return fmt.Errorf("diversity: counting on disk: %w", err)
+			return 0, fmt.Errorf("diversity: counting on disk: %w", err)
 		}
 		t.dir, t.onDisk = dir, true
 		for i := range t.parts {
 			f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%03d", i)))
 			if err != nil {
-				return fmt.Errorf("diversity: counting on disk: %w", err)
+				return 0, fmt.Errorf("diversity: counting on disk: %w", err)
 			}
 			t.parts[i].file, t.parts[i].writer = f, bufio.NewWriterSize(f, 1<<14)
 		}
@@ -222,26 +334,24 @@ func (t *tally) spill() error {
 			binary.LittleEndian.PutUint32(b[8:], e.tag)
 			binary.LittleEndian.PutUint32(b[12:], e.n)
 			if _, err := p.writer.Write(b[:]); err != nil {
-				return fmt.Errorf("diversity: counting on disk: %w", err)
+				return entries, fmt.Errorf("diversity: counting on disk: %w", err)
 			}
 			p.table.slots[k].n = 0
 		}
-		t.spilled += int64(p.table.full)
+		entries += int64(p.table.full)
 		p.table.full = 0
 	}
-	return nil
+	return entries, nil
 }
 
 // each shows visit the entries of every state, which may be used until it returns. Several may have the same tag. Nothing can
 // be added afterwards.
 func (t *tally) each(visit func(state []entry)) error {
-	for i := range t.parts {
-		if err := t.count(&t.parts[i]); err != nil {
-			return err
-		}
+	if err := t.settle(); err != nil {
+		return err
 	}
 	if t.onDisk {
-		if err := t.spill(); err != nil {
+		if _, err := t.spill(); err != nil {
 			return err
 		}
 		for i := range t.parts {
@@ -283,8 +393,8 @@ func (p *part) read() (*table, error) {
 	return t, nil
 }
 
-// close removes the files.
-func (t *tally) close() error {
+// close closes the files, and removes them.
+func (t *tally) close(remove bool) error {
 	if !t.onDisk {
 		return nil
 	}
@@ -294,5 +404,8 @@ func (t *tally) close() error {
 			errs = append(errs, f.Close())
 		}
 	}
-	return errors.Join(append(errs, os.RemoveAll(t.dir))...)
+	if remove {
+		errs = append(errs, os.RemoveAll(t.dir))
+	}
+	return errors.Join(errs...)
 }

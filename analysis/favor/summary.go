@@ -235,30 +235,48 @@ func (c *Clusters) mean() float64 {
 	return sum / n
 }
 
-// interval is the bootstrap's for the mean, of 95%: groups are drawn with replacement, as many as there are,
-// and the interval is from the 2.5% quantile of the means to the 97.5% one. The percentile
-// interval is a little too short with few groups: the variance of resamples is that of the groups by the
-// factor (n-1)/n, so deviations are multiplied by sqrt(n/(n-1)). A single group has no interval: it
-// is from -1 to 1, which all that is measured here lies between.
+// interval is the bootstrap-t's for the mean, of 95% (Efron and Tibshirani 1993, chapter 12): groups are drawn with replacement, as many
+// as there are, and quantiles are those of (drawn mean - mean) / standard error of the draw. Gains have a long tail to
+// the right and games differ in length; in simulations of such games it holds the truth in 91% to 95% of trials with 8 games, where the
+// percentile interval has 85% to 90% and BCa no more (TestIntervalsOfFewGames; docs/results/statistics.md). A draw without spread
+// leaves that end open: everything that is measured here lies between -1 and 1. So it is with a single group.
 func (c *Clusters) interval(resamples int, seed uint64) elo.Interval {
 	n := len(c.sums)
+	whole := elo.Interval{Low: -1, High: 1}
 	if n < 2 {
-		return elo.Interval{Low: -1, High: 1}
+		return whole
+	}
+	center := c.mean()
+	spread := c.standardError(center)
+	if spread == 0 {
+		return elo.Interval{Low: center, High: center}
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x6661766f72))
-	center := c.mean()
-	wider := math.Sqrt(float64(n) / float64(n-1))
-	means := make([]float64, resamples)
-	for r := range means {
-		sum, size := 0.0, 0.0
-		for range n {
+	drawn := Clusters{make([]float64, n), make([]float64, n)}
+	t := make([]float64, resamples)
+	for r := range t {
+		for k := range n {
 			i := rng.IntN(n)
-			sum += c.sums[i]
-			size += c.sizes[i]
+			drawn.sums[k], drawn.sizes[k] = c.sums[i], c.sizes[i]
 		}
-		means[r] = center + wider*(sum/size-center)
+		mean := drawn.mean()
+		if mean != center { // 0/0 stays 0
+			t[r] = (mean - center) / drawn.standardError(mean)
+		}
 	}
-	slices.Sort(means)
-	at := func(p float64) float64 { return means[min(resamples-1, int(p*float64(resamples)))] }
-	return elo.Interval{Low: at(0.025), High: at(0.975)}
+	slices.Sort(t)
+	at := func(p float64) float64 { return t[min(resamples-1, int(p*float64(resamples)))] }
+	return elo.Interval{Low: max(center-spread*at(0.975), whole.Low), High: min(center-spread*at(0.025), whole.High)}
+}
+
+// standardError is that of the mean, a ratio of sums over groups.
+func (c *Clusters) standardError(mean float64) float64 {
+	squares, size := 0.0, 0.0
+	for i := range c.sums {
+		d := c.sums[i] - mean*c.sizes[i]
+		squares += d * d
+		size += c.sizes[i]
+	}
+	n := float64(len(c.sums))
+	return math.Sqrt(squares*n/(n-1)) / size
 }

@@ -42,7 +42,11 @@ const maxReport = 256 << 20
 func Read(dirs []string) ([]Stored, error) {
 	var all []Stored
 	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		root, err := filepath.EvalSymlinks(dir) // WalkDir would not follow a link
+		if err != nil {
+			return nil, fmt.Errorf("reproduction: reading %s: %w", dir, err)
+		}
+		err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || d.Name() != "report.json" {
 				return err
 			}

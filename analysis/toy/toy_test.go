@@ -13,7 +13,7 @@ import (
 func small() Options {
 	o := Default()
 	o.Points, o.Test, o.Seeds, o.Epochs = 3000, 2000, 3, 8
-	o.Sigmas, o.Shares = []float64{0.05, 1}, []float64{0, 1}
+	o.Sigmas, o.Shares = []float64{0.05, 1}, []float64{0, 0.5, 1}
 	return o
 }
 
@@ -58,6 +58,13 @@ func TestShape(t *testing.T) {
 	// The error rate is sigma's alone.
 	if d := diverse.Error.Value - alike.Error.Value; math.Abs(d) > 0.03 {
 		t.Errorf("error rates %v and %v should be the same in law", diverse.Error, alike.Error)
+	}
+	half := find(1, 0.5) // shares of the variance: of the deviations they would make a rate of 0.53 instead of 0.57
+	if d := half.Error.Value - diverse.Error.Value; math.Abs(d) > 0.025 {
+		t.Errorf("error rates %v and %v should be the same in law", half.Error, diverse.Error)
+	}
+	if half.Disagreement.Value <= 0.1 || half.Disagreement.Value >= diverse.Disagreement.Value-0.05 {
+		t.Errorf("disagreement %v with half of the variance shared, %v with none", half.Disagreement, diverse.Disagreement)
 	}
 	if diverse.MixtureAbove[cold].Value <= 0 || math.Abs(alike.MixtureAbove[cold].Value) > 1e-12 {
 		t.Errorf("exact mixtures: %v above, %v", diverse.MixtureAbove[cold].Value, alike.MixtureAbove[cold].Value)

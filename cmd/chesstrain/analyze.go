@@ -12,9 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -176,53 +174,36 @@ func analyze(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []
 	if strings.HasPrefix(name, "-") || name == "list" {
 		return listAnalyses(stdout, all, args)
 	}
-	i := slices.IndexFunc(all, func(c analysisCommand) bool { return c.name == name })
-	if i < 0 {
-		var names []string
-		for _, c := range all {
-			names = append(names, c.name)
-		}
-		err := cli.Usagef("there is no analysis %q", name)
-		if near := cli.Nearest(name, names); near != "" {
-			return cli.WithHint(err, "did you mean "+near+"?")
-		}
-		return cli.WithHint(err, "there are "+strings.Join(names, ", "))
+	i, err := findNamed("analysis", name, namedAnalyses(all))
+	if err != nil {
+		return err
 	}
 	return all[i].run(ctx, stdout, stderr, args[1:])
+}
+
+func namedAnalyses(all []analysisCommand) (list []named) {
+	for _, c := range all {
+		list = append(list, named{c.name, c.about, c.help})
+	}
+	return list
 }
 
 // listAnalyses is the list, or the help of all.
 func listAnalyses(stdout io.Writer, all []analysisCommand, args []string) error {
 	fs := flagSet(program + " analyze")
 	asJSON := fs.Bool("json", false, "print the list as JSON")
-	var list bytes.Buffer
-	tab := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
-	for _, c := range all {
-		fmt.Fprintf(tab, "%s\t%s\n", c.name, c.about)
-	}
-	tab.Flush()
-	indented := "  " + strings.ReplaceAll(strings.TrimSpace(list.String()), "\n", "\n  ") + "\n"
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, analyzeHelp, indented, analyzeTail) })
+	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
+		fmt.Fprint(w, analyzeHelp)
+		_ = tabulate(w, "  ", namedAnalyses(all)) // as the lines around it
+		fmt.Fprint(w, analyzeTail)
+	})
 	if err != nil {
 		return err
 	}
 	if fs.NArg() != 1 || fs.Arg(0) != "list" {
 		return cli.WithHint(cli.Usagef("the name of the analysis comes first"), program+" analyze list")
 	}
-	if *asJSON {
-		type entry struct {
-			Name  string `json:"name"`
-			About string `json:"about"`
-			Help  string `json:"help"`
-		}
-		var entries []entry
-		for _, c := range all {
-			entries = append(entries, entry{c.name, c.about, c.help})
-		}
-		return printJSON(stdout, entries)
-	}
-	_, err = stdout.Write(list.Bytes())
-	return err
+	return listNamed(stdout, namedAnalyses(all), *asJSON)
 }
 
 // run does an analysis.

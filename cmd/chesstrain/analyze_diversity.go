@@ -2,8 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +28,8 @@ func analyzeDiversity() analysisCommand {
 		help: `Action entropy of common states and state coverage by half-move, as in Figures 5 and following of "Transcendence" (Zhang et al.
 2024), under nested caps, with the two normalizers of its text and its code, and with the controls that it lacks: equally
 many games, equally many visits. Games are read as they come, from corpus files or from --pgn and the like; counts take
---memory and go to disk beyond it. What is read is not kept, so a stopped command begins again.`,
+--memory and go to disk beyond it. Every minute the counts are saved: a stopped or killed command goes on from there, and reads what was
+counted again without counting it (games from standard input begin anew).`,
 		examples: []string{
 			"chesstrain analyze diversity --corpus games.parquet",
 			"chesstrain analyze diversity --pgn 'lichess_*.pgn.zst' --caps 1000,1300,1500,all",
@@ -67,10 +74,44 @@ many games, equally many visits. Games are read as they come, from corpus files 
 				if err := o.Validate(); err != nil {
 					return nil, cli.Usagef("%s", strings.TrimPrefix(err.Error(), "diversity: "))
 				}
+				keep, err := countsName(&o, *corpora, &from)
+				if err != nil {
+					return nil, err
+				}
+				o.Keep = keep
 				return countGames(ctx, a, o, *corpora, &from)
 			}
 		},
 	}
+}
+
+// saveTime is the time between two savings of counts.
+const saveTime = time.Minute
+
+// countsName names what is kept of counts by everything that decides them: options, and files by name, size and time. It is ""
+// for games that cannot be read again.
+func countsName(o *diversity.Options, corpora []string, from *origin) (string, error) {
+	if slices.Contains(from.PGN, "-") {
+		return "", nil
+	}
+	files := slices.Clone(corpora)
+	for _, pattern := range from.PGN {
+		matches, err := filepath.Glob(pattern)
+		if err != nil || len(matches) == 0 {
+			matches = []string{pattern} // whoever opens it says what is wrong
+		}
+		files = append(files, matches...)
+	}
+	h := sha256.New()
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(h, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	if err := json.NewEncoder(h).Encode([]any{1, o, from}); err != nil {
+		return "", fmt.Errorf("naming what is counted: %w", err)
+	}
+	return "counts-" + hex.EncodeToString(h.Sum(nil)[:6]), nil
 }
 
 // countGames reads all sources.
@@ -84,15 +125,37 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 			err = closing
 		}
 	}()
-	began, games := time.Now(), 0
+	began, games, before := time.Now(), 0, c.Seen()
+	if before > 0 {
+		a.printf("%s games were counted before; they are read again", cli.Count(before))
+	}
 	speed := func() string { return cli.SI(float64(games)/max(time.Since(began).Seconds(), 1e-3)) + " games/s" }
+	saved := began
+	add := func(g *data.Game) error {
+		if games++; games <= before {
+			return nil
+		}
+		if games%1024 == 0 && time.Since(saved) >= saveTime {
+			if err := c.Save(); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
+		return c.Add(g)
+	}
+	defer func() {
+		// What a signal stopped goes on from the last game.
+		if err != nil && ctx.Err() != nil {
+			err = errors.Join(err, c.Save())
+		}
+	}()
 	for _, path := range corpora {
-		before := games
+		first := games
 		err := data.StreamParquet(ctx, path, 0, func(_ int, g *data.Game) error {
-			if games++; games%4096 == 0 {
+			if games%4096 == 0 {
 				a.progress(0, "%s  %s games  %s", filepath.Base(path), cli.Count(games), speed())
 			}
-			return c.Add(g)
+			return add(g)
 		})
 		if err != nil {
 			return nil, notCorpus(path, err)
@@ -101,14 +164,14 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 		if err != nil {
 			return nil, err
 		}
-		a.use(analysisInput{Role: "corpus", Name: filepath.Base(path), Hash: source.SHA256, Games: games - before})
+		a.use(analysisInput{Role: "corpus", Name: filepath.Base(path), Hash: source.SHA256, Games: games - first})
 	}
 	if len(corpora) == 0 {
 		if err := from.check(); err != nil {
 			return nil, err
 		}
 		a.status.Close() // gather has a live line of its own
-		found, err := from.gather(ctx, nil, a.stderr, func(g *data.Game) error { games++; return c.Add(g) })
+		found, err := from.gather(ctx, nil, a.stderr, add)
 		if err != nil {
 			return nil, err
 		}

@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/spf13/pflag"
 
 	"transcend/analysis"
 	"transcend/analysis/embed"
+	"transcend/analysis/favor"
 	"transcend/analysis/hidden"
-	"transcend/analysis/ideal"
-	"transcend/data/league/search"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 	"transcend/internal/parallel"
@@ -22,18 +21,20 @@ func analyzeEmbed() analysisCommand {
 		name:  "embed",
 		about: "the model's last states as a map, by who is winning, half-move and side; boards of its clusters",
 		help: `t-SNE (Barnes-Hut) of the residual stream after the last block, or another, one state of each game. White's winning
-probability is Lichess's formula of the score that the search of the simulated players has with --nodes; what was
-searched is kept.`,
+probability is Lichess's formula of the score of the best move, by the search of the simulated players or, as in the paper, by Stockfish
+(--scorer stockfish), whose scores are kept in --cache and shared with analyze favor.`,
 		examples: []string{
 			"chesstrain analyze embed --model runs/max1000-move-small --corpus runs/max1000-move-small/corpus.parquet",
 			"chesstrain analyze embed --model shipped --corpus games.parquet --states 4000 --perplexity 50",
+			"chesstrain analyze embed --model shipped --corpus games.parquet --scorer stockfish --nodes 20000",
 		},
 		model: true, corpus: true,
 		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
 			o := embed.TSNEOptions{Perplexity: 30, Iterations: 750, Theta: 0.5}
 			states := fs.Int("states", 1500, "states, each of another game")
 			layer := fs.Int("layer", -1, "block after which the states are taken; 0: the embeddings, -1: the last")
-			nodes := fs.Int("nodes", 5000, "positions that the search looks at for one winning probability")
+			score := scoring{scorer: "league", defaultNodes: 5000}
+			score.addFlags(fs)
 			clusters := fs.Int("clusters", 8, "clusters whose boards are drawn")
 			fs.Float64Var(&o.Perplexity, "perplexity", o.Perplexity, "about how many neighbors a state has")
 			fs.IntVar(&o.Iterations, "iterations", o.Iterations, "steps of the descent")
@@ -42,10 +43,12 @@ searched is kept.`,
 				switch {
 				case *states < 10 || *states > 100_000:
 					return nil, cli.Usagef("--states %d: must be 10 to 100,000", *states)
-				case *nodes < 1:
-					return nil, cli.Usagef("--nodes %d: must be 1 or more", *nodes)
 				case *clusters < 1 || *clusters > 64:
 					return nil, cli.Usagef("--clusters %d: must be 1 to 64", *clusters)
+				}
+				limit, err := score.limit()
+				if err != nil {
+					return nil, err
 				}
 				corpus, err := a.loadCorpus(ctx)
 				if err != nil {
@@ -78,8 +81,8 @@ searched is kept.`,
 				if err != nil {
 					return nil, err
 				}
-				evaluator := fmt.Sprintf("search of the simulated players, nodes=%d", *nodes)
-				if err := evaluatePoints(ctx, a, points, *nodes); err != nil {
+				evaluator, err := evaluatePoints(ctx, a, &score, limit, points)
+				if err != nil {
 					return nil, err
 				}
 				y, divergence, err := embed.TSNE(ctx, x, len(points), m.Config().Width, o, func(i int) { a.progress(float64(i)/float64(o.Iterations), "step %d of %d", i, o.Iterations) })
@@ -95,50 +98,47 @@ searched is kept.`,
 	}
 }
 
-// evaluatePoints searches all positions, a hundred at a time.
-func evaluatePoints(ctx context.Context, a *analyzing, points []embed.Point, nodes int) error {
-	j, err := a.journal(1, []any{"win", len(points), nodes})
+// evaluatePoints says how likely White wins each position, and by whom. What was scored before is in the cache.
+func evaluatePoints(ctx context.Context, a *analyzing, score *scoring, limit favor.Search, points []embed.Point) (string, error) {
+	id, cache, err := score.open(ctx, a, limit)
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer j.Close()
-	const part = 100
-	for lo := 0; lo < len(points); lo += part {
-		some := points[lo:min(lo+part, len(points))]
-		a.progress(float64(lo)/float64(len(points)), "searched %d of %d positions", lo, len(points))
-		key, wins := fmt.Sprint(lo), make([]float64, len(some))
-		known, err := j.Get(key, &wins)
+	defer cache.Close()
+	var mu sync.Mutex
+	done := 0
+	err = parallel.Each(ctx, a.Threads, len(points), func() (func(context.Context, int) error, func(), error) {
+		scorer, err := score.start(ctx, limit)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if !known {
-			err := parallel.Each(ctx, a.Threads, len(some), func() (func(context.Context, int) error, func(), error) {
-				s := search.New(1 << 20)
-				return func(_ context.Context, i int) error {
-					p, err := bitboard.ParseFEN(some[i].FEN)
-					if err != nil {
-						return err
-					}
-					wins[i] = ideal.WinProbability(s.Search(bitboard.NewGame(p), search.Options{Nodes: nodes}).Score)
-					if p.SideToMove() == bitboard.Black {
-						wins[i] = 1 - wins[i]
-					}
-					return nil
-				}, nil, nil
-			})
+		return func(ctx context.Context, i int) error {
+			p, err := bitboard.ParseFEN(points[i].FEN)
 			if err != nil {
 				return err
 			}
-			if err := j.Put(key, wins); err != nil {
-				return err
+			win := 0.5 // a draw on the board
+			if !p.HasLegalMove() {
+				if p.InCheck() {
+					win = 0
+				}
+			} else {
+				scores, err := cache.Scores(ctx, scorer, &p)
+				if err != nil {
+					return err
+				}
+				win = scores[0].Reward()
 			}
-		}
-		if len(wins) != len(some) {
-			return cli.WithHint(fmt.Errorf("%d winning probabilities of %d positions were kept", len(wins), len(some)), "delete "+a.Dir)
-		}
-		for i := range some {
-			some[i].Win = wins[i]
-		}
-	}
-	return nil
+			if p.SideToMove() == bitboard.Black {
+				win = 1 - win
+			}
+			points[i].Win = win
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			a.progress(float64(done)/float64(len(points)), "scored %d of %d positions", done, len(points))
+			return nil
+		}, func() { scorer.Close() }, nil
+	})
+	return id, err
 }

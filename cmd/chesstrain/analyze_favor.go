@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -61,12 +62,19 @@ type scoring struct {
 	scorer, cache string
 	depth, nodes  int
 	moveTime      time.Duration
+
+	defaultNodes int // 0: by scorer
 }
 
+// addFlags adds the flags; what scorer is set to is its default.
 func (s *scoring) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&s.scorer, "scorer", "stockfish", "who scores moves: stockfish, the path of another UCI engine, or league, the simulated players' search")
+	nodes := "default 100000, of the league's search 40000"
+	if s.defaultNodes > 0 {
+		nodes = fmt.Sprintf("default %d", s.defaultNodes)
+	}
+	fs.StringVar(&s.scorer, "scorer", cmp.Or(s.scorer, "stockfish"), "who scores moves: stockfish, the path of another UCI engine, or league, the simulated players' search")
 	fs.IntVar(&s.depth, "depth", 0, "search every position to this depth")
-	fs.IntVar(&s.nodes, "nodes", 0, "search so many nodes of every position (default 100000, of the league's search 40000)")
+	fs.IntVar(&s.nodes, "nodes", 0, "search so many nodes of every position ("+nodes+")")
 	fs.DurationVar(&s.moveTime, "movetime", 0, "search every position for this time, as 1s: scores then depend on the machine")
 	fs.StringVar(&s.cache, "cache", "", "file of scores (default OUT/scores.db)")
 }
@@ -86,6 +94,8 @@ func (s *scoring) limit() (favor.Search, error) {
 		return favor.Search{}, cli.Usagef("--depth, --nodes and --movetime must be positive")
 	case s.scorer == "league" && s.moveTime > 0:
 		return favor.Search{}, cli.Usagef("--scorer league searches by --depth or --nodes")
+	case given == 0 && s.defaultNodes > 0:
+		return favor.Search{Nodes: s.defaultNodes}, nil
 	case given == 0 && s.scorer == "league":
 		return favor.Search{Nodes: 40_000}, nil
 	case given == 0:
@@ -106,13 +116,18 @@ func (s *scoring) start(ctx context.Context, limit favor.Search) (favor.Scorer, 
 	return scorer, nil
 }
 
-// openCache opens the file of scores.
-func (s *scoring) openCache(ctx context.Context, a *analyzing) (*favor.Cache, error) {
-	path := s.cache
-	if path == "" {
-		path = filepath.Join(filepath.Dir(a.Dir), "scores.db")
+// open tries the scorer once, before anything that takes long, and opens the file of scores. id is the scorer's identity,
+// which is part of what decides results.
+func (s *scoring) open(ctx context.Context, a *analyzing, limit favor.Search) (id string, _ *favor.Cache, err error) {
+	scorer, err := s.start(ctx, limit)
+	if err != nil {
+		return "", nil, err
 	}
-	return favor.OpenCache(ctx, path)
+	id = scorer.ID()
+	scorer.Close()
+	path := cmp.Or(s.cache, filepath.Join(filepath.Dir(a.Dir), "scores.db"))
+	cache, err := favor.OpenCache(ctx, path)
+	return id, cache, err
 }
 
 // visiting are the flags of the games whose positions are looked at.
@@ -180,36 +195,65 @@ func parseTemperatures(text string) ([]float64, error) {
 }
 
 func beginFavor(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
-	var score scoring
-	var visit visiting
-	temps := fs.String("temps", "0.001,0.75,1", "temperatures, 1 among them; games are played at the lowest")
+	f := addFavorFlags(fs, "0.001,0.75,1", "temperatures, 1 among them; games are played at the lowest")
 	samples := fs.Int("samples", 0, "draw so many moves a position and temperature instead of taking expectations")
 	round := fs.Bool("round", false, "round rewards to thousandths, as the paper's code")
-	resamples := fs.Int("resamples", 10_000, "bootstrap resamples")
-	visit.addFlags(fs)
-	score.addFlags(fs)
 	return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
-		temperatures, err := parseTemperatures(*temps)
+		if *samples < 0 || *samples > 100_000 {
+			return nil, cli.Usagef("--samples %d: must be up to 100000", *samples)
+		}
+		w, err := f.work(a, func(temperatures []float64) error {
+			if !slices.Contains(temperatures, 1) {
+				return cli.Usagef("--temps %s: 1 is missing, which gains are over", f.temps)
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(temperatures, 1) {
-			return nil, cli.Usagef("--temps %s: 1 is missing, which gains are over", *temps)
-		}
-		if *samples < 0 || *samples > 100_000 || *resamples < 100 || *resamples > 1_000_000 || visit.games < 1 {
-			return nil, cli.Usagef("--samples must be up to 100000, --resamples between 100 and 1000000, --games at least 1")
-		}
-		limit, err := score.limit()
-		if err != nil {
-			return nil, err
-		}
-		m, tok, err := a.loadModel()
-		if err != nil {
-			return nil, err
-		}
-		w := &favorWork{a: a, m: m, tok: tok, score: &score, limit: limit, temperatures: temperatures, samples: *samples, round: *round}
-		return w.run(ctx, &visit, *resamples)
+		w.samples, w.round = *samples, *round
+		return w.run(ctx, &f.visit, f.resamples)
 	}
+}
+
+// favorFlags are those of analyses that weigh a model's moves in the positions of games.
+type favorFlags struct {
+	score     scoring
+	visit     visiting
+	temps     string
+	resamples int
+}
+
+func addFavorFlags(fs *pflag.FlagSet, temps, usage string) *favorFlags {
+	f := new(favorFlags)
+	fs.StringVar(&f.temps, "temps", temps, usage)
+	fs.IntVar(&f.resamples, "resamples", 10_000, "bootstrap resamples")
+	f.visit.addFlags(fs)
+	f.score.addFlags(fs)
+	return f
+}
+
+// work checks the flags, with what else is to be checked of the temperatures, and loads the model.
+func (f *favorFlags) work(a *analyzing, check func(temperatures []float64) error) (*favorWork, error) {
+	temperatures, err := parseTemperatures(f.temps)
+	if err == nil && check != nil {
+		err = check(temperatures)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.resamples < 100 || f.resamples > 1_000_000 || f.visit.games < 1 {
+		return nil, cli.Usagef("--resamples must be between 100 and 1000000, --games at least 1")
+	}
+	limit, err := f.score.limit()
+	if err != nil {
+		return nil, err
+	}
+	m, tok, err := a.loadModel()
+	if err != nil {
+		return nil, err
+	}
+	return &favorWork{a: a, m: m, tok: tok, score: &f.score, limit: limit, temperatures: temperatures}, nil
 }
 
 // favorWork is one analysis.
@@ -229,15 +273,9 @@ func (w *favorWork) run(ctx context.Context, visit *visiting, resamples int) (*f
 	if _, moves := w.tok.(*data.MoveTokenizer); moves {
 		report.Tokens = "moves"
 	}
-	// Tried once before games are played: its identity is part of the journal's settings.
-	scorer, err := w.score.start(ctx, w.limit)
-	if err != nil {
-		return nil, err
-	}
-	defer scorer.Close()
-	report.Scorer = scorer.ID()
-	cache, err := w.score.openCache(ctx, w.a)
-	if err != nil {
+	var cache *favor.Cache
+	var err error
+	if report.Scorer, cache, err = w.score.open(ctx, w.a, w.limit); err != nil {
 		return nil, err
 	}
 	defer cache.Close()
@@ -252,11 +290,12 @@ func (w *favorWork) run(ctx context.Context, visit *visiting, resamples int) (*f
 	if report.Summary, err = favor.Summarize(games, w.temperatures, 1, resamples, w.a.Seed); err != nil {
 		return nil, err
 	}
-	reader, err := favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round)
+	reader, scorer, err := w.reader(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
+	defer scorer.Close()
 	for _, p := range favor.Worked() {
 		e, ok, err := reader.Work(ctx, &p, cache, scorer)
 		if err != nil {
@@ -447,13 +486,8 @@ func (w *favorWork) games(ctx context.Context, source *gameSource, scorer string
 	settings := []any{scorer, w.temperatures, w.samples, w.round}
 	size := func(g *favor.Game) int { return len(g.States) }
 	return eachGame(ctx, w.a, source, favorVersion, settings, size, func(ctx context.Context) (measure[favor.Game], error) {
-		reader, err := favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round)
+		reader, scorer, err := w.reader(ctx)
 		if err != nil {
-			return measure[favor.Game]{}, err
-		}
-		scorer, err := w.score.start(ctx, w.limit)
-		if err != nil {
-			reader.Close()
 			return measure[favor.Game]{}, err
 		}
 		return measure[favor.Game]{
@@ -463,4 +497,18 @@ func (w *favorWork) games(ctx context.Context, source *gameSource, scorer string
 			free: func() { reader.Close(); scorer.Close() },
 		}, nil
 	})
+}
+
+// reader starts what one goroutine reads positions with.
+func (w *favorWork) reader(ctx context.Context) (*favor.Reader, favor.Scorer, error) {
+	reader, err := favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round)
+	if err != nil {
+		return nil, nil, err
+	}
+	scorer, err := w.score.start(ctx, w.limit)
+	if err != nil {
+		reader.Close()
+		return nil, nil, err
+	}
+	return reader, scorer, nil
 }

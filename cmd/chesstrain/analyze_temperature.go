@@ -43,43 +43,23 @@ Positions are those of games against --opponent, or of --corpus.`,
 }
 
 func beginTemperature(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
-	var score scoring
-	var visit visiting
-	temps := fs.String("temps", "0.001,0.1,0.3,0.5,0.75,1", "temperatures; games are played at the lowest")
+	f := addFavorFlags(fs, "0.001,0.1,0.3,0.5,0.75,1", "temperatures; games are played at the lowest")
 	duels := fs.Int("duels", 100, "games between both levels at the lowest temperature; 0: none")
-	resamples := fs.Int("resamples", 10_000, "bootstrap resamples")
-	visit.addFlags(fs)
-	score.addFlags(fs)
 	return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
-		temperatures, err := parseTemperatures(*temps)
+		if *duels < 0 || *duels%2 != 0 {
+			return nil, cli.Usagef("--duels %d: must be an even number", *duels)
+		}
+		w, err := f.work(a, nil)
 		if err != nil {
 			return nil, err
 		}
-		if *duels < 0 || *duels%2 != 0 || *resamples < 100 || *resamples > 1_000_000 || visit.games < 1 {
-			return nil, cli.Usagef("--duels must be an even number, --resamples between 100 and 1000000, --games at least 1")
-		}
-		limit, err := score.limit()
-		if err != nil {
-			return nil, err
-		}
-		m, tok, err := a.loadModel()
-		if err != nil {
-			return nil, err
-		}
-		w := &favorWork{a: a, m: m, tok: tok, score: &score, limit: limit, temperatures: temperatures}
-		return w.levels(ctx, &visit, *duels, *resamples)
+		return w.levels(ctx, &f.visit, *duels, f.resamples)
 	}
 }
 
 // levels is the analysis temperature.
 func (w *favorWork) levels(ctx context.Context, visit *visiting, duels, resamples int) (*tempering.Report, error) {
-	scorer, err := w.score.start(ctx, w.limit)
-	if err != nil {
-		return nil, err
-	}
-	id := scorer.ID()
-	scorer.Close()
-	cache, err := w.score.openCache(ctx, w.a)
+	id, cache, err := w.score.open(ctx, w.a, w.limit)
 	if err != nil {
 		return nil, err
 	}

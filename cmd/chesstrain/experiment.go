@@ -95,19 +95,11 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	}
 	name := fs.Arg(0)
 	if name == "list" {
-		return listExperiments(stdout, all, o.json)
+		return listNamed(stdout, namedExperiments(all), o.json)
 	}
-	i := slices.IndexFunc(all, func(e experiment.Experiment) bool { return e.Name == name })
-	if i < 0 {
-		var names []string
-		for _, e := range all {
-			names = append(names, e.Name)
-		}
-		err := cli.Usagef("there is no experiment %q", name)
-		if near := cli.Nearest(name, names); near != "" {
-			return cli.WithHint(err, "did you mean "+near+"?")
-		}
-		return cli.WithHint(err, "there are "+strings.Join(names, ", "))
+	i, err := findNamed("experiment", name, namedExperiments(all))
+	if err != nil {
+		return err
 	}
 	return o.run(ctx, stdout, stderr, &all[i])
 }
@@ -120,32 +112,15 @@ func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []experiment.Experiment,
 		}
 	}
 	var list strings.Builder
-	tab := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
-	for _, e := range all {
-		fmt.Fprintf(tab, "  %s\t%s\n", e.Name, e.About)
-	}
-	tab.Flush()
+	_ = tabulate(&list, "  ", namedExperiments(all)) // a Builder takes everything
 	showHelp(fs, experimentHelp+list.String()+"\nflags:\n", experimentTail)(w)
 }
 
-func listExperiments(w io.Writer, all []experiment.Experiment, asJSON bool) error {
-	if asJSON {
-		type entry struct {
-			Name  string `json:"name"`
-			About string `json:"about"`
-			Help  string `json:"help"`
-		}
-		var list []entry
-		for _, e := range all {
-			list = append(list, entry{e.Name, e.About, e.Help})
-		}
-		return printJSON(w, list)
-	}
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func namedExperiments(all []experiment.Experiment) (list []named) {
 	for _, e := range all {
-		fmt.Fprintf(tab, "%s\t%s\n", e.Name, e.About)
+		list = append(list, named{e.Name, e.About, e.Help})
 	}
-	return tab.Flush()
+	return list
 }
 
 func printJSON(w io.Writer, value any) error {
