@@ -122,12 +122,8 @@ func concludeDenoise(r *Report) error {
 		Text: "At the headline temperature. The interval of a margin goes from the model's lower end minus the best expert's upper end to the reverse, " +
 			"so that it is above 0 exactly where the verdict is that the model transcends.\n\n" + strings.TrimSpace(text.String()),
 	})
-	if len(panels) > 0 {
-		note := "The model at the headline temperature minus the best expert; above 0 the model is stronger than all whom it imitates. What is not varied is as in the headline cell."
-		r.Pictures = append(r.Pictures, Picture{"margin", func(path string) error {
-			return drawPanels(path, r.Experiment.Name+": where transcendence begins", note, panels)
-		}})
-	}
+	r.Pictures = append(r.Pictures, pictureOf("margin", r.Experiment.Name+": where transcendence begins",
+		"The model at the headline temperature minus the best expert; above 0 the model is stronger than all whom it imitates. What is not varied is as in the headline cell.", panels)...)
 	return nil
 }
 

@@ -17,42 +17,25 @@ import (
 // widest is how many rating points of an interval are shown to each side.
 const widest = 400
 
-// drawPanels writes a picture of panels.
-func drawPanels(path, title, note string, panels []figure.Panel) error {
+// pictureOf is a picture of panels, none if there are none.
+func pictureOf(name, title, note string, panels []figure.Panel) []figure.Picture {
 	if len(panels) == 0 {
-		return fmt.Errorf("drawing %s: there is nothing to draw", path)
+		return nil
 	}
-	p := figure.Panels("", title, note, 3, panels)
-	return figure.Write(path, p.Width, p.Height, p.Draw)
-}
-
-// lineStyles tell training seeds apart.
-var lineStyles = []struct {
-	color  color.RGBA
-	dashes []vg.Length
-}{
-	{figure.Blue, nil}, {figure.Green, []vg.Length{4, 2}}, {figure.Purple, []vg.Length{1.5, 1.5}},
-	{figure.Vermillion, []vg.Length{6, 2, 1.5, 2}}, {figure.Sky, []vg.Length{8, 3}},
+	return []figure.Picture{figure.Panels(name, title, note, 3, panels)}
 }
 
 // commonPictures are those of every experiment.
-func (r *Report) commonPictures() []Picture {
-	var all []Picture
-	if panels := r.ratingPanels(); len(panels) > 0 {
-		note := "Dots and bars: the model at each temperature with its 95% interval, a line for each training seed; arrows: one-sided bounds. " +
-			"Band: from the lowest lower to the highest upper end of the experts' 95% intervals: above it, the model is stronger than all whom it imitates. Scale: " + r.scaleName() + "."
-		all = append(all, Picture{"ratings", func(path string) error {
-			return drawPanels(path, r.Experiment.Name+": rating over sampling temperature", note, panels)
-		}})
-	}
-	if panels := r.agreementPanels(); len(panels) > 0 {
-		note := "Held-out games. Meant: the likeliest move of the model is what the expert would play without noise and oversights; the expert itself plays that as often as the dashed line says. " +
-			"Legal: the likeliest move is legal. Bars: 95% intervals over games. First training seed."
-		all = append(all, Picture{"agreement", func(path string) error {
-			return drawPanels(path, r.Experiment.Name+": what the model plays over the length of the game", note, panels)
-		}})
-	}
-	return all
+func (r *Report) commonPictures() []figure.Picture {
+	return append(
+		pictureOf("ratings", r.Experiment.Name+": rating over sampling temperature",
+			"Dots and bars: the model at each temperature with its 95% interval, a line for each training seed; arrows: one-sided bounds. "+
+				"Band: from the lowest lower to the highest upper end of the experts' 95% intervals: above it, the model is stronger than all whom it imitates. Scale: "+r.scaleName()+".",
+			r.ratingPanels()),
+		pictureOf("agreement", r.Experiment.Name+": what the model plays over the length of the game",
+			"Held-out games. Meant: the likeliest move of the model is what the expert would play without noise and oversights; the expert itself plays that as often as the dashed line says. "+
+				"Legal: the likeliest move is legal. Bars: 95% intervals over games. First training seed.",
+			r.agreementPanels())...)
 }
 
 func (r *Report) scaleName() string {
@@ -90,8 +73,7 @@ func (r *Report) ratingPanels() []figure.Panel {
 			p.Lines = append(p.Lines, figure.Series{Name: "experts", Color: figure.Orange, Band: band})
 		}
 		for i, d := range group {
-			look := lineStyles[i%len(lineStyles)]
-			s := figure.Series{Name: fmt.Sprintf("model, training seed %d", d.Cell.Seed), Color: look.color, Dashes: look.dashes}
+			s := figure.Look(i, fmt.Sprintf("model, training seed %d", d.Cell.Seed))
 			for _, play := range r.plays(d) {
 				if play.Masked {
 					continue

@@ -401,8 +401,7 @@ func concludeSelection(r *Report) error {
 	r.Sections = append(r.Sections,
 		Section{Title: "Reward by phase", Text: table.String()},
 		Section{Title: "Theorem 2.1 on the data", Text: theorem.String()})
-	r.Pictures = append(r.Pictures, Picture{"phases", func(path string) error { return r.drawPhases(path) }})
-	return nil
+	return r.addPictures(r.phasesPicture)
 }
 
 // selectionWords is the verdict on a cell.
@@ -534,10 +533,7 @@ func concludeIdeal(r *Report) error {
 	if positions.Len() > 0 {
 		r.Sections = append(r.Sections, Section{Title: "Where moves and characters part", Text: positions.String()})
 	}
-	r.Pictures = append(r.Pictures,
-		Picture{"rewards", func(path string) error { return r.drawRewards(path) }},
-		Picture{"agreement-by-ply", func(path string) error { return r.drawPlies(path) }})
-	return nil
+	return r.addPictures(r.rewardsPicture, r.pliesPicture)
 }
 
 func percentOf(e ideal.Estimate) string {

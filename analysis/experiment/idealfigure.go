@@ -56,11 +56,11 @@ func namedTicks(p *plot.Plot, names []string) {
 	p.X.Min, p.X.Max = -0.4, float64(len(names))-0.6
 }
 
-// drawPhases shows how far specialists, mixture and model are from the best expert of each phase.
-func (r *Report) drawPhases(path string) error {
+// phasesPicture shows how far specialists, mixture and model are from the best expert of each phase.
+func (r *Report) phasesPicture() ([]figure.Picture, error) {
 	cells, summaries, err := r.firstOfGroups()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var panels []figure.Panel
 	for i, d := range cells {
@@ -101,16 +101,16 @@ func (r *Report) drawPhases(path string) error {
 		panels = append(panels, p)
 	}
 	fit(panels, 0.2)
-	return drawPanels(path, "selection: expected reward by phase, less that of the phase's best expert",
-		"Specialists (dashed), their mixture and the model: percentage points of the probability to win by a deeper search, exact expectations in positions of held-out games. Bars: 95% intervals over games. First seed of each group.", panels)
+	return pictureOf("phases", "selection: expected reward by phase, less that of the phase's best expert",
+		"Specialists (dashed), their mixture and the model: percentage points of the probability to win by a deeper search, exact expectations in positions of held-out games. Bars: 95% intervals over games. First seed of each group.", panels), nil
 }
 
-// drawRewards shows reward over temperature, of the mixture over moves and over characters and of
+// rewardsPicture shows reward over temperature, of the mixture over moves and over characters and of
 // the model, as the difference from the best expert.
-func (r *Report) drawRewards(path string) error {
+func (r *Report) rewardsPicture() ([]figure.Picture, error) {
 	cells, summaries, err := r.firstOfGroups()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var panels []figure.Panel
 	for i, d := range cells {
@@ -144,15 +144,15 @@ func (r *Report) drawRewards(path string) error {
 		panels = append(panels, p)
 	}
 	fit(panels, 0.2)
-	return drawPanels(path, "ideal: expected reward over temperature, less the best expert's",
-		"Percentage points of the probability to win by a deeper search, exact expectations in positions of held-out games. Bars: 95% intervals over games. First seed of each group.", panels)
+	return pictureOf("rewards", "ideal: expected reward over temperature, less the best expert's",
+		"Percentage points of the probability to win by a deeper search, exact expectations in positions of held-out games. Bars: 95% intervals over games. First seed of each group.", panels), nil
 }
 
-// drawPlies shows agreement with the noise-free move over the length of the game.
-func (r *Report) drawPlies(path string) error {
+// pliesPicture shows agreement with the noise-free move over the length of the game.
+func (r *Report) pliesPicture() ([]figure.Picture, error) {
 	cells, summaries, err := r.firstOfGroups()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var panels []figure.Panel
 	for i, d := range cells {
@@ -181,6 +181,6 @@ func (r *Report) drawPlies(path string) error {
 		panels = append(panels, p)
 	}
 	fit(panels, 2)
-	return drawPanels(path, "ideal: agreement with the experts' moves without noise",
-		"How likely each plays what the expert means, at temperature 0.001; experts as they are. Bars: 95% intervals over games. First seed of each group.", panels)
+	return pictureOf("agreement-by-ply", "ideal: agreement with the experts' moves without noise",
+		"How likely each plays what the expert means, at temperature 0.001; experts as they are. Bars: 95% intervals over games. First seed of each group.", panels), nil
 }

@@ -18,6 +18,7 @@ import (
 	"transcend/elo/joint"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
+	"transcend/internal/figure"
 )
 
 // Report is an experiment with its cells done.
@@ -32,7 +33,7 @@ type Report struct {
 	// Sections follow the common tables.
 	Sections []Section
 	// Pictures are drawn beside the common ones.
-	Pictures []Picture
+	Pictures []figure.Picture
 }
 
 // Section is what an experiment adds to the report.
@@ -42,11 +43,16 @@ type Section struct {
 	Value any    `json:"value,omitempty"`
 }
 
-// Picture is drawn by Draw into a file whose name says the format: NAME.svg and
-// NAME.png.
-type Picture struct {
-	Name string
-	Draw func(path string) error
+// addPictures adds pictures of what an experiment measured.
+func (r *Report) addPictures(draw ...func() ([]figure.Picture, error)) error {
+	for _, d := range draw {
+		pictures, err := d()
+		if err != nil {
+			return err
+		}
+		r.Pictures = append(r.Pictures, pictures...)
+	}
+	return nil
 }
 
 // NewReport rates and judges cells that are done.
@@ -418,12 +424,9 @@ func (r *Report) Write(l *Lab) ([]string, error) {
 	if err := atomicfile.WriteBytes(path("report.md"), 0o644, []byte(r.Markdown())); err != nil {
 		return nil, fmt.Errorf("experiment: %w", err)
 	}
-	for _, p := range append(r.commonPictures(), r.Pictures...) {
-		for _, format := range []string{".svg", ".png"} {
-			if err := p.Draw(path(p.Name + format)); err != nil {
-				return nil, fmt.Errorf("experiment: %w", err)
-			}
-		}
+	pictures, err := figure.WriteAll(dir, append(r.commonPictures(), r.Pictures...))
+	if err != nil {
+		return nil, fmt.Errorf("experiment: %w", err)
 	}
-	return files, nil
+	return append(files, pictures...), nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,9 +95,13 @@ type Picture struct {
 	Draw          func(c draw.Canvas, bold bool)
 }
 
-// WriteAll writes pictures as SVG and as PNG into a directory and returns the files.
+// WriteAll writes pictures as SVG and as PNG into a directory and returns the files. Two of one name are an
+// error: one would be lost.
 func WriteAll(dir string, pictures []Picture) (files []string, err error) {
-	for _, p := range pictures {
+	for i, p := range pictures {
+		if slices.ContainsFunc(pictures[:i], func(q Picture) bool { return q.Name == p.Name }) {
+			return files, fmt.Errorf("two pictures are called %s", p.Name)
+		}
 		for _, ending := range []string{".svg", ".png"} {
 			path := filepath.Join(dir, p.Name+ending)
 			if err := Write(path, p.Width, p.Height, p.Draw); err != nil {
