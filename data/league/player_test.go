@@ -1,7 +1,11 @@
 package league
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -56,6 +60,42 @@ var models = []string{
 	"ply1:rho=0.5,shared=9",
 	"boltz:depth=1,t=60,rho=0.2,shared=9,seed=5",
 	"ply1:rho=0.3,book=c2c4.e7e5+italian*3+london",
+}
+
+// TestModelsAreAll: a parameter that no text of models has is tested by nothing.
+func TestModelsAreAll(t *testing.T) {
+	used := map[string]bool{}
+	for _, text := range models {
+		v := reflect.ValueOf(mustParse(t, text))
+		for i := range v.NumField() {
+			used[v.Type().Field(i).Name] = used[v.Type().Field(i).Name] || !v.Field(i).IsZero()
+		}
+	}
+	for name, is := range used {
+		if !is && name != "Name" {
+			t.Errorf("no text of models has %s", name)
+		}
+	}
+}
+
+// TestPlayersAreThoseOfTheVersion fails when players play otherwise. That is no error, but they are then
+// others: change Version, and the hash here.
+func TestPlayersAreThoseOfTheVersion(t *testing.T) {
+	const version, want = "1", "0f385df3081dcf75"
+	m := NewMover(1 << 17)
+	h := sha256.New()
+	for _, text := range models {
+		p := mustParse(t, text)
+		for _, fen := range []string{bitboard.StartFEN, middlegame, kiwipete, rookEnding, knightTakesQueen} {
+			g := at(t, fen)
+			for seed := range uint64(20) {
+				fmt.Fprintln(h, m.Play(&p, g, seed, search.Options{}).Move)
+			}
+		}
+	}
+	if got := hex.EncodeToString(h.Sum(nil)[:8]); got != want || Version != version {
+		t.Errorf("version %s plays %s; version %s played %s", Version, got, version, want)
+	}
 }
 
 // TestDistributionIsThatOfTheSamples compares exact probabilities with how often moves are played,

@@ -24,75 +24,86 @@ const maxText = 4096
 //	ply1:rho=0.4,shared=7          noise shared with all who have 7 as well
 //	ply2:book=italian*3+london,taste=20,seed=5
 func (p *Player) String() string {
+	kind, implied := p.kind()
 	var b strings.Builder
+	b.WriteString(kind)
 	sep := byte(':')
-	add := func(key, value string) {
-		b.WriteByte(sep)
-		sep = ','
-		b.WriteString(key)
-		b.WriteByte('=')
-		b.WriteString(value)
-	}
-	number := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	switch {
-	case p.Noise == 1 && p.Phase == AnyPhase:
-		b.WriteString("random")
-		if p.Depth > 0 {
-			add("depth", strconv.Itoa(p.Depth))
+	for _, param := range parameters {
+		if value, said := param.get(p); said && param.key != implied {
+			b.WriteByte(sep)
+			sep = ','
+			b.WriteString(param.key)
+			b.WriteByte('=')
+			b.WriteString(value)
 		}
-	case p.Temperature > 0:
-		b.WriteString("boltz")
-		if p.Depth > 0 {
-			add("depth", strconv.Itoa(p.Depth))
-		}
-	case p.Depth > 0:
-		b.WriteString("ply")
-		b.WriteString(strconv.Itoa(p.Depth))
-	default:
-		b.WriteString("search")
-	}
-	if p.Nodes > 0 {
-		add("nodes", strconv.Itoa(p.Nodes))
-	}
-	if p.Temperature > 0 {
-		add("t", number(p.Temperature))
-	}
-	if p.Noise > 0 && !(p.Noise == 1 && p.Phase == AnyPhase) {
-		add("rho", number(p.Noise))
-	}
-	if p.Taste > 0 {
-		add("taste", strconv.Itoa(p.Taste))
-	}
-	if p.Blind != 0 {
-		add("blind", p.Blind.String())
-		if p.Miss != 1 {
-			add("miss", number(p.Miss))
-		}
-	}
-	if p.Phase != AnyPhase {
-		add("phase", p.Phase.String())
-		if p.Weak != defaultWeak {
-			add("weak", number(p.Weak))
-		}
-	}
-	if len(p.Repertoire.lines) > 0 {
-		add("book", p.Repertoire.String())
-	}
-	if p.Shared {
-		add("shared", strconv.FormatUint(p.SharedSeed, 10))
-	}
-	if p.Seed != 0 {
-		add("seed", strconv.FormatUint(p.Seed, 10))
 	}
 	return b.String()
+}
+
+// kind is how a text begins, and the parameter that this says already.
+func (p *Player) kind() (kind, implied string) {
+	switch {
+	case p.Noise == 1 && p.Phase == AnyPhase:
+		return "random", "rho"
+	case p.Temperature > 0:
+		return "boltz", ""
+	case p.Depth > 0:
+		return "ply" + strconv.Itoa(p.Depth), "depth"
+	}
+	return "search", ""
 }
 
 // defaultWeak is how often a specialist moves at random outside its phase when its text does
 // not say.
 const defaultWeak = 0.5
 
-// Keys are the parameters that a text may have.
-var keys = []string{"depth", "nodes", "t", "rho", "taste", "blind", "miss", "phase", "weak", "book", "shared", "seed"}
+// parameter is KEY=VALUE in a text.
+type parameter struct {
+	key string
+	get func(*Player) (value string, said bool) // not said: it is the default
+	set func(*Player, string) error
+}
+
+// parameters are all there are, in the order of the canonical text. A field of Player that is
+// not here cannot be written, and two players who differ in it are taken for one.
+var parameters = []parameter{
+	{"depth",
+		func(p *Player) (string, bool) { return strconv.Itoa(p.Depth), p.Depth > 0 },
+		func(p *Player, s string) (err error) { p.Depth, err = number(s, 1, search.MaxDepth); return }},
+	{"nodes",
+		func(p *Player) (string, bool) { return strconv.Itoa(p.Nodes), p.Nodes > 0 },
+		func(p *Player, s string) (err error) { p.Nodes, err = number(s, 1, MaxNodes); return }},
+	{"t",
+		func(p *Player) (string, bool) { return shortest(p.Temperature), p.Temperature > 0 },
+		func(p *Player, s string) (err error) { p.Temperature, err = decimal(s); return }},
+	{"rho",
+		func(p *Player) (string, bool) { return shortest(p.Noise), p.Noise > 0 },
+		func(p *Player, s string) (err error) { p.Noise, err = decimal(s); return }},
+	{"taste",
+		func(p *Player) (string, bool) { return strconv.Itoa(p.Taste), p.Taste > 0 },
+		func(p *Player, s string) (err error) { p.Taste, err = number(s, 0, MaxTaste); return }},
+	{"blind",
+		func(p *Player) (string, bool) { return p.Blind.String(), p.Blind != 0 },
+		func(p *Player, s string) (err error) { p.Blind, err = search.ParseBlindness(s); return }},
+	{"miss",
+		func(p *Player) (string, bool) { return shortest(p.Miss), p.Blind != 0 && p.Miss != 1 },
+		func(p *Player, s string) (err error) { p.Miss, err = decimal(s); return }},
+	{"phase",
+		func(p *Player) (string, bool) { return p.Phase.String(), p.Phase != AnyPhase },
+		func(p *Player, s string) (err error) { p.Phase, err = parsePhase(s); return }},
+	{"weak",
+		func(p *Player) (string, bool) { return shortest(p.Weak), p.Phase != AnyPhase && p.Weak != defaultWeak },
+		func(p *Player, s string) (err error) { p.Weak, err = decimal(s); return }},
+	{"book",
+		func(p *Player) (string, bool) { return p.Repertoire.String(), len(p.Repertoire.lines) > 0 },
+		func(p *Player, s string) (err error) { p.Repertoire, err = ParseRepertoire(s); return }},
+	{"shared",
+		func(p *Player) (string, bool) { return strconv.FormatUint(p.SharedSeed, 10), p.Shared },
+		func(p *Player, s string) (err error) { p.Shared = true; p.SharedSeed, err = seed(s); return }},
+	{"seed",
+		func(p *Player) (string, bool) { return strconv.FormatUint(p.Seed, 10), p.Seed != 0 },
+		func(p *Player, s string) (err error) { p.Seed, err = seed(s); return }},
+}
 
 // Parse reads a player's text, see String: a kind, ":", and KEY=VALUE in any order,
 // separated by commas. The kinds only abbreviate: "ply2:t=80" is "boltz:depth=2,t=80". Anything
@@ -163,44 +174,28 @@ func parse(text string) (p Player, err error) {
 }
 
 // set sets one parameter.
-func (p *Player) set(key, value string) (err error) {
-	switch key {
-	case "depth":
-		p.Depth, err = number(value, 1, search.MaxDepth)
-	case "nodes":
-		p.Nodes, err = number(value, 1, MaxNodes)
-	case "t":
-		p.Temperature, err = decimal(value)
-	case "rho":
-		p.Noise, err = decimal(value)
-	case "taste":
-		p.Taste, err = number(value, 0, MaxTaste)
-	case "blind":
-		p.Blind, err = search.ParseBlindness(value)
-	case "miss":
-		p.Miss, err = decimal(value)
-	case "phase":
-		for i, name := range phaseNames {
-			if name == value && Phase(i) != AnyPhase {
-				p.Phase = Phase(i)
-				return nil
-			}
+func (p *Player) set(key, value string) error {
+	var known []string
+	for _, param := range parameters {
+		if param.key == key {
+			return param.set(p, value)
 		}
-		return fmt.Errorf("%.30q is no phase (want opening, middlegame or endgame)", value)
-	case "weak":
-		p.Weak, err = decimal(value)
-	case "book":
-		p.Repertoire, err = ParseRepertoire(value)
-	case "shared":
-		p.Shared = true
-		p.SharedSeed, err = seed(value)
-	case "seed":
-		p.Seed, err = seed(value)
-	default:
-		return fmt.Errorf("there is no such parameter (there are %s)", strings.Join(keys, ", "))
+		known = append(known, param.key)
 	}
-	return err
+	return fmt.Errorf("there is no such parameter (there are %s)", strings.Join(known, ", "))
 }
+
+func parsePhase(s string) (Phase, error) {
+	for i, name := range phaseNames {
+		if name == s && Phase(i) != AnyPhase {
+			return Phase(i), nil
+		}
+	}
+	return AnyPhase, fmt.Errorf("%.30q is no phase (want opening, middlegame or endgame)", s)
+}
+
+// shortest is the shortest text that is read as x again.
+func shortest(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
 func number(s string, least, most int) (int, error) {
 	n, err := strconv.Atoi(s)
