@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -27,6 +28,18 @@ func levels() []struct {
 		}
 	}
 	return append(all, level{"plain", &plain})
+}
+
+// TestKernelsAreComplete: every implementation has every function.
+func TestKernelsAreComplete(t *testing.T) {
+	for _, l := range levels() {
+		v := reflect.ValueOf(l.k).Elem()
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("%s has no %s", l.name, v.Type().Field(i).Name)
+			}
+		}
+	}
 }
 
 func eachLevel(t *testing.T, test func(t *testing.T, k *kernels)) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -268,6 +269,24 @@ func lengths() []int {
 		ns = append(ns, n)
 	}
 	return append(ns, 127, 128, 129, 512, 1023, 2048)
+}
+
+// TestKernelsAreComplete: every implementation has every function, and each of them is tested.
+func TestKernelsAreComplete(t *testing.T) {
+	all := levels()
+	all["plain"] = &plain
+	for level, k := range all {
+		v := reflect.ValueOf(k).Elem()
+		for i := range v.NumField() {
+			name := v.Type().Field(i).Name
+			if v.Field(i).IsNil() {
+				t.Errorf("%s has no %s", level, name)
+			}
+			if !slices.ContainsFunc(functions, func(f function) bool { return f.name == name }) {
+				t.Errorf("%s is not among functions, which are tested", name)
+			}
+		}
+	}
 }
 
 func TestTwins(t *testing.T) {
