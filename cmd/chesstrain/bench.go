@@ -98,6 +98,7 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	only := fs.String("only", "", "ceilings, train, decode or signature: nothing else")
 	threads := fs.Int("threads", 0, "cores to use (default all)")
 	seconds := fs.Float64("seconds", 5, "time for each shape")
+	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
 	asJSON := fs.Bool("json", false, "print the result as one JSON object")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, benchHelp, fs.FlagUsagesWrapped(100)) })
 	if err != nil {
@@ -151,6 +152,9 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	}
 
 	result := benchResult{Threads: *threads}
+	if *quiet {
+		stderr = io.Discard
+	}
 	status := cli.NewStatus(stderr)
 	defer status.Close()
 	during := time.Duration(*seconds * float64(time.Second))

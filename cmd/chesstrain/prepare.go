@@ -48,8 +48,6 @@ too, unless --accept-truncated is given and the source is the last one and only 
 
 Memory does not grow with the number of games, but for the search for duplicates:
 some 20 bytes a kept game, none with --keep-duplicates.
-
-exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 `
 
 // prepareOptions are the flags of prepare beside those for sources and filter.

@@ -36,8 +36,6 @@ A corpus file is described whole: flags that choose games are for --pgn and --li
 whose games are described as they are read; memory grows only by the search for
 duplicates, some 20 bytes a game, none with --keep-duplicates. What the filter dropped
 goes to standard error.
-
-exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 `
 
 // plotFormats are the endings that --plot knows.

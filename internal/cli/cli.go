@@ -143,9 +143,12 @@ func Hints(err error) []string {
 	return hints
 }
 
+// exitCodes end the help of every command that does not say them itself.
+const exitCodes = "\nexit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted\n"
+
 // Parse parses args with fs. An unknown flag becomes a usage error that names
-// the nearest known one; --help prints help to stdout and returns
-// pflag.ErrHelp.
+// the nearest known one; --help prints help to stdout, with the exit codes that all
+// commands have unless it names its own, and returns pflag.ErrHelp.
 func Parse(fs *pflag.FlagSet, args []string, stdout io.Writer, help func(io.Writer)) error {
 	fs.Usage = func() {}
 	fs.SetOutput(io.Discard)
@@ -154,7 +157,12 @@ func Parse(fs *pflag.FlagSet, args []string, stdout io.Writer, help func(io.Writ
 	case err == nil:
 		return nil
 	case errors.Is(err, pflag.ErrHelp):
-		help(stdout)
+		var text strings.Builder
+		help(&text)
+		if !strings.Contains(text.String(), "\nexit codes: ") {
+			text.WriteString(exitCodes)
+		}
+		io.WriteString(stdout, text.String())
 		return pflag.ErrHelp
 	}
 	var unknown *pflag.NotExistError

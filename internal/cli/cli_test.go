@@ -72,8 +72,14 @@ func TestParse(t *testing.T) {
 	if out.Len() != 0 {
 		t.Errorf("errors printed %q to standard output", out.String())
 	}
-	if err := Parse(newSet(), []string{"--help"}, &out, help); !errors.Is(err, pflag.ErrHelp) || out.String() != "the help" {
+	if err := Parse(newSet(), []string{"--help"}, &out, help); !errors.Is(err, pflag.ErrHelp) || out.String() != "the help"+exitCodes {
 		t.Errorf("help: error %v, output %q", err, out.String())
+	}
+	out.Reset()
+	own := "the help\n\nexit codes: 0 done, 1 stopped\n"
+	Parse(newSet(), []string{"--help"}, &out, func(w io.Writer) { io.WriteString(w, own) })
+	if out.String() != own {
+		t.Errorf("help with exit codes of its own: %q", out.String())
 	}
 }
 
