@@ -21,7 +21,8 @@ type Batch struct {
 	mu      sync.Mutex
 	leading bool
 	pending []*batched
-	taken   []*batched // the batch at work, and the memory of the next pending
+	left    []*model.Sequence // of players that were closed, to be given back
+	taken   []*batched        // the batch at work, and the memory of the next pending
 	steps   []model.Step
 
 	passes, requests int // so far
@@ -52,6 +53,13 @@ type batched struct {
 
 func (b *Batch) newDecoder() *batched {
 	return &batched{b: b, s: b.dec.NewSequence(), turn: make(chan bool, 1)}
+}
+
+// free gives the sequence's memory back with the next pass. The decoder is not used again.
+func (r *batched) free() {
+	r.b.mu.Lock()
+	r.b.left = append(r.b.left, r.s)
+	r.b.mu.Unlock()
 }
 
 func (r *batched) Len() int       { return r.s.Len() }
@@ -126,6 +134,11 @@ func (b *Batch) gather() []*batched {
 		b.mu.Unlock()
 	}
 	defer b.mu.Unlock()
+	for _, s := range b.left {
+		s.Reset()
+	}
+	clear(b.left)
+	b.left = b.left[:0]
 	b.taken, b.pending = b.pending, b.taken[:0]
 	return b.taken
 }

@@ -28,7 +28,9 @@ type Chance struct {
 // It draws nothing: the moves of the game are the same whether it was called or
 // not. Errors are those of Move, resignations and illegal moves excepted.
 func (p *ModelPlayer) Chances(ctx context.Context, g *bitboard.Game, temperature float64) ([]Chance, error) {
+	p.busy.Lock()
 	chances, err := p.chances(ctx, g, temperature)
+	p.rest()
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: ply %d: %w", p.cfg.Name, g.Ply()+1, err)
 	}

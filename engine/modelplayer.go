@@ -82,6 +82,10 @@ type ModelPlayer struct {
 	// tokenOf writes characters as ids; nil for the move tokenizer.
 	tokenOf map[byte]int32
 	closed  atomic.Bool
+	// busy is held while the decoder is in use; who finds the player closed afterwards
+	// gives its memory back by release, once.
+	busy    sync.Mutex
+	release func() // nil: there is nothing to give back, or it was
 
 	dec    decoder
 	cached []int32   // what dec holds
@@ -130,7 +134,13 @@ func NewModelPlayer(cfg ModelConfig) (*ModelPlayer, error) {
 	} else if cfg.Batch.m != cfg.Model {
 		return nil, fmt.Errorf("engine: %s: the batch decodes another model", cfg.Name)
 	}
-	return newModelPlayer(cfg, cfg.Batch.newDecoder(), cfg.Model.Config())
+	dec := cfg.Batch.newDecoder()
+	p, err := newModelPlayer(cfg, dec, cfg.Model.Config())
+	if err != nil {
+		return nil, err
+	}
+	p.release = dec.free
+	return p, nil
 }
 
 func newModelPlayer(cfg ModelConfig, dec decoder, c model.Config) (*ModelPlayer, error) {
@@ -243,6 +253,8 @@ func HashWeights(m *model.Model) string {
 // NewGame implements Player. Nothing of an earlier game is kept, so that a game
 // is the same whichever was played before it.
 func (p *ModelPlayer) NewGame(ctx context.Context, seed uint64) error {
+	p.busy.Lock()
+	defer p.rest()
 	if p.closed.Load() {
 		return fmt.Errorf("engine: %s: %w", p.cfg.Name, ErrClosed)
 	}
@@ -252,10 +264,31 @@ func (p *ModelPlayer) NewGame(ctx context.Context, seed uint64) error {
 	return ctx.Err()
 }
 
-// Close implements Player. There is nothing to wait for.
+// Close implements Player. There is nothing to wait for: a move at work ends as it would have.
 func (p *ModelPlayer) Close() error {
 	p.closed.Store(true)
+	p.giveBack()
 	return nil
+}
+
+// rest is the end of what holds busy.
+func (p *ModelPlayer) rest() {
+	p.busy.Unlock()
+	if p.closed.Load() {
+		p.giveBack()
+	}
+}
+
+// giveBack gives the decoder's memory back, unless somebody uses it, who will then.
+func (p *ModelPlayer) giveBack() {
+	if !p.busy.TryLock() {
+		return
+	}
+	defer p.busy.Unlock()
+	if p.release != nil {
+		p.release()
+		p.release = nil
+	}
 }
 
 // Move implements Player; the limit does not apply. Errors are
@@ -263,7 +296,9 @@ func (p *ModelPlayer) Close() error {
 // ErrSetUpPosition, ErrGameOver, ErrClosed or the error of ctx.
 func (p *ModelPlayer) Move(ctx context.Context, g *bitboard.Game, _ Limit) (Reply, error) {
 	start := time.Now()
+	p.busy.Lock()
 	r, err := p.move(ctx, g)
+	p.rest()
 	r.Elapsed = time.Since(start)
 	if err != nil {
 		var illegal *IllegalMoveError

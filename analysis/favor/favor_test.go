@@ -132,7 +132,7 @@ func TestReadAgainstBruteForce(t *testing.T) {
 	}
 	cache := openCache(t, filepath.Join(t.TempDir(), "scores.db"))
 	temperatures := []float64{0, 0.02, 0.75, 1}
-	r, err := NewReader(m, tok, temperatures, 0, false)
+	r, err := NewReader(m, tok, nil, temperatures, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestSamplesComeToTheExpectation(t *testing.T) {
 		}
 		const n = 3000
 		read := func(samples int) *State {
-			r, err := NewReader(m, tok, []float64{1, 0.9}, samples, false)
+			r, err := NewReader(m, tok, nil, []float64{1, 0.9}, samples, false)
 			if err != nil {
 				t.Fatal(err)
 			}

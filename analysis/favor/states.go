@@ -27,17 +27,18 @@ type Reader struct {
 	drawer []*engine.ModelPlayer // by temperature, where samples are drawn
 }
 
-// NewReader returns a reader of a model. Close frees what it holds.
-func NewReader(m *model.Model, tok data.Tokenizer, temperatures []float64, samples int, round bool) (*Reader, error) {
+// NewReader returns a reader of a model. batch decodes for several readers together; nil:
+// for this one. Close frees what it holds.
+func NewReader(m *model.Model, tok data.Tokenizer, batch *engine.Batch, temperatures []float64, samples int, round bool) (*Reader, error) {
 	r := &Reader{Temperatures: temperatures, Samples: samples, Round: round}
 	var err error
-	if r.exact, err = engine.NewModelPlayer(engine.ModelConfig{Model: m, Tokenizer: tok}); err != nil {
+	if r.exact, err = engine.NewModelPlayer(engine.ModelConfig{Model: m, Tokenizer: tok, Batch: batch}); err != nil {
 		return nil, err
 	}
 	if samples > 0 {
 		for _, t := range temperatures {
 			p, err := engine.NewModelPlayer(engine.ModelConfig{
-				Model: m, Tokenizer: tok, Sampling: model.Sampling{Temperature: t}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 1},
+				Model: m, Tokenizer: tok, Batch: batch, Sampling: model.Sampling{Temperature: t}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 1},
 			})
 			if err != nil {
 				r.Close()

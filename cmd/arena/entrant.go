@@ -19,6 +19,7 @@ import (
 	"transcend/data"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
+	"transcend/engine/device"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -264,7 +265,8 @@ type makers struct {
 	cpus    func(worker int) []int // nil: any
 	traffic *trafficLog            // nil: none
 	models  map[string]loaded
-	batches batches
+	// decoders are those of the models; nil: on the CPU.
+	decoders *device.Decoders
 }
 
 type loaded struct {
@@ -391,14 +393,18 @@ func (m *makers) model(e entrantConfig) (match.Factory, error) {
 	if err != nil {
 		return nil, cli.Usagef("%s: %w", e.label(), err)
 	}
-	if m.batches == nil {
-		m.batches = batches{}
+	if m.decoders == nil {
+		m.decoders = new(device.Decoders)
+	}
+	batch, err := m.decoders.Batch(l.model, decoding)
+	if err != nil {
+		return nil, err
 	}
 	name := e.Name
 	if name == "" {
 		name = suffixed(fmt.Sprintf("%s T=%v", checkpoint.Name(dir), sampling.Temperature), decoding)
 	}
 	config := engine.ModelConfig{Name: name, Model: l.model, Tokenizer: l.tokenizer, Sampling: sampling, Policy: policy,
-		Batch: m.batches.of(l.model, decoding)}
+		Batch: batch}
 	return func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) }, nil
 }

@@ -16,6 +16,7 @@ import (
 	"transcend/elo/curves"
 	"transcend/engine"
 	"transcend/engine/arena"
+	"transcend/engine/device"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -55,6 +56,7 @@ examples:
   arena --engine random --model runs/max1000-move-tiny
   arena --temp 0.001                  (against simulated players near the model's strength)
   arena --engine league:800
+  arena --engine league:800 --device cuda --concurrency 1024 --games 10000     models on a GPU, many games at once
   arena leaderboard --json
 
 flags:
@@ -111,6 +113,7 @@ type settings struct {
 	illegal  string
 	weights  string
 	decoding model.BatchOptions
+	device   device.Flags
 	games    int
 	limit    match.Control
 	maxMoves int
@@ -145,6 +148,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.Float64Var(&s.topP, "top-p", 1, "sample among the most probable tokens that hold this probability")
 	fs.StringVar(&s.illegal, "illegal", "forfeit-after-5", "illegal-move policy: forfeit-after-N, resample-N or mask")
 	fs.StringVar(&s.weights, "weights", "f32", weightsHelp)
+	s.device.Add(fs)
 	fs.IntVar(&s.games, "games", 100, "games for each model and temperature; with --choose even for each level as well")
 	fs.Float64Var(&s.precision, "precision", 0, "stop when the 95% interval is this many points to each side (--games is then the most that are played, by default 1000)")
 	fs.StringVar(&s.choose, "choose", chooseInformation, "the next opponent: information or even")
@@ -236,6 +240,9 @@ func (s *settings) check() error {
 	}
 	var err error
 	if s.decoding, err = batchOptions(s.weights); err != nil {
+		return err
+	}
+	if err := s.device.Check(); err != nil {
 		return err
 	}
 	if s.policy, err = engine.ParseIllegalPolicy(s.illegal); err != nil {

@@ -23,6 +23,7 @@ import (
 	"transcend/elo/sprt"
 	"transcend/engine"
 	"transcend/engine/arena"
+	"transcend/engine/device"
 	"transcend/engine/match"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
@@ -57,6 +58,7 @@ examples:
 Engines that speak xboard's protocol (CECP) instead of UCI get proto=xboard. It cannot limit
 nodes; its clocks count hundredths of a second; option.Hash and option.Threads become its
 memory and cores.
+  arena match --engine 'model=a' --engine 'model=b' --each 'temp=0.5' --games 8192 --device cuda --concurrency 4096
   arena match --engine 'cmd=gnuchess args=--xboard proto=xboard' --engine 'cmd=fairymax proto=xboard' --each tc=10+0.1 --games 20
 
 flags:
@@ -119,6 +121,7 @@ func defaultMatchConfig() matchConfig {
 // matchSettings are the flags of arena match, checked.
 type matchSettings struct {
 	matchConfig
+	device      device.Flags
 	saveConfig  string
 	quiet, json bool
 
@@ -169,6 +172,7 @@ func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file str
 	engines := fs.StringArray("engine", nil, "a player; repeat it for each")
 	each := fs.String("each", "", "keys for all players, which their own override")
 	fs.StringVar(&file, "config", "", "read the settings from a JSON file; flags override it")
+	s.device.Add(fs)
 	fs.StringVar(&s.saveConfig, "save-config", "", "write the settings to a JSON file and play")
 	fs.StringVar(&s.Name, "name", s.Name, "the tournament's name")
 	fs.StringVar(&s.Tournament, "tournament", s.Tournament, "round-robin, gauntlet (the first against all others) or swiss")
@@ -239,6 +243,9 @@ func (s *matchSettings) check() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.device.Check(); err != nil {
+		return err
 	}
 	switch {
 	case s.Games < 1 || s.Games > 10_000_000:
@@ -468,6 +475,7 @@ type matching struct {
 	stderr   io.Writer
 	store    *leaderboard.Store
 	traffic  *trafficLog
+	decoders *device.Decoders
 	book     *match.Openings
 	entrants []*entrant
 	workerN  int
@@ -548,6 +556,9 @@ func (t *matching) close() {
 	if t.traffic != nil {
 		t.traffic.close()
 	}
+	if t.decoders != nil {
+		t.decoders.Close()
+	}
 }
 
 // resized says that the number of games at once was changed.
@@ -573,7 +584,8 @@ func (t *matching) warn(text string) {
 
 // makeEntrants makes and tries every player.
 func (t *matching) makeEntrants(ctx context.Context) error {
-	m := &makers{limits: t.processLimits(), traffic: t.traffic}
+	t.decoders = t.device.Decoders(nil)
+	m := &makers{limits: t.processLimits(), traffic: t.traffic, decoders: t.decoders}
 	if threads := t.threads(); len(t.cores) > 0 {
 		m.cpus = func(worker int) []int { return t.cores[worker*threads : (worker+1)*threads] }
 	}

@@ -18,6 +18,7 @@ import (
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/arena"
+	"transcend/engine/device"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -34,7 +35,9 @@ func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	if s.quiet {
 		progress = io.Discard
 	}
-	a := &sweeping{settings: s, progress: progress, warnings: stderr, batches: batches{}}
+	a := &sweeping{settings: s, progress: progress, warnings: stderr}
+	a.decoders = s.device.Decoders(a.printf)
+	defer a.decoders.Close()
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -65,7 +68,7 @@ type sweeping struct {
 	sweep     *arena.Sweep
 	view      *view
 	book      *match.Openings
-	batches   batches
+	decoders  *device.Decoders
 	anchorsBy leaderboard.AnchorFunc
 }
 
@@ -205,12 +208,16 @@ func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) 
 		c.Player = leaderboard.Player{Name: p.Name(), Spec: p.Spec()}
 		return c, nil
 	}
+	batch, err := a.decoders.Batch(s.model, a.decoding)
+	if err != nil {
+		return nil, err
+	}
 	config := engine.ModelConfig{
 		Name:  fmt.Sprintf("%s T=%v", s.name, temperature),
 		Model: s.model, Tokenizer: s.tokenizer,
 		Sampling: model.Sampling{Temperature: temperature, TopK: a.topK, TopP: a.topP},
 		Policy:   a.policy,
-		Batch:    a.batches.of(s.model, a.decoding),
+		Batch:    batch,
 	}
 	if s.cap > 0 {
 		config.Details = map[string]string{curves.SpecCap: fmt.Sprint(s.cap)}
@@ -238,6 +245,9 @@ func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) 
 	c.Player = leaderboard.Player{Name: suffixed(name, a.decoding), Spec: spec}
 	return c, nil
 }
+
+// printf writes a line about what is being done.
+func (a *sweeping) printf(format string, args ...any) { fmt.Fprintf(a.progress, format+"\n", args...) }
 
 // announce says what there is to play.
 func (a *sweeping) announce(now, before, missing int) {

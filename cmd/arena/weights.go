@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 
-	"transcend/engine"
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
@@ -41,23 +40,6 @@ func batchOptions(weights string) (model.BatchOptions, error) {
 		o.Cache = model.BF16
 	}
 	return o, nil
-}
-
-// batches are the decoders of the loaded models, which their players share.
-type batches map[batchKey]*engine.Batch
-
-type batchKey struct {
-	model   *model.Model
-	weights model.Format
-}
-
-// of returns the decoder of a model.
-func (b batches) of(m *model.Model, o model.BatchOptions) *engine.Batch {
-	key := batchKey{m, o.Weights}
-	if b[key] == nil {
-		b[key] = engine.NewBatch(m, o)
-	}
-	return b[key]
 }
 
 // suffixed is a player's name with the format of its weights, unless that is f32.

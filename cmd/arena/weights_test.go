@@ -34,16 +34,3 @@ func TestBatchOptions(t *testing.T) {
 		t.Errorf("named %q", got)
 	}
 }
-
-func TestModelsShareADecoder(t *testing.T) {
-	m, err := model.New(model.Config{Layers: 1, Heads: 1, Width: 8, Context: 8, Vocab: 9, Activation: model.GELU}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := batches{}
-	bf16 := model.BatchOptions{Weights: model.BF16, Cache: model.BF16}
-	first, again := b.of(m, bf16), b.of(m, bf16)
-	if first != again || first == b.of(m, model.BatchOptions{}) {
-		t.Error("players of one model and precision do not share a decoder, or others do")
-	}
-}

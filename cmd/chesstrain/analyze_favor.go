@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"transcend/data"
 	"transcend/data/league"
 	"transcend/engine"
+	"transcend/engine/device"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/internal/parallel"
@@ -52,6 +54,7 @@ simulated players, which is far weaker; every result says who scored.`,
 			"chesstrain analyze favor --model shipped --opponent league:800 --scorer league --games 20",
 			"chesstrain analyze favor --temps 0.001,0.75,1 --samples 100 --movetime 1s     as the paper",
 			"chesstrain analyze favor --corpus games.parquet --games 50     positions of these games instead",
+			"chesstrain analyze favor --device cuda --games-at-once 1024 --opponent league:800 --scorer league --games 4096",
 		},
 		model: true, corpus: true, begin: beginFavor,
 	}
@@ -198,9 +201,18 @@ func beginFavor(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.R
 	f := addFavorFlags(fs, "0.001,0.75,1", "temperatures, 1 among them; games are played at the lowest")
 	samples := fs.Int("samples", 0, "draw so many moves a position and temperature instead of taking expectations")
 	round := fs.Bool("round", false, "round rewards to thousandths, as the paper's code")
-	return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
+	var on device.Flags
+	on.Add(fs)
+	atOnce := fs.Int("games-at-once", 0, "games that are played and measured side by side, each with its own opponent and scorer (default --threads; a GPU wants many)")
+	return func(ctx context.Context, a *analyzing) (_ analysis.Result, err error) {
 		if *samples < 0 || *samples > 100_000 {
 			return nil, cli.Usagef("--samples %d: must be up to 100000", *samples)
+		}
+		if *atOnce < 0 || *atOnce > 1<<14 {
+			return nil, cli.Usagef("--games-at-once %d: must be between 1 and %d", *atOnce, 1<<14)
+		}
+		if err := on.Check(); err != nil {
+			return nil, err
 		}
 		w, err := f.work(a, func(temperatures []float64) error {
 			if !slices.Contains(temperatures, 1) {
@@ -211,7 +223,14 @@ func beginFavor(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.R
 		if err != nil {
 			return nil, err
 		}
-		w.samples, w.round = *samples, *round
+		w.samples, w.round, w.atOnce = *samples, *round, *atOnce
+		if on.Elsewhere() {
+			decoders := on.Decoders(a.printf)
+			defer func() { err = errors.Join(err, decoders.Close()) }()
+			if w.batch, err = decoders.Batch(w.m, model.BatchOptions{}); err != nil {
+				return nil, err
+			}
+		}
 		return w.run(ctx, &f.visit, f.resamples)
 	}
 }
@@ -266,6 +285,8 @@ type favorWork struct {
 	temperatures []float64
 	samples      int
 	round        bool
+	atOnce       int           // games; 0: as many as threads
+	batch        *engine.Batch // nil: every goroutine decodes for itself
 }
 
 func (w *favorWork) run(ctx context.Context, visit *visiting, resamples int) (*favor.Report, error) {
@@ -316,6 +337,8 @@ type gameSource struct {
 	settings any
 	// start makes what one goroutine plays with; its function returns moves and whose positions count.
 	start func(ctx context.Context) (play func(ctx context.Context, i int) (*favor.Visited, [2]bool, error), free func(), err error)
+	// atOnce is how many goroutines play and measure; 0: as many as threads.
+	atOnce int
 }
 
 // source is the games of the corpus, or games against the opponent.
@@ -334,7 +357,7 @@ func (w *favorWork) source(ctx context.Context, visit *visiting, report *favor.R
 			}
 			return v, [2]bool{true, true}, nil
 		}
-		return &gameSource{n: n, settings: "corpus", start: func(context.Context) (func(context.Context, int) (*favor.Visited, [2]bool, error), func(), error) {
+		return &gameSource{n: n, atOnce: w.atOnce, settings: "corpus", start: func(context.Context) (func(context.Context, int) (*favor.Visited, [2]bool, error), func(), error) {
 			return play, nil, nil
 		}}, nil
 	}
@@ -353,7 +376,7 @@ func (w *favorWork) source(ctx context.Context, visit *visiting, report *favor.R
 	}
 	start := func(ctx context.Context) (func(context.Context, int) (*favor.Visited, [2]bool, error), func(), error) {
 		player, err := engine.NewModelPlayer(engine.ModelConfig{
-			Model: w.m, Tokenizer: w.tok, Sampling: model.Sampling{Temperature: w.temperatures[0]}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 5},
+			Model: w.m, Tokenizer: w.tok, Batch: w.batch, Sampling: model.Sampling{Temperature: w.temperatures[0]}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 5},
 		})
 		if err != nil {
 			return nil, nil, err
@@ -372,7 +395,7 @@ func (w *favorWork) source(ctx context.Context, visit *visiting, report *favor.R
 			return v, [2]bool{v.White, !v.White}, nil
 		}, free, nil
 	}
-	return &gameSource{n: visit.games, start: start, settings: map[string]any{"opponent": tried.Spec(), "control": control, "temperature": w.temperatures[0]}}, nil
+	return &gameSource{n: visit.games, atOnce: w.atOnce, start: start, settings: map[string]any{"opponent": tried.Spec(), "control": control, "temperature": w.temperatures[0]}}, nil
 }
 
 // measure is what one goroutine measures games with.
@@ -404,7 +427,7 @@ func eachGame[G any](ctx context.Context, a *analyzing, source *gameSource, vers
 		positions += size(g)
 		a.progress(float64(done)/float64(source.n), "%s of %s games, %s positions", cli.Count(done), cli.Count(source.n), cli.Count(positions))
 	}
-	err = parallel.Each(ctx, a.Threads, source.n, func() (func(context.Context, int) error, func(), error) {
+	err = parallel.Each(ctx, cmp.Or(source.atOnce, a.Threads), source.n, func() (func(context.Context, int) error, func(), error) {
 		w := &gameWorker[G]{source: source, start: start, played: played, measured: measured}
 		return func(ctx context.Context, i int) error {
 			err := w.do(ctx, i, &games[i])
@@ -501,7 +524,7 @@ func (w *favorWork) games(ctx context.Context, source *gameSource, scorer string
 
 // reader starts what one goroutine reads positions with.
 func (w *favorWork) reader(ctx context.Context) (*favor.Reader, favor.Scorer, error) {
-	reader, err := favor.NewReader(w.m, w.tok, w.temperatures, w.samples, w.round)
+	reader, err := favor.NewReader(w.m, w.tok, w.batch, w.temperatures, w.samples, w.round)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -126,12 +126,12 @@ func TestLookAtDevice(t *testing.T) {
 	if !xla.Built {
 		t.Skip("needs -tags xla")
 	}
-	code, out, errs := command(t, "", "device", "--device", xla.Go, "--seconds", "0.01", "--matrix", "32", "--shape", "1,1,16,16,32,2", "--json", "-q")
+	code, out, errs := command(t, "", "device", "--device", xla.Go, "--seconds", "0.01", "--matrix", "32", "--shape", "1,1,16,16,32,2", "--decode", "1,1,16,16,32,3", "--json", "-q")
 	var r deviceResult
 	if err := json.Unmarshal([]byte(out), &r); code != cli.ExitOK || err != nil || errs != "" {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errs)
 	}
-	if len(r.Parity) != 6 || r.Peak <= 0 || len(r.Train) != 1 || r.Train[0].TokPerS <= 0 || r.Train[0].Share <= 0 {
+	if len(r.Parity) != 12 || len(r.Decode) != 1 || r.Decode[0].GamesPerS <= 0 || r.Decode[0].Ratio <= 0 || r.Peak <= 0 || len(r.Train) != 1 || r.Train[0].TokPerS <= 0 || r.Train[0].Share <= 0 {
 		t.Errorf("%+v", r)
 	}
 	for _, p := range r.Parity {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,10 +25,15 @@ compared with those of the CPU engine in float32. Then the rate of bf16 products
 matrices, which is what the shares are of, and of whole training steps on random tokens
 over the full context; FLOP/s of training are nominal, as those of chesstrain bench.
 
+Decoding: --decode games side by side, of as many tokens as the context, a token each in a pass,
+drawn from all at temperature 1; beside it the CPU's rate for as many games, of more than 64
+that for 64, as more are no faster there. Its logits are compared, too.
+
 examples:
   chesstrain device --device cuda
   chesstrain device --device cuda --pjrt ~/venv --json
   chesstrain device --device cuda:0-7 --shape 16,8,512,1023,32,512
+  chesstrain device --device cuda --decode 16,8,512,128,1970,4096 --weights bf16
   chesstrain device --device gomlx-go --seconds 1 --matrix 64 --shape 1,1,16,16,32,2
 
 exit codes: 0 all within their bounds, 1 not, 2 wrong usage
@@ -39,6 +45,21 @@ flags:
 // width, context, vocabulary, rows.
 var deviceShapes = []string{"8,8,256,256,1970,256", "16,8,512,1023,32,64"}
 
+// deviceDecodes are measured when --decode is not given: the preset small, a model of moves.
+var deviceDecodes = []string{"8,8,256,128,1970,1", "8,8,256,128,1970,64", "8,8,256,128,1970,1024", "8,8,256,128,1970,4096"}
+
+// deviceDecode is a rate of decoding. A game is as many tokens as the context.
+type deviceDecode struct {
+	Shape     string  `json:"shape"`
+	Weights   string  `json:"weights"`
+	Games     int     `json:"games"`
+	TokPerS   float64 `json:"tok_per_s"`
+	GamesPerS float64 `json:"games_per_s"`
+	CPUGames  int     `json:"cpu_games"` // side by side there
+	CPUTokPS  float64 `json:"cpu_tok_per_s"`
+	Ratio     float64 `json:"ratio"` // of both rates
+}
+
 // deviceResult is what --json prints.
 type deviceResult struct {
 	Device string         `json:"device"`
@@ -46,6 +67,7 @@ type deviceResult struct {
 	Peak   float64        `json:"peak_bf16_tflops"`
 	Matrix int            `json:"peak_matrix"`
 	Train  []benchTrain   `json:"train"`
+	Decode []deviceDecode `json:"decode"`
 }
 
 type deviceParity struct {
@@ -62,6 +84,8 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	var d deviceFlags
 	d.add(fs)
 	shapes := fs.StringArray("shape", deviceShapes, "layers,heads,width,context,vocab,rows; may be repeated")
+	decodes := fs.StringArray("decode", deviceDecodes, "decoding: layers,heads,width,context,vocab,games; may be repeated")
+	weights := fs.String("weights", "f32", "of decoding, and of its keys and values: f32 or bf16")
 	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
 	matrix := fs.Int("matrix", 8192, "size of the products that the peak is measured with")
 	seconds := fs.Float64("seconds", 10, "time for each measurement, compilation apart")
@@ -86,14 +110,23 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	if err := cli.OneOf("optimizer", *optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
 		return err
 	}
-	var runs []benchRun
-	for _, s := range *shapes {
-		r, err := parseShape("shape", s)
-		if err != nil {
-			return err
-		}
-		runs = append(runs, r)
+	if err := cli.OneOf("weights", *weights, "f32", "bf16"); err != nil {
+		return err
 	}
+	var lists [2][]benchRun
+	for i, flag := range []struct {
+		name   string
+		shapes []string
+	}{{"shape", *shapes}, {"decode", *decodes}} {
+		for _, s := range flag.shapes {
+			r, err := parseShape(flag.name, s)
+			if err != nil {
+				return err
+			}
+			lists[i] = append(lists[i], r)
+		}
+	}
+	runs, decoding := lists[0], lists[1]
 	if err := useProducts(model.PrecisionF32, runtime.NumCPU()); err != nil {
 		return err
 	}
@@ -112,6 +145,9 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 		return err
 	}
 	if err := result.measure(ctx, d, runs, *optimizer, precision, *matrix, during, log); err != nil {
+		return err
+	}
+	if err := result.decode(ctx, d, decoding, *weights, during, log); err != nil {
 		return err
 	}
 	if *asJSON {
@@ -164,6 +200,77 @@ func (r *deviceResult) compare(ctx context.Context, d deviceFlags, log func(stri
 			}
 			r.Parity = append(r.Parity, deviceParity{m.name, s[0], s[1], p, p.OK()})
 		}
+	}
+	decoders, err := xla.OpenDecoding(d.one(log))
+	if err != nil {
+		return err
+	}
+	for i, m := range models {
+		for _, format := range []model.Format{model.F32, model.BF16} {
+			var p xla.Parity
+			random, err := xla.RandomModel(m.cfg, uint64(i))
+			if err == nil {
+				p, err = xla.CheckDecoder(decoders, random, model.BatchOptions{Weights: format, Cache: format}, uint64(i))
+			}
+			if err != nil {
+				return errors.Join(fmt.Errorf("%s, %v, decoding: %w", m.name, format, err), decoders.Close())
+			}
+			r.Parity = append(r.Parity, deviceParity{m.name, format.String(), "decoding's", p, p.OK()})
+		}
+	}
+	return decoders.Close()
+}
+
+// one is the options of the first device.
+func (d *deviceFlags) one(log func(string, ...any)) xla.Options {
+	o := d.options(log)
+	o.Device.Count = 1
+	return o
+}
+
+// cpuGames is how many games the CPU decodes side by side where there are more.
+const cpuGames = 64
+
+// decode measures decoding, there and on the CPU.
+func (r *deviceResult) decode(ctx context.Context, d deviceFlags, runs []benchRun, weights string, during time.Duration, log func(string, ...any)) (err error) {
+	format, err := model.ParseFormat(weights)
+	if err != nil {
+		return err
+	}
+	decoders, err := xla.OpenDecoding(d.one(log))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, decoders.Close()) }()
+	for _, run := range runs {
+		m, err := model.New(run.cfg, 1)
+		if err != nil {
+			return err
+		}
+		x := deviceDecode{Shape: run.name, Weights: weights, Games: run.rows, CPUGames: min(run.rows, cpuGames)}
+		o := model.BatchOptions{Weights: format, Cache: format}
+		here := newDecoding(m, o, x.CPUGames)
+		e, err := decoders.New(m, o)
+		if err != nil {
+			return err
+		}
+		o.Engine = e
+		there := newDecoding(m, o, x.Games)
+		for i, b := range []*decoding{there, here} {
+			if err := b.play(ctx, run.cfg.Context, 0); err != nil { // compiles
+				return fmt.Errorf("decoding %s: %w", run.name, err)
+			}
+			if b.n, b.spent = 0, 0; i == 0 {
+				log("decoding %s", run.name)
+			}
+			if err := b.play(ctx, run.cfg.Context, during); err != nil {
+				return fmt.Errorf("decoding %s: %w", run.name, err)
+			}
+		}
+		x.TokPerS, x.CPUTokPS = there.rate(), here.rate()
+		x.GamesPerS, x.Ratio = x.TokPerS/float64(run.cfg.Context), x.TokPerS/x.CPUTokPS
+		r.Decode = append(r.Decode, x)
+		e.Close()
 	}
 	return nil
 }
@@ -251,6 +358,9 @@ func (r *deviceResult) writeText(w io.Writer) error {
 	fmt.Fprintf(t, "bf16 products, %d\t%.4g TFLOP/s\n", r.Matrix, r.Peak)
 	for _, x := range r.Train {
 		fmt.Fprintf(t, "training %s %s\t%.4g TFLOP/s\t%.1f%% of bf16 products\t%s tok/s\n", x.Shape, x.Precision, x.GFLOPS/1e3, 100*x.Share, cli.Count(int(x.TokPerS)))
+	}
+	for _, x := range r.Decode {
+		fmt.Fprintf(t, "decoding %s %s\t%s tok/s\t%.4g games/s\t%.3g times the CPU's (%s tok/s with %d)\n", x.Shape, x.Weights, cli.Count(int(x.TokPerS)), x.GamesPerS, x.Ratio, cli.Count(int(x.CPUTokPS)), x.CPUGames)
 	}
 	return t.Flush()
 }

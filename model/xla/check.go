@@ -4,6 +4,7 @@ package xla
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"transcend/model"
 )
@@ -46,6 +47,77 @@ func Check(e Engine, m *model.Model, b *model.Batch) (Parity, error) {
 	}
 	if math.IsNaN(p.Loss) {
 		p.Loss = math.Inf(1)
+	}
+	if math.IsNaN(p.Worst) {
+		p.Worst = math.Inf(1)
+	}
+	return p, nil
+}
+
+// CheckDecoder decodes random tokens with m on the device and in package model, there in
+// float32: sequences of different lengths, some taken back. Worst is of the logits, relative
+// to the largest.
+func CheckDecoder(d *Decoding, m *model.Model, o model.BatchOptions, seed uint64) (Parity, error) {
+	p := Parity{Tensor: "logits", Bound: BoundF32, Of: BoundF32}
+	if o.Weights == model.BF16 || o.Cache == model.BF16 {
+		p.Bound = BoundBF16
+	}
+	engine, err := d.New(m, o)
+	if err != nil {
+		return p, err
+	}
+	defer engine.Close()
+	o.Engine = engine
+	cfg := m.Config()
+	rng := rand.New(rand.NewPCG(seed, 0x7a))
+	decoders := [2]*model.BatchDecoder{m.NewBatchDecoder(o), m.NewBatchDecoder(model.BatchOptions{})}
+	const n = 5
+	var sequences [2][n]*model.Sequence
+	for i, b := range decoders {
+		for j := range n {
+			sequences[i][j] = b.NewSequence()
+		}
+	}
+	for range 12 {
+		var steps [2][]model.Step
+		for j := range n {
+			s := sequences[1][j]
+			if rng.IntN(4) == 0 {
+				keep := rng.IntN(s.Len() + 1)
+				s.Truncate(keep)
+				sequences[0][j].Truncate(keep)
+			}
+			size := min(1+rng.IntN(1+cfg.Context/8), cfg.Context-s.Len())
+			var tokens, extras []int32
+			for range size {
+				tokens = append(tokens, int32(rng.IntN(cfg.Vocab)))
+				for range cfg.ExtraSlots {
+					extras = append(extras, int32(rng.IntN(cfg.ExtraVocab)))
+				}
+			}
+			for i := range steps {
+				if size > 0 {
+					steps[i] = append(steps[i], model.Step{Sequence: sequences[i][j], Tokens: tokens, Extras: extras})
+				}
+			}
+		}
+		for i, b := range decoders {
+			if err := b.Append(steps[i]); err != nil {
+				return p, err
+			}
+		}
+		for k, want := range steps[1] {
+			scale, worst := 0.0, 0.0
+			for id, x := range want.Logits {
+				scale = max(scale, math.Abs(float64(x)))
+				if diff := math.Abs(float64(x) - float64(steps[0][k].Logits[id])); !(diff <= worst) {
+					worst = diff
+				}
+			}
+			if worst /= scale; !(worst <= p.Worst) {
+				p.Worst = worst
+			}
+		}
 	}
 	if math.IsNaN(p.Worst) {
 		p.Worst = math.Inf(1)

@@ -26,7 +26,7 @@ type Decoding struct {
 
 // OpenDecoding opens the device of the options, which has to be one.
 func OpenDecoding(o Options) (*Decoding, error) {
-	if err := checkDecoding(o.Device); err != nil {
+	if err := CheckDecoding(o.Device); err != nil {
 		return nil, err
 	}
 	d, err := openDevice(o, true)
@@ -42,7 +42,7 @@ func (d *Decoding) Name() string { return d.name }
 // Close gives the device's memory back.
 func (d *Decoding) Close() error {
 	for _, e := range d.decoders {
-		e.free()
+		e.Close()
 	}
 	d.decoders = nil
 	d.backend.Finalize()
@@ -51,7 +51,7 @@ func (d *Decoding) Close() error {
 
 // New copies a model's weights to the device and returns an engine for the decoders of it
 // that have these options; see model.BatchOptions.Engine.
-func (d *Decoding) New(m *model.Model, o model.BatchOptions) (model.DecodeEngine, error) {
+func (d *Decoding) New(m *model.Model, o model.BatchOptions) (Decoder, error) {
 	if err := checkFormats(o); err != nil {
 		return nil, err
 	}
@@ -68,14 +68,14 @@ func (d *Decoding) New(m *model.Model, o model.BatchOptions) (model.DecodeEngine
 		return nil
 	})
 	if err != nil {
-		e.free()
+		e.Close()
 		return nil, err
 	}
 	d.decoders = append(d.decoders, e)
 	return e, nil
 }
 
-// decoder implements model.DecodeEngine.
+// decoder implements Decoder.
 //
 // # Keys and values
 //
@@ -183,7 +183,8 @@ func windowOf(context int) int {
 	return min(w, context)
 }
 
-func (e *decoder) free() {
+// Close implements Decoder.
+func (e *decoder) Close() {
 	for _, list := range [][]compute.Buffer{e.weights, e.frozen, e.recent} {
 		for _, b := range list {
 			if b != nil {

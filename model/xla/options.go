@@ -290,8 +290,8 @@ func memoryError(err error, c model.Config, t model.TrainConfig, context, rows i
 	return cli.WithHint(err, hint)
 }
 
-// checkDecoding says whether models can decode on a device, which has to be one.
-func checkDecoding(d Device) error {
+// CheckDecoding says whether models can decode on a device, which has to be one.
+func CheckDecoding(d Device) error {
 	if d.Count > 1 {
 		return cli.WithHint(cli.Usagef("--device %v: a model decodes on one GPU", d),
 			fmt.Sprintf("--device cuda:%d; for more, start a program for each: they share the work", d.First))
@@ -356,6 +356,13 @@ func firstLine(err error) string {
 		line = line[:300] + "…"
 	}
 	return line
+}
+
+// Decoder is a model.DecodeEngine on a device.
+type Decoder interface {
+	model.DecodeEngine
+	// Close gives the device's memory back.
+	Close()
 }
 
 // Engine is a model.Engine on a device.

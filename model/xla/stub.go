@@ -19,6 +19,11 @@ func New(_ model.Config, _ model.TrainConfig, o Options) (Engine, error) {
 // Check is an error, as New is.
 func Check(Engine, *model.Model, *model.Batch) (Parity, error) { return Parity{}, ErrNotBuilt }
 
+// CheckDecoder is an error, as New is.
+func CheckDecoder(*Decoding, *model.Model, model.BatchOptions, uint64) (Parity, error) {
+	return Parity{}, ErrNotBuilt
+}
+
 // Peak is an error, as New is.
 func Peak(Engine, int, time.Duration) (float64, error) { return 0, ErrNotBuilt }
 
@@ -32,7 +37,7 @@ func OpenDecoding(o Options) (*Decoding, error) { return nil, o.Ready() }
 func (*Decoding) Name() string { return "" }
 
 // New is an error, as that of the package is.
-func (*Decoding) New(*model.Model, model.BatchOptions) (model.DecodeEngine, error) {
+func (*Decoding) New(*model.Model, model.BatchOptions) (Decoder, error) {
 	return nil, ErrNotBuilt
 }
 
