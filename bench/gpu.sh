@@ -5,15 +5,18 @@
 #
 #   ./gpu.sh OUT [device] [pytorch] [train]     all three if none is named
 #
-# OUT gets parity and rates (device.json), PyTorch's rates (torch.json), the training's log,
+# OUT gets parity, rates of training and of decoding beside the CPU's (device.json, of more
+# formats decode-bf16.json), PyTorch's rates (torch.json), the training's log,
 # and the checkpoint in pieces of at most 16 MiB, which gpu-join.sh joins. Settings:
 #   DEVICE=cuda      PJRT=DIR_OR_SO (searched if not set)      SECONDS_EACH=10
 #   SHAPES="8,8,256,256,1970,256 16,8,512,1023,32,64"   layers,heads,width,context,vocab,rows
+#   DECODE="8,8,256,128,1970,1 16,8,512,128,1970,4096"   layers,heads,width,context,vocab,games
+#   WEIGHTS="f32 bf16"   of decoding
 #   MINUTES=5        PRESET=paper   TRAIN="more flags of chesstrain"   MATRIX=8192
 #   PYTHON=python3
 # Nothing is downloaded.
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
@@ -47,14 +50,22 @@ flags=(--device "$device")
 [ -z "$pjrt" ] || flags+=(--pjrt "$pjrt")
 shape_flags=()
 for s in "${shapes[@]}"; do shape_flags+=(--shape "$s"); done
+read -ra decodes <<<"${DECODE:-8,8,256,128,1970,1 8,8,256,128,1970,64 8,8,256,128,1970,1024 8,8,256,128,1970,4096 16,8,512,128,1970,1 16,8,512,128,1970,64 16,8,512,128,1970,1024 16,8,512,128,1970,4096}"
+decode_flags=()
+for s in "${decodes[@]}"; do decode_flags+=(--decode "$s"); done
+read -ra weights <<<"${WEIGHTS:-f32 bf16}"
 
 for part in $parts; do
   echo "== $part"
   case $part in
   device)
     # Differences beyond the bounds end the script here.
-    "$bin" device "${flags[@]}" "${shape_flags[@]}" --seconds "$seconds" --matrix "${MATRIX:-8192}" --json >"$out/device.json"
+    "$bin" device "${flags[@]}" "${shape_flags[@]}" "${decode_flags[@]}" --weights "${weights[0]}" --seconds "$seconds" --matrix "${MATRIX:-8192}" --json >"$out/device.json"
     cat "$out/device.json"
+    for w in "${weights[@]:1}"; do
+      "$bin" device "${flags[@]}" --only decode "${decode_flags[@]}" --weights "$w" --seconds "$seconds" --json >"$out/decode-$w.json"
+      cat "$out/decode-$w.json"
+    done
     ;;
   pytorch)
     if ! "$python" -c 'import torch; torch.nn.functional.scaled_dot_product_attention' 2>/dev/null; then

@@ -3,13 +3,16 @@ package engine
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
 	"transcend/data"
 	"transcend/internal/bitboard"
+	"transcend/internal/cputime"
 	"transcend/internal/fakeengine"
 	"transcend/model"
 )
@@ -213,6 +216,75 @@ func BenchmarkModelPlayer(b *testing.B) {
 					b.Fatal(err)
 				}
 				play(b, p)
+			})
+		}
+	}
+}
+
+// still is a device that takes no time: logits are noise, the same for every pass.
+type still struct {
+	vocab  int
+	logits []float32
+	order  []int32
+}
+
+func (e *still) Decode(rows []model.DecodeRow, done func([]int32)) error {
+	for len(e.order) < len(rows) {
+		e.order = append(e.order, int32(len(e.order)))
+	}
+	if e.logits == nil {
+		rng := rand.New(rand.NewPCG(1, 1))
+		e.logits = make([]float32, 64*e.vocab)
+		for i := range e.logits {
+			e.logits[i] = float32(2 * rng.NormFloat64())
+		}
+	}
+	for i := range rows {
+		at := rows[i].Slot % 64 * e.vocab
+		rows[i].Logits = e.logits[at : at+e.vocab : at+e.vocab]
+	}
+	done(e.order[:len(rows)])
+	return nil
+}
+
+func (e *still) Copy(int, int, int) error { return nil }
+
+// BenchmarkGamesHost is what games cost beside the passes: rules, legal moves, choices among
+// them, and gathering what thousands of players ask for. A device that decodes fewer
+// tokens a second does not wait for the host.
+func BenchmarkGamesHost(b *testing.B) {
+	for _, tok := range []data.Tokenizer{data.NewMoveTokenizer(), data.NewCharTokenizer(data.CharOptions{})} {
+		m := tinyModel(b, tok, 1<<12)
+		for _, games := range []int{1024, 4096} {
+			b.Run(fmt.Sprintf("%s/%d", tok.Name(), games), func(b *testing.B) {
+				batch := NewBatch(m, model.BatchOptions{Engine: &still{vocab: m.Config().Vocab}})
+				players := make([]*ModelPlayer, games)
+				for i := range players {
+					p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: tok, Batch: batch,
+						Policy: IllegalPolicy{Kind: Mask}, Sampling: model.Sampling{Temperature: 1}})
+					if err != nil {
+						b.Fatal(err)
+					}
+					players[i] = p
+				}
+				before := cputime.Used()
+				for b.Loop() {
+					var wg sync.WaitGroup
+					for i, p := range players {
+						wg.Go(func() {
+							if _, err := selfPlay(b, p, uint64(i), 12); err != nil {
+								b.Error(err)
+							}
+						})
+					}
+					wg.Wait()
+				}
+				s, cores := b.Elapsed().Seconds(), (cputime.Used() - before).Seconds()
+				b.ReportMetric(float64(12*games*b.N)/s, "moves/s")
+				b.ReportMetric(float64(batch.requests)/s, "tok/s")
+				b.ReportMetric(float64(batch.requests)/cores, "tok/core-s") // whatever else runs here
+				b.ReportMetric(float64(batch.requests)/float64(batch.passes), "games/pass")
+				b.ReportMetric(0, "ns/op")
 			})
 		}
 	}

@@ -80,7 +80,7 @@ type ModelPlayer struct {
 	// free says which ids may be drawn without a mask; nil permits all.
 	free []bool
 	// tokenOf writes characters as ids; nil for the move tokenizer.
-	tokenOf map[byte]int32
+	tokenOf *[256]int32
 	closed  atomic.Bool
 	// busy is held while the decoder is in use; who finds the player closed afterwards
 	// gives its memory back by release, once.
@@ -182,7 +182,7 @@ func newModelPlayer(cfg ModelConfig, dec decoder, c model.Config) (*ModelPlayer,
 		free[tok.Separator()], free[tok.Pad()] = false, false
 		p.free = free
 	case *data.CharTokenizer:
-		p.tokenOf = make(map[byte]int32)
+		p.tokenOf = new([256]int32)
 		for id := range int32(tok.VocabSize()) {
 			p.tokenOf[tok.Text(id)[0]] = id
 		}

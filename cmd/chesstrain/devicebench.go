@@ -86,6 +86,7 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	shapes := fs.StringArray("shape", deviceShapes, "layers,heads,width,context,vocab,rows; may be repeated")
 	decodes := fs.StringArray("decode", deviceDecodes, "decoding: layers,heads,width,context,vocab,games; may be repeated")
 	weights := fs.String("weights", "f32", "of decoding, and of its keys and values: f32 or bf16")
+	only := fs.String("only", "", "train or decode: measure nothing else")
 	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
 	matrix := fs.Int("matrix", 8192, "size of the products that the peak is measured with")
 	seconds := fs.Float64("seconds", 10, "time for each measurement, compilation apart")
@@ -113,6 +114,11 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	if err := cli.OneOf("weights", *weights, "f32", "bf16"); err != nil {
 		return err
 	}
+	if *only != "" {
+		if err := cli.OneOf("only", *only, "train", "decode"); err != nil {
+			return err
+		}
+	}
 	var lists [2][]benchRun
 	for i, flag := range []struct {
 		name   string
@@ -136,19 +142,25 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 		}
 	}
 	var result deviceResult
-	if err := result.compare(ctx, d, log); err != nil {
-		return err
+	if *only == "" {
+		if err := result.compare(ctx, d, log); err != nil {
+			return err
+		}
 	}
 	during := time.Duration(*seconds * float64(time.Second))
 	precision, err := devicePrecision(d.chosen, "auto")
 	if err != nil {
 		return err
 	}
-	if err := result.measure(ctx, d, runs, *optimizer, precision, *matrix, during, log); err != nil {
-		return err
+	if *only != "decode" {
+		if err := result.measure(ctx, d, runs, *optimizer, precision, *matrix, during, log); err != nil {
+			return err
+		}
 	}
-	if err := result.decode(ctx, d, decoding, *weights, during, log); err != nil {
-		return err
+	if *only != "train" {
+		if err := result.decode(ctx, d, decoding, *weights, during, log); err != nil {
+			return err
+		}
 	}
 	if *asJSON {
 		enc := json.NewEncoder(stdout)
@@ -242,6 +254,7 @@ func (r *deviceResult) decode(ctx context.Context, d deviceFlags, runs []benchRu
 		return err
 	}
 	defer func() { err = errors.Join(err, decoders.Close()) }()
+	r.Device = decoders.Name()
 	for _, run := range runs {
 		m, err := model.New(run.cfg, 1)
 		if err != nil {
@@ -355,7 +368,9 @@ func (r *deviceResult) writeText(w io.Writer) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s attention\t%s\t%v\n", p.Model, p.Precision, p.Attention, verdict, p.Parity)
 	}
-	fmt.Fprintf(t, "bf16 products, %d\t%.4g TFLOP/s\n", r.Matrix, r.Peak)
+	if r.Peak > 0 {
+		fmt.Fprintf(t, "bf16 products, %d\t%.4g TFLOP/s\n", r.Matrix, r.Peak)
+	}
 	for _, x := range r.Train {
 		fmt.Fprintf(t, "training %s %s\t%.4g TFLOP/s\t%.1f%% of bf16 products\t%s tok/s\n", x.Shape, x.Precision, x.GFLOPS/1e3, 100*x.Share, cli.Count(int(x.TokPerS)))
 	}
