@@ -142,7 +142,6 @@ type piece struct {
 // part is what one program computes, and its memory.
 type part struct {
 	pieces  []piece
-	take    int     // at most so many tokens of each
 	ids     []int32 // (4, N): tokens, positions, slots, frozen tokens of the slots
 	extras  []int32 // (N, S)
 	last    []int32 // (R)
