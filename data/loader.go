@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/packing"
 	"transcend/model"
 )
 
@@ -261,7 +262,8 @@ func (p *packer) games(r rowView) int {
 			p.window = append(p.window, waiting{game, p.tokens(game)})
 			p.cursor++
 		}
-		pick := p.pick(len(r.tokens) - t)
+		room := len(r.tokens) - t
+		pick := packing.Next(len(p.window), room, room == p.cfg.Context, func(i int) int { return len(p.window[i].tokens) })
 		if pick < 0 {
 			return t
 		}
@@ -278,24 +280,6 @@ func (p *packer) games(r rowView) int {
 		p.recycle(w.tokens)
 		p.window = append(p.window[:pick], p.window[pick+1:]...)
 	}
-}
-
-// pick chooses a game for a row with that much room left, -1 when none fits.
-// An empty row gets the game that has waited longest, cut if need be, so none
-// waits for more rows than the window is long. After it comes the longest that
-// fits, of equal ones the one that has waited longest: on real games that leaves
-// less than half the padding that the first that fits would.
-func (p *packer) pick(room int) int {
-	if room == p.cfg.Context {
-		return min(0, len(p.window)-1)
-	}
-	best, longest := -1, 0
-	for i, w := range p.window {
-		if n := len(w.tokens); n <= room && n > longest {
-			best, longest = i, n
-		}
-	}
-	return best
 }
 
 // block fills a row with the next block of the stream and returns how many

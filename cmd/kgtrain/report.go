@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
@@ -30,8 +31,12 @@ usage: kgtrain report [flags]
 The page needs no network and no other file. The graph is that of the lab's experiments, if there
 are any, or what the flags say.
 
+With --results the same results also become a page of Markdown with its pictures, to keep beside the
+program's source.
+
 examples:
   kgtrain report --lab kg-lab --out report.html
+  kgtrain report --lab kg-lab --results docs/results/kg
   kgtrain report --in mine.tsv --templates words.txt
 
 flags:
@@ -75,14 +80,16 @@ type result struct {
 	Experiment string        `json:"experiment"`
 	Settings   lab.Settings  `json:"settings"`
 	Claims     []lab.Claim   `json:"claims"`
+	Summary    string        `json:"summary"`
 	Sections   []lab.Section `json:"sections"`
 	Pictures   []string      `json:"pictures"`
 	Cells      []struct {
 		Cell   lab.Cell   `json:"cell"`
 		Result lab.Result `json:"result"`
 	} `json:"cells"`
-	About  string         `json:"-"`
-	Images []template.URL `json:"-"`
+	About  string            `json:"-"`
+	Images []template.URL    `json:"-"`
+	files  map[string][]byte // the pictures
 }
 
 func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string) error {
@@ -92,6 +99,7 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 	dir := flags.String("lab", "kg-lab", "directory of experiments, as --out of the commands that train")
 	templates := flags.String("templates", "", "take the words from this file")
 	out := flags.String("out", "kg-report.html", "the page")
+	keep := flags.String("results", "", "also write README.md and the pictures of all experiments into this directory")
 	if err := cli.Parse(flags, args, stdout, showHelp(flags, reportHelp, reportTail)); err != nil {
 		return err
 	}
@@ -146,6 +154,14 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 	if err := atomicfile.WriteFile(*out, 0o644, func(f io.Writer) error { return t.Execute(f, p) }); err != nil {
 		return fmt.Errorf("writing %s: %w", *out, err)
 	}
+	if *keep != "" {
+		if len(results) == 0 {
+			return cli.WithHint(fmt.Errorf("%s holds no report of an experiment: there is nothing to keep in %s", *dir, *keep), "kgtrain all --out "+*dir+" makes them")
+		}
+		if err := writeResults(*keep, results); err != nil {
+			return err
+		}
+	}
 	if from.asJSON {
 		return printJSON(stdout, map[string]any{"file": *out, "experiments": len(results), "graph": p.Stats.Fingerprint})
 	}
@@ -183,11 +199,50 @@ func readResults(dir string) ([]*result, error) {
 				return nil, fmt.Errorf("reading the pictures of %s: %w", e.Name, err)
 			}
 			// As an image, an SVG runs no scripts and asks for nothing.
+			if r.files == nil {
+				r.files = map[string][]byte{}
+			}
+			r.files[filepath.Base(name)+".svg"] = b
 			r.Images = append(r.Images, template.URL("data:image/svg+xml;base64,"+base64.StdEncoding.EncodeToString(b)))
 		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// writeResults writes results as Markdown with pictures in SVG.
+func writeResults(dir string, results []*result) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("writing results: %w", err)
+	}
+	var b strings.Builder
+	b.WriteString("# Knowledge graphs: the paper's experiments\n\n" +
+		"After Abreu et al., \"A Taxonomy of Transcendence\" (COLM 2025). Written by `kgtrain report --results`, from the cells of\n\n")
+	for _, r := range results {
+		fmt.Fprintf(&b, "    kgtrain %s --preset %s\n", r.Experiment, r.Settings.Preset)
+	}
+	b.WriteString("\nThe same seeds give the same cells. A verdict is \"not tested at this scale\" where what the claim presupposes does not hold here; its reason stands with it. " +
+		"\"Read off its figure\" is said of numbers that the paper does not state.\n\n| experiment | reproduced | not reproduced | not tested |\n|---|---|---|---|\n")
+	for _, r := range results {
+		count := map[lab.Verdict]int{}
+		for _, c := range r.Claims {
+			count[c.Verdict]++
+		}
+		fmt.Fprintf(&b, "| [%s](#%s) | %d | %d | %d |\n", r.Experiment, r.Experiment, count[lab.Reproduced], count[lab.NotReproduced], count[lab.NotTested])
+	}
+	for _, r := range results {
+		fmt.Fprintf(&b, "\n## %s\n\n%s %s\n\n", r.Experiment, r.About, r.Summary)
+		lab.MarkdownBody(&b, r.Claims, r.Sections, r.Pictures, "###", ".svg")
+		for name, content := range r.files {
+			if err := atomicfile.WriteBytes(filepath.Join(dir, name), 0o644, content); err != nil {
+				return fmt.Errorf("writing results: %w", err)
+			}
+		}
+	}
+	if err := atomicfile.WriteBytes(filepath.Join(dir, "README.md"), 0o644, []byte(b.String())); err != nil {
+		return fmt.Errorf("writing results: %w", err)
+	}
+	return nil
 }
 
 func readBounded(path string) ([]byte, error) {

@@ -31,7 +31,15 @@ func TestReport(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "page.html")
-	ok(t, "report", "--in", g, "--clusters", "2", "--lab", lab, "--out", out, "-q")
+	keep := filepath.Join(t.TempDir(), "docs")
+	ok(t, "report", "--in", g, "--clusters", "2", "--lab", lab, "--out", out, "--results", keep, "-q")
+	md, err := os.ReadFile(filepath.Join(keep, "README.md"))
+	if err != nil || !strings.Contains(string(md), "| [generalize](#generalize) | 1 | 0 | 0 |") || !strings.Contains(string(md), "### T") {
+		t.Errorf("%v: %s", err, md)
+	}
+	if _, err := os.Stat(filepath.Join(keep, "x.svg")); err != nil {
+		t.Error(err)
+	}
 	b, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,6 +86,7 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&s.Popular, "popular", false, "false beliefs name popular entities more often")
 	fs.BoolVar(&s.KeepTruth, "keep-truth", false, "a false belief may be true by accident")
 	fs.BoolVar(&s.TailOnly, "tail-only", false, "false beliefs are about tails only, not about heads half of the time")
+	fs.BoolVar(&s.Whole, "whole-paragraphs", false, "models read whole paragraphs, as in the preset paper, and not sentence by sentence")
 	fs.Float64Var(&o.shared, "shared", 0, "share of false beliefs that are one misconception that all share, 0 to 1")
 	fs.IntVar(&s.Steps, "steps", 0, "training steps of every cell (default by preset)")
 	fs.IntVar(&s.Paragraphs, "paragraphs", 0, "train on so many paragraphs again and again, instead of new ones (default by preset)")
@@ -96,7 +98,7 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.init, "init", "", "start from the GPT-2 in this directory: "+strings.Join(gpt2.Files, ", "))
 	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
 	fs.IntVar(&o.parallel, "parallel", 0, "cells at once (default: one on each core)")
-	fs.IntVar(&o.threads, "threads", 1, "threads of one cell; the result is the same for any number")
+	fs.IntVar(&o.threads, "threads", 1, "threads of one cell; the result is the same for any number (default: 1, more where there are fewer cells than cores)")
 	fs.DurationVar(&o.checkpoints, "checkpoint-time", 20*time.Second, "time between checkpoints of a training")
 	fs.BoolVar(&o.keep, "keep-models", false, "leave each cell's model in its directory")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
@@ -129,11 +131,7 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 	if err := o.check(fs); err != nil {
 		return err
 	}
-	precision, err := useProducts(o.precision, o.threads)
-	if err != nil {
-		return err
-	}
-	l := &lab.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Parallel: o.parallel, Threads: o.threads, CheckpointInterval: o.checkpoints, KeepModels: o.keep}
+	l := &lab.Lab{Dir: o.out, Program: cli.Version(), Parallel: o.parallel, CheckpointInterval: o.checkpoints, KeepModels: o.keep}
 	plans := make([][]lab.Cell, len(experiments))
 	for i := range experiments {
 		cells, err := experiments[i].Cells(o.settings)
@@ -151,6 +149,14 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 				return cli.Usagef("%s: cell %s: %w", experiments[i].Name, plans[i][j].Name, err)
 			}
 		}
+	}
+	if !fs.Changed("threads") {
+		o.threads = o.spare(l, plans)
+	}
+	l.Threads = o.threads
+	var err error
+	if l.Precision, err = useProducts(o.precision, o.threads); err != nil {
+		return err
 	}
 	if o.dryRun {
 		return o.plan(stdout, l, plans)
@@ -170,6 +176,19 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 		return printJSON(stdout, reports[0])
 	}
 	return printJSON(stdout, reports)
+}
+
+// spare is how many threads each cell has where there are more cores than cells left to do.
+func (o *training) spare(l *lab.Lab, plans [][]lab.Cell) int {
+	todo := 0
+	for _, cells := range plans {
+		for i := range cells {
+			if !l.IsDone(&cells[i]) {
+				todo++
+			}
+		}
+	}
+	return max(1, cmp.Or(o.parallel, runtime.NumCPU())/max(1, todo))
 }
 
 // check refuses what cannot be before anything is made.
@@ -364,7 +383,7 @@ func (o *training) run(ctx context.Context, stdout, stderr io.Writer, l *lab.Lab
 		return nil, err
 	}
 	if use.Cells > 0 {
-		fmt.Fprintf(progress, "%d cells in %s; %d cores were busy %s of the time\n", use.Cells, cli.Duration(use.Wall), use.Cores, cli.Percent(use.Busy(), 1))
+		fmt.Fprintln(progress, use)
 	}
 	if o.only != "" {
 		return done, o.printCells(stdout, done)
@@ -378,7 +397,7 @@ func (o *training) run(ctx context.Context, stdout, stderr io.Writer, l *lab.Lab
 		return nil, err
 	}
 	if !o.asJSON {
-		if _, err := fmt.Fprintln(stdout, report.Markdown()); err != nil {
+		if _, err := fmt.Fprintln(stdout, report.Markdown(".png")); err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(progress, "%s\n", strings.Join(files, "\n"))

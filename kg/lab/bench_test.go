@@ -9,9 +9,8 @@ import (
 	"transcend/model/blas"
 )
 
-// BenchmarkTraining trains the laptop preset's model on one thread, and reports the tokens a
-// second of training with its text beside those on a batch that is already there, and the share of the
-// time that is left for the network: what text and packing cost.
+// BenchmarkTraining trains the laptop preset's model on one thread, its text and packing included: what
+// Lab.Estimates goes by.
 func BenchmarkTraining(b *testing.B) {
 	impl, err := blas.New(blas.Options{Precision: blas.BF16, Threads: 1})
 	if err != nil {
@@ -20,6 +19,7 @@ func BenchmarkTraining(b *testing.B) {
 	blas32.Use(impl)
 	s := Settings{Preset: PresetLaptop}
 	c := s.Base()
+	s.apart(&c)
 	c.Name, c.Group, c.Seed, c.Team.Experts, c.Team.Coverage = "x", "x", 1, 100, 0.2
 	l := &Lab{Dir: b.TempDir(), Precision: model.PrecisionBF16}
 	setup, err := l.Setup(b.Context(), &c)

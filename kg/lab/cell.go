@@ -75,6 +75,9 @@ type Text struct {
 	Level      text.Level `json:"level"`
 	// Mixed draws the level of each paragraph, from 1 to Level.
 	Mixed bool `json:"mixed,omitempty"`
+	// Apart shows the model each sentence of a paragraph by itself, as questions are put to it: otherwise
+	// it reads whole paragraphs, as in the paper.
+	Apart bool `json:"apart,omitempty"`
 }
 
 // TwoHop says which two-hop texts an experiment adds (Experiment.Texts makes them).
@@ -210,6 +213,9 @@ func (c *Cell) Validate() error {
 	}
 	if err := text.CheckLevel(c.Text.Level); err != nil {
 		return bad("%w", err)
+	}
+	if c.Text.Apart && c.Text.Level > text.FourTemplates {
+		return bad("phrasing of level %d refers from sentence to sentence: they cannot be read apart", c.Text.Level)
 	}
 	for _, temp := range c.Measure.Temperatures {
 		if !(temp > 0) || math.IsInf(temp, 1) {

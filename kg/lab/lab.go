@@ -17,6 +17,7 @@
 package lab
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -33,6 +34,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"gonum.org/v1/gonum/stat"
 
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
@@ -359,7 +361,7 @@ func (s *Setup) source(e *Experiment, context int) (*Source, error) {
 		}
 	}
 	c := text.Corpus{Team: s.Team, Writer: s.Writer, Paragraphs: s.Cell.Text.Paragraphs, Level: s.Cell.Text.Level, Mixed: s.Cell.Text.Mixed}
-	return NewSource(c, s.Tokenizer, context, extra, s.Cell.Seed, s.Cell.Key()+" "+s.Graph.Fingerprint())
+	return NewSource(c, s.Tokenizer, context, extra, s.Cell.Text.Apart, s.Cell.Seed, s.Cell.Key()+" "+s.Graph.Fingerprint())
 }
 
 // runSettings are what a run directory keeps.
@@ -412,15 +414,42 @@ func (l *Lab) train(ctx context.Context, e *Experiment, s *Setup, dir string, sh
 	}
 	s.Model = trainer.Result()
 	shape := s.Model.Config()
+	if math.IsNaN(result.Loss) {
+		// The run was over when it was resumed: its last step is in its metrics.
+		if result.Loss, err = lastLoss(filepath.Join(path, run.MetricsFile)); err != nil {
+			return nil, err
+		}
+	}
 	stats := &TrainingStats{
 		Parameters: shape.NumParams(), Precision: l.Precision, Steps: result.Step, Tokens: trainer.TokensSeen(),
 		Paragraphs: source.Written(), Epochs: source.Epochs(), Loss: result.Loss, Seconds: result.Elapsed.Seconds(),
 	}
-	if math.IsNaN(stats.Loss) { // a run that was over when it was resumed
-		stats.Loss = 0
-	}
 	stats.FLOPs = float64(stats.Tokens) * shape.FLOPsPerToken(shape.Context)
 	return stats, nil
+}
+
+// lastLoss is the mean of a run's last losses.
+func lastLoss(path string) (float64, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("lab: %w", err)
+	}
+	var losses []float64
+	for line := range bytes.Lines(b) {
+		var step struct {
+			Loss *float64 `json:"loss"`
+		}
+		if err := json.Unmarshal(line, &step); err != nil {
+			return 0, fmt.Errorf("lab: %s: %w", path, err)
+		}
+		if step.Loss != nil {
+			losses = append(losses, *step.Loss)
+		}
+	}
+	if len(losses) == 0 {
+		return 0, fmt.Errorf("lab: %s holds no losses", path)
+	}
+	return stat.Mean(losses[max(0, len(losses)-100):], nil), nil
 }
 
 // newTrainer begins a training.

@@ -117,6 +117,60 @@ func TestSourceHoldsTheTexts(t *testing.T) {
 	}
 }
 
+// Each round has an order of its own.
+func TestSourceShufflesEachRound(t *testing.T) {
+	src := stream(t, tinyCell("x", 1), nil)
+	var orders [][][]int32
+	for round := range 2 {
+		src.at.Round = 0
+		if err := src.make(); err != nil { // the same pieces
+			t.Fatal(err)
+		}
+		src.at.Round = round
+		src.pack()
+		orders = append(orders, slices.Clone(src.rows))
+	}
+	if reflect.DeepEqual(orders[0], orders[1]) {
+		t.Error("two rounds of the same pieces have one order")
+	}
+}
+
+// Sentences that are read apart are segments of their own, and all of them are there.
+func TestSourceReadsSentencesApart(t *testing.T) {
+	c := tinyCell("x", 1)
+	c.Text.Paragraphs = 500
+	count := func(apart bool) map[string]int {
+		c.Text.Apart = apart
+		src := stream(t, c, nil)
+		if err := src.make(); err != nil {
+			t.Fatal(err)
+		}
+		sentences := map[string]int{}
+		for p := range src.whole {
+			tokens := src.flat[src.start[p]:src.start[p+1]]
+			stops := 0
+			for i, id := range tokens {
+				if id == src.stop {
+					stops++
+				}
+				if (id == src.tok.Separator()) != (i == 0) {
+					t.Fatalf("piece %d has a separator at %d", p, i)
+				}
+			}
+			if apart && (stops != 1 || tokens[len(tokens)-1] != src.stop) {
+				t.Fatalf("a piece is %q", src.tok.Decode(tokens))
+			}
+			for s := range strings.SplitSeq(src.tok.Decode(tokens[1:]), ". ") {
+				sentences[strings.TrimSuffix(s, ".")]++
+			}
+		}
+		return sentences
+	}
+	if whole, apart := count(false), count(true); !reflect.DeepEqual(whole, apart) {
+		t.Errorf("%d sentences in paragraphs, %d apart", len(whole), len(apart))
+	}
+}
+
 // One epoch of rows holds every paragraph of the corpus once, each in a segment of its own.
 func TestSourceHoldsTheCorpus(t *testing.T) {
 	c := tinyCell("x", 1)

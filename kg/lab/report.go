@@ -42,7 +42,8 @@ type Report struct {
 	Experiment *Experiment
 	Settings   Settings
 	Cells      []*Done
-	Use        Use
+	// Uses are what the processes took that did the cells, the newest last.
+	Uses []Use
 	// Conclude fills what follows.
 	Claims   []Claim
 	Sections []Section
@@ -111,8 +112,8 @@ func (g *Group) Mean(of func(*Result) float64) float64 {
 }
 
 // NewReport judges cells that are done.
-func NewReport(e *Experiment, s Settings, cells []*Done, use Use) (*Report, error) {
-	r := &Report{Experiment: e, Settings: s, Cells: cells, Use: use}
+func NewReport(e *Experiment, s Settings, cells []*Done, use ...Use) (*Report, error) {
+	r := &Report{Experiment: e, Settings: s, Cells: cells, Uses: use}
 	if e.Conclude != nil {
 		if err := e.Conclude(r); err != nil {
 			return nil, fmt.Errorf("lab: %s: %w", e.Name, err)
@@ -145,11 +146,13 @@ func (r *Report) JSON() any {
 	return struct {
 		Experiment string    `json:"experiment"`
 		Settings   Settings  `json:"settings"`
+		Summary    string    `json:"summary"`
+		Uses       []Use     `json:"uses"`
 		Claims     []Claim   `json:"claims"`
 		Sections   []Section `json:"sections"`
 		Pictures   []string  `json:"pictures"`
 		Cells      []cell    `json:"cells"`
-	}{r.Experiment.Name, r.Settings, r.Claims, r.Sections, r.pictureNames(), cells}
+	}{r.Experiment.Name, r.Settings, r.Summary(), r.Uses, r.Claims, r.Sections, r.pictureNames(), cells}
 }
 
 func (r *Report) pictureNames() []string {
@@ -160,36 +163,51 @@ func (r *Report) pictureNames() []string {
 	return names
 }
 
-// Markdown is the report as text.
-func (r *Report) Markdown() string {
+// Summary says in a few sentences what was done, with which seeds, and in what time.
+func (r *Report) Summary() string {
+	if len(r.Cells) == 0 {
+		return ""
+	}
+	first := &r.Cells[0].Result
+	seeds := map[uint64]bool{}
+	seconds, least, most := 0.0, first.Training.Tokens, first.Training.Tokens
+	for _, d := range r.Cells {
+		seeds[d.Cell.Seed] = true
+		seconds += d.Result.Training.Seconds + d.Result.Asking + d.Result.Counting
+		least, most = min(least, d.Result.Training.Tokens), max(most, d.Result.Training.Tokens)
+	}
+	s := fmt.Sprintf("Preset %s: a graph of %s entities, %d relations and %s facts (%s questions; seed %d); a model of %s parameters (%s, %s) and %s to %s tokens of training; %d cells with seeds %s, %s of one core for all.",
+		r.Settings.Preset, cli.Count(first.Graph.Entities), first.Graph.Relations, cli.Count(first.Graph.Edges), cli.Count(first.Graph.Queries), r.Cells[0].Cell.Graph.Seed,
+		cli.Count(first.Training.Parameters), r.Cells[0].Cell.Model, first.Training.Precision, cli.SI(float64(least)), cli.SI(float64(most)), len(r.Cells), seedList(seeds), cli.Duration(secondsOf(seconds)))
+	for _, u := range r.Uses {
+		s += " " + u.String() + "."
+	}
+	return s
+}
+
+// Markdown is the report as text, whose pictures have names that end in pictures: ".png" or ".svg".
+func (r *Report) Markdown(pictures string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s: %s\n\n", r.Experiment.Name, r.Experiment.About)
-	if len(r.Cells) > 0 {
-		first := &r.Cells[0].Result
-		seeds := map[uint64]bool{}
-		seconds := 0.0
-		for _, d := range r.Cells {
-			seeds[d.Cell.Seed] = true
-			seconds += d.Result.Training.Seconds + d.Result.Asking + d.Result.Counting
-		}
-		fmt.Fprintf(&b, "Preset %s: a graph of %s entities, %d relations and %s facts (%s questions); a model of %s parameters (%s), %s tokens; %d cells with seeds %s, %s of one core for all.\n\n",
-			r.Settings.Preset, cli.Count(first.Graph.Entities), first.Graph.Relations, cli.Count(first.Graph.Edges), cli.Count(first.Graph.Queries),
-			cli.Count(first.Training.Parameters), r.Cells[0].Cell.Model, cli.Count(first.Training.Tokens), len(r.Cells), seedList(seeds), cli.Duration(secondsOf(seconds)))
-	}
-	if len(r.Claims) > 0 {
-		table(&b, []string{"the paper's claim", "the paper", "here", "verdict"}, claimRows(r.Claims))
-	}
-	for _, s := range r.Sections {
-		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
-		if s.Text != "" {
-			fmt.Fprintf(&b, "%s\n\n", s.Text)
-		}
-		table(&b, s.Head, s.Rows)
-	}
-	for _, p := range r.Pictures {
-		fmt.Fprintf(&b, "\n![%s](%s.png)\n", p.Name, p.Name)
-	}
+	fmt.Fprintf(&b, "# %s: %s\n\n%s\n\n", r.Experiment.Name, r.Experiment.About, r.Summary())
+	MarkdownBody(&b, r.Claims, r.Sections, r.pictureNames(), "##", pictures)
 	return b.String()
+}
+
+// MarkdownBody writes claims, pictures and tables under headings of a level.
+func MarkdownBody(b *strings.Builder, claims []Claim, sections []Section, pictures []string, level, suffix string) {
+	if len(claims) > 0 {
+		table(b, []string{"the paper's claim", "the paper", "here", "verdict"}, claimRows(claims))
+	}
+	for _, name := range pictures {
+		fmt.Fprintf(b, "\n![%s](%s%s)\n", name, name, suffix)
+	}
+	for _, s := range sections {
+		fmt.Fprintf(b, "\n%s %s\n\n", level, s.Title)
+		if s.Text != "" {
+			fmt.Fprintf(b, "%s\n\n", s.Text)
+		}
+		table(b, s.Head, s.Rows)
+	}
 }
 
 func seedList(seeds map[uint64]bool) string {
@@ -251,12 +269,21 @@ func (r *Report) Write(l *Lab) ([]string, error) {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
 	path := filepath.Join(dir, "report.json")
+	// What earlier processes took counts, too. A report that cannot be read is written anew.
+	var before struct {
+		Settings Settings `json:"settings"`
+		Uses     []Use    `json:"uses"`
+	}
+	if _, err := atomicfile.ReadJSON(path, &before); err == nil && before.Settings.Preset == r.Settings.Preset {
+		r.Uses = slices.Concat(before.Uses, r.Uses)
+	}
+	r.Uses = slices.DeleteFunc(r.Uses, func(u Use) bool { return u.Cells == 0 })
 	if err := atomicfile.WriteJSON(path, r.JSON()); err != nil {
 		return nil, err
 	}
 	names = append(names, path)
 	path = filepath.Join(dir, "report.md")
-	if err := atomicfile.WriteBytes(path, 0o644, []byte(r.Markdown())); err != nil {
+	if err := atomicfile.WriteBytes(path, 0o644, []byte(r.Markdown(".png"))); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
 	return append(names, path), nil

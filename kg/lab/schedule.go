@@ -9,16 +9,22 @@ import (
 	"sync"
 	"time"
 
+	"transcend/internal/cli"
 	"transcend/internal/cputime"
 )
 
 // Use says what a number of cells took.
 type Use struct {
-	Wall time.Duration
+	Wall time.Duration `json:"wall_ns"`
 	// CPU is the time of all cores that the process used meanwhile, 0 where that is not known.
-	CPU   time.Duration
-	Cores int // that cells were done on
-	Cells int // that were done here and now
+	CPU   time.Duration `json:"cpu_ns"`
+	Cores int           `json:"cores"` // that cells were done on
+	Cells int           `json:"cells"` // that were done here and now
+}
+
+// String is "36 cells in 22m, 2 cores busy 96.0% of the time".
+func (u Use) String() string {
+	return fmt.Sprintf("%d cells in %s, %d cores busy %s of the time", u.Cells, cli.Duration(u.Wall), u.Cores, cli.Percent(u.Busy(), 1))
 }
 
 // Busy is the share of the time that the cores worked on this.

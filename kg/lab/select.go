@@ -99,6 +99,7 @@ func planSelect(s Settings) ([]Cell, error) {
 			c.Text.Paragraphs, c.Training.Epochs = 1_000_000, 10
 		}
 		c.Name = name
+		s.apart(&c)
 		change(&c)
 		cells = append(cells, Repeat(c, s.SeedCount())...)
 	}
@@ -131,7 +132,7 @@ func concludeSelect(r *Report) error {
 	}
 	r.Claims = selectClaims(j)
 	asked := []float64{0, 1}
-	table := Section{Title: "Accuracy", Text: resultNote + " Known: the share of facts that somebody has right and writes.",
+	table := Section{Title: "Accuracy", Text: resultNote + " Known: the share of facts that somebody has right and writes. All cells have read the same amount of text.",
 		Head: append(append([]string{"cells", "experts", "c", "alpha"}, resultHead(asked)...), "known")}
 	for _, g := range j.groups {
 		t := g.Cell.Team
@@ -283,7 +284,7 @@ func selectPicture(j *judge) figure.Picture {
 				if _, ok := looks[t.Experts]; !ok {
 					looks[t.Experts] = len(looks)
 				}
-				look := figure.Look(looks[t.Experts], fmt.Sprintf("%d experts", t.Experts))
+				look := figure.Look(looks[t.Experts], expertCount(t.Experts))
 				look.Dashes = nil
 				s = &[2]figure.Series{look, {Name: "their vote", Color: look.Color, Dashes: []vg.Length{1.5, 2}, Bare: true}}
 				curves[t.Experts] = s

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"transcend/internal/draw"
+	"transcend/internal/packing"
 	"transcend/kg/expert"
 	"transcend/kg/text"
 	"transcend/model"
@@ -27,8 +29,8 @@ type Texts struct {
 // Paragraphs come in rounds: every expert writes their share of a round, all texts of the
 // round are shuffled and packed into rows, several beside each other. Attention stays
 // inside a text and positions restart with it, as data.Loader has it with games. A text begins with
-// the separator and ends with it as the last target; one that is longer than a row goes on in the next
-// after a full stop. So where the stream stands is the number of a round and a row, and a round is
+// the separator and ends with it as the last target; one that is longer than a row, or whose sentences
+// are read apart, goes on in another piece after a full stop. So where the stream stands is the number of a round and a row, and a round is
 // made again from that.
 type Source struct {
 	corpus  text.Corpus
@@ -37,6 +39,7 @@ type Source struct {
 	extra   Texts
 	seed    uint64
 	stop    int32 // the token of a full stop
+	apart   bool  // each sentence is a piece
 
 	// The stream: paragraphs first to end of the present round, of its epoch.
 	at   sourceState
@@ -73,15 +76,15 @@ const (
 )
 
 // NewSource returns the stream of a corpus; Paragraphs of 0 is a stream of new paragraphs without
-// an end. name names the settings, so that a State is not restored into another stream.
-func NewSource(c text.Corpus, tok text.Tokenizer, context int, extra Texts, seed uint64, name string) (*Source, error) {
+// an end. With apart each sentence is read by itself. name names the settings, so that a State is not restored into another stream.
+func NewSource(c text.Corpus, tok text.Tokenizer, context int, extra Texts, apart bool, seed uint64, name string) (*Source, error) {
 	if context < minContext {
 		return nil, fmt.Errorf("lab: rows of %d tokens (want at least %d)", context, minContext)
 	}
 	if !(extra.PerParagraph >= 0) || math.IsInf(extra.PerParagraph, 1) {
 		return nil, fmt.Errorf("lab: %g texts for a paragraph", extra.PerParagraph)
 	}
-	s := &Source{corpus: c, tok: tok, context: context, extra: extra, seed: seed}
+	s := &Source{corpus: c, tok: tok, context: context, extra: extra, apart: apart, seed: seed}
 	end := tok.AppendText(nil, "a.")
 	s.stop = end[len(end)-1]
 	s.at = sourceState{Version: sourceVersion, Name: name}
@@ -138,15 +141,12 @@ func (s *Source) add(b []byte) {
 	begin := len(s.flat)
 	s.flat = append(s.flat, s.tok.Separator())
 	s.flat = s.tok.AppendText(s.flat, string(b))
-	for len(s.flat)-begin > s.context {
-		// Up to the last full stop that fits.
-		cut := begin + s.context
-		for i := cut; i > begin+1; i-- {
-			if s.flat[i-1] == s.stop {
-				cut = i
-				break
-			}
+	for {
+		cut := s.cut(s.flat[begin:])
+		if cut == 0 {
+			break
 		}
+		cut += begin
 		s.start, s.whole = append(s.start, int32(cut)), append(s.whole, false)
 		// The next piece begins with a separator, too.
 		s.flat = append(s.flat, 0)
@@ -155,6 +155,28 @@ func (s *Source) add(b []byte) {
 		begin = cut
 	}
 	s.start, s.whole = append(s.start, int32(len(s.flat))), append(s.whole, true)
+}
+
+// cut is where the first piece of a text ends that goes on after it; 0: the text is one piece.
+func (s *Source) cut(tokens []int32) int {
+	if s.apart {
+		if i := slices.Index(tokens, s.stop) + 1; i > 0 && i <= s.context {
+			if i == len(tokens) {
+				return 0
+			}
+			return i
+		}
+	}
+	if len(tokens) <= s.context {
+		return 0
+	}
+	// After the last full stop that fits.
+	for i := s.context; i > 1; i-- {
+		if tokens[i-1] == s.stop {
+			return i
+		}
+	}
+	return s.context
 }
 
 // window is how many pieces a row is filled from.
@@ -177,18 +199,7 @@ func (s *Source) pack() {
 		for room := s.context; ; {
 			n := min(window-len(waiting), len(order))
 			waiting, order = append(waiting, order[:n]...), order[n:]
-			best := -1
-			for i, p := range waiting {
-				if size(p) > room {
-					continue
-				}
-				if best < 0 || size(p) > size(waiting[best]) {
-					best = i
-				}
-				if room == s.context {
-					break
-				}
-			}
+			best := packing.Next(len(waiting), room, room == s.context, func(i int) int { return size(waiting[i]) })
 			if best < 0 {
 				break
 			}

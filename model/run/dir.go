@@ -33,7 +33,7 @@ import (
 
 const (
 	settingsFile = "run.json"
-	metricsFile  = "metrics.jsonl"
+	MetricsFile  = "metrics.jsonl"
 	lockFile     = "run.lock"
 )
 

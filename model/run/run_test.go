@@ -76,7 +76,7 @@ func weights(t *testing.T, m *model.Model) []byte {
 
 func metricSteps(t *testing.T, d *Dir) (steps []int, validations int) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(d.Path(), metricsFile))
+	b, err := os.ReadFile(filepath.Join(d.Path(), MetricsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestInterruptedRunContinuesExactly(t *testing.T) {
 			t.Fatalf("stopped at %d with %v, want %d", r.Step, err, stop)
 		}
 		// What a killed process may have left in the metrics.
-		f, err := os.OpenFile(filepath.Join(d.Path(), metricsFile), os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(filepath.Join(d.Path(), MetricsFile), os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,7 +116,7 @@ func (d *Dir) Train(ctx context.Context, t *model.Trainer, o Options) (Result, e
 	if err := l.restore(); err != nil {
 		return Result{}, err
 	}
-	path := filepath.Join(d.path, metricsFile)
+	path := filepath.Join(d.path, MetricsFile)
 	if err := trimMetrics(path, t.StepsDone(), l.done()); err != nil {
 		return Result{}, err
 	}
