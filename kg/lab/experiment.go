@@ -195,7 +195,7 @@ func (l *Lab) estimate(c *Cell) time.Duration {
 	vocab, edges := 20000, synth.PaperEdges // of the paper's graph
 	if c.Graph.File == "" {
 		edges = int(synth.PaperEdges * c.Graph.Scale)
-		vocab = int(float64(vocab) * c.Graph.Scale)
+		vocab = int(float64(vocab) * math.Pow(c.Graph.Scale, 0.75)) // few names are a larger share of their words
 	}
 	shape := c.Model.config(max(300, vocab))
 	if c.Model.Init != "" {
