@@ -17,7 +17,6 @@ import (
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 	"transcend/internal/parallel"
-	"transcend/model"
 )
 
 // Rate is a share of positions, counted game by game: positions of one game are alike, and
@@ -169,17 +168,13 @@ func (l *Lab) agreement(ctx context.Context, s *Setup) (*Agreements, error) {
 	if err != nil {
 		return nil, err
 	}
-	var batch *engine.Batch
-	if s.Model != nil {
-		batch = engine.NewBatch(s.Model, model.BatchOptions{Threads: l.Threads})
-	}
 	total := newAgreements(s.Cell.Corpus.MaxPlies)
 	var (
 		mu   sync.Mutex
 		done int
 	)
-	err = parallel.Each(ctx, concurrency, len(games), func() (func(context.Context, int) error, func(), error) {
-		w, err := newWalker(s, batch)
+	err = parallel.Each(ctx, l.atOnce(), len(games), func() (func(context.Context, int) error, func(), error) {
+		w, err := newWalker(s)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -249,12 +244,12 @@ type walker struct {
 	argmax, sampled *engine.ModelPlayer // nil without a model
 }
 
-func newWalker(s *Setup, batch *engine.Batch) (*walker, error) {
+func newWalker(s *Setup) (*walker, error) {
 	w := &walker{mover: league.NewMover(0)}
 	if s.Model == nil {
 		return w, nil
 	}
-	once := engine.ModelConfig{Model: s.Model, Tokenizer: s.Tokenizer, Batch: batch, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 1}}
+	once := engine.ModelConfig{Model: s.Model, Tokenizer: s.Tokenizer, Batch: s.Batch, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 1}}
 	var err error
 	if w.argmax, err = engine.NewModelPlayer(once); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ import (
 
 	"transcend/data"
 	"transcend/data/league"
+	"transcend/engine"
 	"transcend/engine/match"
 	"transcend/model"
 )
@@ -296,6 +297,8 @@ type Setup struct {
 	// Model is nil where the cell trains none.
 	Model     *model.Model
 	Tokenizer data.Tokenizer
+	// Batch decodes for all players of Model.
+	Batch *engine.Batch
 	// League makes a simulated player that shares the memory of the worker's others.
 	League func(league.Player) match.Factory
 	// Progress shows what is going on.

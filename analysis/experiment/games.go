@@ -5,6 +5,7 @@ package experiment
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,6 @@ import (
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
-	"transcend/model"
 )
 
 // protocol is how the games of a cell go.
@@ -80,9 +80,9 @@ type PlayedGame struct {
 // Forfeit reports that A lost because it named no legal move.
 func (g *PlayedGame) Forfeit() bool { return g.Half == 0 && g.End == match.TerminationIllegal }
 
-// concurrency is how many games go on at once: a pass of a model over 64 games takes
+// atOnce is how many games go on at once: on the CPU a pass of a model over 64 games takes
 // hardly longer than one over 8.
-const concurrency = 64
+func (l *Lab) atOnce() int { return cmp.Or(l.AtOnce, 64) }
 
 // gameSeed is the seed of what the key names.
 func gameSeed(parts ...string) uint64 {
@@ -152,7 +152,7 @@ func (l *Lab) play(ctx context.Context, path string, seed uint64, proto protocol
 		})
 		var mu sync.Mutex
 		began, shown, played := time.Now(), time.Time{}, 0
-		for range min(concurrency, len(tasks)) {
+		for range min(l.atOnce(), len(tasks)) {
 			workers.Go(func() {
 				w := newWorker(proto)
 				defer w.close()
@@ -413,10 +413,9 @@ func (m *Measure) modelNames() []string {
 
 // modelEntrants are the model under its names.
 func (l *Lab) modelEntrants(s *Setup, proto protocol) []Entrant {
-	batch := engine.NewBatch(s.Model, model.BatchOptions{Threads: l.Threads})
 	var all []Entrant
 	for i, name := range s.Cell.Measure.modelNames() {
-		config := engine.ModelConfig{Name: name, Model: s.Model, Tokenizer: s.Tokenizer, Batch: batch, Policy: proto.policy}
+		config := engine.ModelConfig{Name: name, Model: s.Model, Tokenizer: s.Tokenizer, Batch: s.Batch, Policy: proto.policy}
 		if i < len(s.Cell.Measure.Temperatures) {
 			config.Sampling.Temperature = s.Cell.Measure.Temperatures[i]
 		} else {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 	"transcend/data/league"
 	"transcend/engine"
 	"transcend/internal/bitboard"
-	"transcend/model"
 )
 
 // ideally is an ideal learner of a cell's experts.
@@ -133,13 +131,12 @@ type measured struct {
 // modelPolicy is the cell's model at its temperatures, unmasked: what it gives to illegal moves is
 // lost.
 func modelPolicy(s *Setup) ideal.Policy {
-	batch := engine.NewBatch(s.Model, model.BatchOptions{Threads: runtime.GOMAXPROCS(0)})
 	var names []string
 	for _, t := range s.Cell.Measure.Temperatures {
 		names = append(names, ModelName(t))
 	}
 	return ideal.Policy{Names: names, New: func() (ideal.PolicyFunc, error) {
-		player, err := engine.NewModelPlayer(engine.ModelConfig{Model: s.Model, Tokenizer: s.Tokenizer, Batch: batch})
+		player, err := engine.NewModelPlayer(engine.ModelConfig{Model: s.Model, Tokenizer: s.Tokenizer, Batch: s.Batch})
 		if err != nil {
 			return nil, err
 		}

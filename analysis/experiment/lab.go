@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"transcend/data"
+	"transcend/engine/device"
 	"transcend/internal/atomicfile"
 	"transcend/model"
 )
@@ -29,6 +30,10 @@ type Lab struct {
 	Threads   int // 0: as many as there are cores
 	// CheckpointInterval bounds what a killed process loses of a training; 0: 20 seconds.
 	CheckpointInterval time.Duration
+	// Decoders say where models play and are asked; nil: on the CPU. They are the caller's.
+	Decoders *device.Decoders
+	// AtOnce is how many games go on at once; 0: 64.
+	AtOnce int
 	// Progress shows what is going on: the share of the present step that is done, and a
 	// text. Several goroutines may call it, one at a time. May be nil.
 	Progress func(done float64, text string)
@@ -144,6 +149,14 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 				return nil, err
 			}
 			setup.Model = m
+			decoders := l.Decoders
+			if decoders == nil {
+				decoders = new(device.Decoders)
+			}
+			if setup.Batch, err = decoders.Batch(m, model.BatchOptions{Threads: l.Threads}); err != nil {
+				return nil, err
+			}
+			defer decoders.Release(m)
 			if !have {
 				done.Result.Training = training
 			}

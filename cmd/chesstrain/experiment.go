@@ -15,6 +15,7 @@ import (
 
 	"transcend/analysis/experiment"
 	"transcend/data"
+	"transcend/engine/device"
 	"transcend/internal/cli"
 )
 
@@ -64,6 +65,8 @@ type experimentOptions struct {
 	checkpoints  time.Duration
 	precision    string
 	threads      int
+	device       device.Flags // of decoding
+	atOnce       int
 	dryRun, json bool
 	quiet        bool
 }
@@ -81,6 +84,9 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	fs.DurationVar(&o.time, "time", 0, "time to train every cell instead of steps, as 5m: other machines then train more or less")
 	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
 	fs.IntVar(&o.threads, "threads", runtime.NumCPU(), "cores to use")
+	o.device.Add(fs)
+	fs.Lookup("device").Usage = "where models play; they are trained on the CPU: " + strings.TrimPrefix(fs.Lookup("device").Usage, "where models compute: ")
+	fs.IntVar(&o.atOnce, "games-at-once", 0, "games that go on at once (default 64; a GPU wants many)")
 	fs.DurationVar(&o.checkpoints, "checkpoint-time", 20*time.Second, "time between checkpoints of a training")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the cells and about how long they take")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
@@ -141,6 +147,11 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		return cli.WithHint(cli.Usagef("--steps and --time are both budgets"), "give one of them")
 	case o.threads < 1 || o.threads > 4096:
 		return cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
+	case o.atOnce < 0 || o.atOnce > 1<<14:
+		return cli.Usagef("--games-at-once %d: must be between 1 and %d", o.atOnce, 1<<14)
+	}
+	if err := o.device.Check(); err != nil {
+		return err
 	}
 	if err := cli.OneOf("preset", o.settings.Preset, experiment.Presets()...); err != nil {
 		return err
@@ -165,7 +176,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if err := useProducts(precision, o.threads); err != nil {
 		return err
 	}
-	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads, CheckpointInterval: o.checkpoints}
+	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads, CheckpointInterval: o.checkpoints, AtOnce: o.atOnce}
 	if o.dryRun {
 		return o.plan(stdout, lab, cells)
 	}
@@ -177,6 +188,8 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	defer status.Close()
 	v := &experimentView{status: status, cells: cells}
 	lab.Progress = v.show
+	lab.Decoders = o.device.Decoders(func(format string, args ...any) { status.Printf(format, args...) })
+	defer lab.Decoders.Close()
 	lab.Warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
 	done, err := lab.DoAll(ctx, e, cells, v.begin)
 	status.Close()

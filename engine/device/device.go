@@ -53,7 +53,12 @@ type Decoders struct {
 	elsewhere bool
 	options   xla.Options
 	opened    *xla.Decoding // when the first model needs it
-	batches   map[key]*engine.Batch
+	batches   map[key]made
+}
+
+type made struct {
+	batch  *engine.Batch
+	engine xla.Decoder // nil on the CPU
 }
 
 type key struct {
@@ -64,9 +69,10 @@ type key struct {
 // Batch returns the decoder of a model with the formats of o.
 func (d *Decoders) Batch(m *model.Model, o model.BatchOptions) (*engine.Batch, error) {
 	k := key{m, o.Weights, o.Cache}
-	if b := d.batches[k]; b != nil {
-		return b, nil
+	if m, ok := d.batches[k]; ok {
+		return m.batch, nil
 	}
+	var there xla.Decoder
 	if d.elsewhere {
 		if d.opened == nil {
 			opened, err := xla.OpenDecoding(d.options)
@@ -79,15 +85,29 @@ func (d *Decoders) Batch(m *model.Model, o model.BatchOptions) (*engine.Batch, e
 			}
 		}
 		var err error
-		if o.Engine, err = d.opened.New(m, o); err != nil {
+		if there, err = d.opened.New(m, o); err != nil {
 			return nil, fmt.Errorf("device %v: %w", d.options.Device, err)
 		}
+		o.Engine = there
 	}
 	if d.batches == nil {
-		d.batches = map[key]*engine.Batch{}
+		d.batches = map[key]made{}
 	}
-	d.batches[k] = engine.NewBatch(m, o)
-	return d.batches[k], nil
+	d.batches[k] = made{engine.NewBatch(m, o), there}
+	return d.batches[k].batch, nil
+}
+
+// Release gives a model's memory back. Its players must not play any more.
+func (d *Decoders) Release(m *model.Model) {
+	for k, x := range d.batches {
+		if k.model != m {
+			continue
+		}
+		if x.engine != nil {
+			x.engine.Close()
+		}
+		delete(d.batches, k)
+	}
 }
 
 // Close gives the device back. Nobody may play any more.

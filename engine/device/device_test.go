@@ -66,6 +66,10 @@ func TestModelsShareADecoder(t *testing.T) {
 		if err := errors.Join(err1, err2, err3); err != nil || first != again || first == other {
 			t.Errorf("%s: players of one model and precision do not share a decoder, or others do: %v", name, err)
 		}
+		d.Release(m)
+		if b, err := d.Batch(m, bf16); err != nil || b == first {
+			t.Errorf("%s: a model that was released: %v", name, err)
+		}
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
