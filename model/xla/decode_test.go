@@ -278,3 +278,52 @@ func TestDecodingOptions(t *testing.T) {
 		t.Errorf("fewer: %v", err)
 	}
 }
+
+// BenchmarkDecoding is a pass of games with 32 tokens each, beside the CPU's decoder. On the
+// backend in Go it says what the graph costs there, and nothing about a GPU.
+func BenchmarkDecoding(b *testing.B) {
+	cfg := model.Config{Layers: 2, Heads: 2, Width: 32, Context: 64, Vocab: 1970, Activation: model.GELU}
+	m, err := RandomModel(cfg, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := OpenDecoding(Options{Device: Device{Kind: Go, Count: 1}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	const games = 64
+	rates := map[string]float64{}
+	for _, name := range []string{"cpu", Go} {
+		b.Run(name, func(b *testing.B) {
+			var o model.BatchOptions
+			if name == Go {
+				e := newDecodeEngine(b, d, m, o)
+				defer e.Close()
+				o.Engine = e
+			}
+			dec := m.NewBatchDecoder(o)
+			var steps []model.Step
+			for range games {
+				steps = append(steps, model.Step{Sequence: dec.NewSequence(), Tokens: make([]int32, 32)})
+			}
+			for b.Loop() {
+				for i := range steps {
+					steps[i].Sequence.Truncate(min(32, steps[i].Sequence.Len()))
+				}
+				if err := dec.Append(steps); err != nil {
+					b.Fatal(err)
+				}
+				for i := range steps {
+					steps[i].Tokens = steps[i].Tokens[:1]
+				}
+			}
+			rates[name] = float64(games*b.N) / b.Elapsed().Seconds()
+			b.ReportMetric(rates[name], "tok/s")
+			if name == Go {
+				b.ReportMetric(rates[name]/rates["cpu"], "of-cpu")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
