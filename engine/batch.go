@@ -52,7 +52,7 @@ type batched struct {
 }
 
 func (b *Batch) newDecoder() *batched {
-	return &batched{b: b, s: b.dec.NewSequence(), turn: make(chan bool, 1)}
+	return &batched{b: b, s: b.dec.NewSequence(), logits: make([]float32, b.m.Config().Vocab), turn: make(chan bool, 1)}
 }
 
 // free gives the sequence's memory back with the next pass. The decoder is not used again.
@@ -148,7 +148,7 @@ func (b *Batch) decode(batch []*batched) {
 	b.passes, b.requests = b.passes+1, b.requests+len(batch)
 	b.steps = b.steps[:0]
 	for _, r := range batch {
-		b.steps = append(b.steps, model.Step{Sequence: r.s, Tokens: r.tokens, Extras: r.extras, Choice: r.choice})
+		b.steps = append(b.steps, model.Step{Sequence: r.s, Tokens: r.tokens, Extras: r.extras, Choice: r.choice, Keep: r.logits})
 	}
 	err := b.dec.Append(b.steps)
 	if err != nil && len(batch) > 1 {
@@ -158,9 +158,8 @@ func (b *Batch) decode(batch []*batched) {
 		}
 		return
 	}
-	for i, r := range batch {
+	for _, r := range batch {
 		r.err = err
-		r.logits = append(r.logits[:0], b.steps[i].Logits...)
 	}
 	clear(b.steps)
 }

@@ -157,8 +157,22 @@ type Step struct {
 	// Choice, if not nil, is drawn from the logits before Append returns.
 	Choice *Choice
 	// Logits is set by Append: of what follows the last token, one for each id.
-	// The slice is the decoder's, valid until its next Append.
+	// The slice is the decoder's, valid until its next Append, or Keep.
 	Logits []float32
+	// Keep, if not nil, is where Append puts the logits: Config.Vocab numbers. Threads
+	// share the copying of many.
+	Keep []float32
+}
+
+// finish keeps the logits of a step and makes its choice.
+func (s *Step) finish(logits []float32, memory *candidates) {
+	s.Logits = logits
+	if s.Keep != nil {
+		s.Logits = s.Keep[:copy(s.Keep, logits)]
+	}
+	if s.Choice != nil {
+		s.Choice.draw(memory, s.Logits)
+	}
 }
 
 // Choice is a token to be drawn in an Append: Sampling.Sample of the step's logits with
@@ -490,10 +504,7 @@ func (g *groupOp) run(chunk, worker int) {
 	for i := range steps {
 		s := &steps[i]
 		s.Sequence.n += len(s.Tokens)
-		s.Logits = logits[i*v : (i+1)*v : (i+1)*v]
-		if c := s.Choice; c != nil {
-			c.draw(&l.candidates, s.Logits)
-		}
+		s.finish(logits[i*v:(i+1)*v:(i+1)*v], &l.candidates)
 	}
 }
 

@@ -111,10 +111,6 @@ func (e *elsewhere) drawn(rows []int32) {
 func (e *elsewhere) run(chunk, worker int) {
 	lo, hi := chunkRange(chunk, drawTogether, len(e.ready))
 	for _, i := range e.ready[lo:hi] {
-		s := &e.steps[i]
-		s.Logits = e.rows[i].Logits
-		if s.Choice != nil {
-			s.Choice.draw(&e.memory[worker], s.Logits)
-		}
+		e.steps[i].finish(e.rows[i].Logits, &e.memory[worker])
 	}
 }

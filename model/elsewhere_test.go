@@ -89,6 +89,7 @@ func TestDecodingElsewhere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for pass := range 40 {
 		var steps [2][]Step
+		kept := [2][2][]float32{{make([]float32, 11)}, {make([]float32, 11)}}
 		for j := range n {
 			a, b := &sequences[0][j], &sequences[1][j]
 			switch rng.IntN(8) {
@@ -118,7 +119,7 @@ func TestDecodingElsewhere(t *testing.T) {
 				tokens, extras = append(tokens, int32(rng.IntN(11))), append(extras, int32(rng.IntN(5)), -1)
 			}
 			for i := range steps {
-				steps[i] = append(steps[i], Step{Sequence: sequences[i][j], Tokens: tokens, Extras: extras,
+				steps[i] = append(steps[i], Step{Sequence: sequences[i][j], Tokens: tokens, Extras: extras, Keep: kept[i][min(j, 1)],
 					Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(pass), uint64(j)))}})
 			}
 		}
