@@ -172,11 +172,7 @@ func (t *tally) game(moves []bitboard.Move, band, actions, plies int) error {
 				move = moves[ply]
 			}
 		}
-		e := entry{key, tagOf(ply, band, uint16(move)), 1}
-		if ply < hotPlies {
-			e = t.hold(e)
-		}
-		if err := t.add(e); err != nil {
+		if err := t.add(key, tagOf(ply, band, uint16(move))); err != nil {
 			return err
 		}
 		if ply < len(moves) {

@@ -139,14 +139,10 @@ type tally struct {
 	parts   [partitions]part
 	spilled int64 // entries that had no room
 	onDisk  bool
+	written bool // there is something in the files
 
-	// hot are entries of the first half-moves by a hash, which most games have in common: they are counted here until
-	// another one takes their place, and not among all the moves from their states.
-	hot []entry
-	// known are numbers of legal moves, by the position's hash.
+	// known are numbers of legal moves, by the position's hash: the first half-moves of most games are the same.
 	known []legalMoves
-	// touched keeps the compiler from leaving out reads that only bring slots into the caches.
-	touched uint32
 }
 
 type legalMoves struct{ hash, n uint64 }
@@ -163,15 +159,12 @@ const (
 	partitions = 256
 	waiting    = 256
 
-	// hotPlies are the half-moves whose entries are held in hot; games part soon after. Both tables fit into the second-level cache.
-	hotPlies  = 9
-	hotBits   = 13
 	knownBits = 12
 )
 
 // newTally keeps its files in a new directory below dir, unless open names one. budget is bytes.
 func newTally(dir string, budget int64) *tally {
-	t := &tally{dir: dir, most: int(max(budget/entryBytes, 2*partitions*leastSlots)), hot: make([]entry, 1<<hotBits), known: make([]legalMoves, 1<<knownBits)}
+	t := &tally{dir: dir, most: int(max(budget/entryBytes, 2*partitions*leastSlots)), known: make([]legalMoves, 1<<knownBits)}
 	for i := range t.parts {
 		t.parts[i].waiting = make([]entry, 0, waiting)
 		t.parts[i].table = newTable(leastSlots)
@@ -190,26 +183,8 @@ func (t *tally) legal(p *bitboard.Position) uint64 {
 	return k.n - 1
 }
 
-// hold counts an entry of a game in hot and returns the one whose place it took, whose n is 0 if there was none.
-func (t *tally) hold(e entry) (out entry) {
-	h := (e.key ^ uint64(e.tag)*0xbf58476d1ce4e5b9) * 0x9e3779b97f4a7c15 >> (64 - hotBits)
-	held := &t.hot[h]
-	if held.key == e.key && held.tag == e.tag && held.n < ^uint32(0) {
-		held.n += e.n
-		return entry{}
-	}
-	out, *held = *held, e
-	return out
-}
-
-// settle counts what hot holds.
+// settle counts what waits.
 func (t *tally) settle() error {
-	for i, e := range t.hot {
-		if err := t.add(e); err != nil {
-			return err
-		}
-		t.hot[i] = entry{}
-	}
 	for i := range t.parts {
 		if err := t.count(&t.parts[i]); err != nil {
 			return err
@@ -218,13 +193,9 @@ func (t *tally) settle() error {
 	return nil
 }
 
-// add counts an entry so often as its n says.
-func (t *tally) add(e entry) error {
-	if e.n == 0 {
-		return nil
-	}
-	p := &t.parts[e.key>>56]
-	p.waiting = append(p.waiting, e)
+func (t *tally) add(key uint64, tag uint32) error {
+	p := &t.parts[key>>56]
+	p.waiting = append(p.waiting, entry{key, tag, 1})
 	if len(p.waiting) < waiting {
 		return nil
 	}
@@ -233,10 +204,6 @@ func (t *tally) add(e entry) error {
 
 // count puts what waits into the table.
 func (t *tally) count(p *part) error {
-	// Looking at all the slots first lets the processor wait for many of them at a time.
-	for _, e := range p.waiting {
-		t.touched ^= p.table.slots[p.table.place(e.key)].n
-	}
 	for i, e := range p.waiting {
 		if !p.table.add(e.key, e.tag, e.n) {
 			continue
@@ -262,7 +229,7 @@ func (t *tally) count(p *part) error {
 
 // open makes or opens the files in a directory that is kept, as long as s says that they are.
 func (t *tally) open(dir string, s *state) error {
-	t.dir, t.onDisk, t.spilled = dir, true, s.Spilled
+	t.dir, t.onDisk, t.spilled, t.written = dir, true, s.Spilled, s.Lengths != [partitions]int64{}
 	for i := range t.parts {
 		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%03d", i)), os.O_RDWR|os.O_CREATE, 0o644)
 		if err != nil {
@@ -323,6 +290,7 @@ func (t *tally) spill() (entries int64, err error) {
 			t.parts[i].file, t.parts[i].writer = f, bufio.NewWriterSize(f, 1<<14)
 		}
 	}
+	t.written = true
 	var b [entryBytes]byte
 	for i := range t.parts {
 		p := &t.parts[i]
@@ -350,7 +318,7 @@ func (t *tally) each(visit func(state []entry)) error {
 	if err := t.settle(); err != nil {
 		return err
 	}
-	if t.onDisk {
+	if t.written {
 		if _, err := t.spill(); err != nil {
 			return err
 		}
@@ -360,7 +328,7 @@ func (t *tally) each(visit func(state []entry)) error {
 	}
 	for i := range t.parts {
 		p := &t.parts[i]
-		if t.onDisk {
+		if t.written {
 			var err error
 			if p.table, err = p.read(); err != nil {
 				return fmt.Errorf("diversity: counts on disk: %w", err)

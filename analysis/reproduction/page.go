@@ -34,6 +34,18 @@ const intro = "Every claim, figure and table of both papers, and ours beside it.
 	"\"Measured\" has nothing to decide by. The models here have one to three million weights and were trained for minutes on two cores, on simulated games or few " +
 	"real ones; the paper's has fifty million, and a thousand million games: where ours disagree, scale is the first suspect."
 
+// weak says what the numbers do not.
+var weak = []string{
+	"The models that were trained on games under a rating cap are too weak for the paper's opponents: one of a million weights, some ten minutes of training, has a legal first choice in four of five positions. " +
+		"Whether caps of 1000, 1300 and 1500 among people are surpassed is not decided here. What is shown is transcendence in the league of simulated players, whose errors are known.",
+	"The model of the league is shown the board before every move, the paper's is not; what it costs to be blindfold is the question of chesstrain experiment blindfold.",
+	"Favor is a gain over the model's own T=1, not over its experts: a model of the control, whose experts err alike and which does not surpass them, gains as much. The paper's favor alone is no evidence of transcendence.",
+	"Rewards are of Stockfish 15.1 with few nodes, the paper's of 16.1 with a second a position; positions are of twenty games, the paper's of a hundred.",
+	"The real games of the diversity analysis are 25,000 under the caps, of many sources, some chosen by rating band; the paper has a million under each cap. Few states are common in so few games, and these are the most common ones.",
+	"Probes are fitted to 2,500 states of 400 games and their models have one to three million weights; Karvonen's have 25 to 50.",
+	"The second paper's graph is not released; ours has its numbers of entities, relations and facts and not its structure.",
+}
+
 // summary counts the verdicts.
 func summary(lines []Line) string {
 	var words []string
@@ -191,6 +203,10 @@ func Markdown(lines []Line, curves []Curve, pictures []Picture, command string) 
 			row(&b, l.Where, l.Says+" ("+l.Test+")", l.Theirs, l.Ours, l.Interval, l.Data, "**"+l.Verdict+"**"+strings.TrimPrefix(l.verdictText(), l.Verdict), "`"+l.Ran+"`")
 		}
 	}
+	b.WriteString("\n## What is weak\n\n")
+	for _, w := range weak {
+		b.WriteString("* " + w + "\n")
+	}
 	b.WriteString("\n## Ratings over temperatures\n\n" + curvesNote + "\n\n| model |")
 	for _, t := range Temperatures() {
 		fmt.Fprintf(&b, " T=%v |", t)
@@ -227,10 +243,11 @@ func HTML(lines []Line, curves []Curve, stored []Stored, command string) (string
 	content := struct {
 		Intro, Summary, CurvesNote, Command string
 		Parts                               []part
+		Weak                                []string
 		Temperatures                        []float64
 		Curves                              []Curve
 		Pictures                            []picture
-	}{Intro: intro, Summary: summary(lines), CurvesNote: curvesNote, Command: command, Parts: parts(lines), Temperatures: Temperatures(), Curves: curves}
+	}{Intro: intro, Summary: summary(lines), CurvesNote: curvesNote, Command: command, Parts: parts(lines), Weak: weak, Temperatures: Temperatures(), Curves: curves}
 	for i := range stored {
 		s := &stored[i]
 		paths, err := s.Pictures(".png")

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Claim is a line of claims.json.
@@ -82,12 +83,13 @@ func Lines(all []Claim, stored []Stored) []Line {
 	var lines []Line
 	known := map[string]bool{}
 	for _, c := range all {
-		found := false
+		found, ran := false, ""
 		for i := range stored {
 			s := &stored[i]
 			if c.Source == "" || s.Source != c.Source {
 				continue
 			}
+			ran = s.Command
 			for _, f := range find(s.Result, c.Value) {
 				if l, ok := c.line(s, f); ok {
 					found = true
@@ -100,8 +102,11 @@ func Lines(all []Claim, stored []Stored) []Line {
 			continue
 		}
 		l := Line{Claim: c, Verdict: NotRun, Why: c.Takes, Ran: c.Command}
-		if c.Source == "" {
+		switch {
+		case c.Source == "":
 			l.Verdict = NotTestable
+		case ran != "" && strings.HasPrefix(c.Source, "analyze "):
+			l.Verdict, l.Why, l.Ran = Undecided, "its results have no value of this", ran
 		}
 		lines = append(lines, l)
 	}
@@ -180,6 +185,9 @@ func (c *Claim) line(s *Stored, f found) (Line, bool) {
 	case c.Below != nil:
 		decide(high < *c.Below, low >= *c.Below)
 	}
+	if l.Why == "" && c.Takes != "" && (l.Verdict == NotReproduced || l.Verdict == Undecided) {
+		l.Why = "it would take " + c.Takes
+	}
 	return l, true
 }
 
@@ -194,7 +202,7 @@ type reading struct {
 }
 
 // read understands numbers; words; objects with a value, or a difference in Elo, and its interval; with the difference of neighbors on a map
-// and of all points; the verdict of an experiment about a group of cells; a claim that a report of kgtrain judges; and a model's
+// and of all points; how often a proposition was violated; the verdict of an experiment about a group of cells; a claim that a report of kgtrain judges; and a model's
 // curve of ratings in a report of the arena.
 func read(v any) (r reading, ok bool) {
 	nan := math.NaN()
@@ -218,6 +226,11 @@ func read(v any) (r reading, ok bool) {
 			near, one := t["neighbors"].(float64)
 			all, two := t["all"].(float64)
 			r.text, r.value = fmt.Sprintf("%s to neighbors, %s to any", trim(near), trim(all)), near-all
+			return r, one && two
+		case t["violations"] != nil:
+			n, one := t["violations"].(float64)
+			of, two := t["settings"].(float64)
+			r.text, r.value = fmt.Sprintf("%.0f of %.0f", n, of), n
 			return r, one && two
 		}
 		if r.value, ok = t["value"].(float64); !ok {
@@ -342,9 +355,16 @@ func interval(low, high float64) string {
 	return fmt.Sprintf("%s to %s", trim(low), trim(high))
 }
 
-// trim rounds to three decimals.
+// trim rounds to three decimals, to one from 10 on and to none from 100 on.
 func trim(x float64) string {
-	x = math.Round(x*1000) / 1000
+	decimals := 1000.0
+	switch {
+	case math.Abs(x) >= 100:
+		decimals = 1
+	case math.Abs(x) >= 10:
+		decimals = 10
+	}
+	x = math.Round(x*decimals) / decimals
 	if x == 0 {
 		x = 0 // no minus
 	}

@@ -81,7 +81,7 @@ const analysisReport = `{"analysis": "favor", "command": "chesstrain analyze fav
 "result": {"list": [{"t": 0.5, "gain": {"value": 0.02, "interval": {"low": 0.01, "high": 0.03}}}, {"t": 1, "gain": {"value": 0.02, "interval": {"low": -0.01, "high": 0.03}}},
 {"t": 2, "gain": {"value": -0.02, "interval": {"low": -0.03, "high": -0.01}}}, {"t": 3, "gain": {"value": null, "interval": {"low": null, "high": null}}},
 {"t": 4, "gain": {"value": 0.1, "low": 0.05, "high": null}}, {"t": 5, "gain": {"elo": 0.1, "interval": {"low": null, "high": -0.2}}}], "plain": 7,
-"map": {"neighbors": 0.1, "all": 0.4}, "words": ["one", "two"]}}`
+"map": {"neighbors": 0.1, "all": 0.4}, "tried": {"violations": 0, "settings": 300}, "words": ["one", "two"]}}`
 
 const experimentReport = `{"experiment": "denoise", "settings": {"Preset": "quick"}, "words": ["It does."], "verdicts": [
 {"group": "g", "headline": true, "claim": "transcends", "model": {"rating": 500, "interval": {"low": 470, "high": 530}}, "best": {"rating": 343, "interval": {"low": 333, "high": 354}}},
@@ -160,11 +160,14 @@ func TestLines(t *testing.T) {
 		{exact(claim("analyze favor", "plain", nil, &zero)), NotReproduced, "700%", "", ""},
 		{claim("analyze favor", "map", nil, &zero), Measured, "0.1 to neighbors, 0.4 to any", "", ""},
 		{claim("analyze favor", "words/1", nil, nil), Measured, "two", "", ""},
-		{claim("analyze favor", "list/t=3/gain", &zero, nil), NotRun, "", "", ""},
-		{claim("analyze favor", "list/t=9/gain", &zero, nil), NotRun, "", "", ""},
-		{claim("analyze favor", "list/9/gain", &zero, nil), NotRun, "", "", ""},
-		{claim("analyze favor", "plain/deeper", &zero, nil), NotRun, "", "", ""},
-		{claim("analyze favor", "list", &zero, nil), NotRun, "", "", ""},
+		{exact(claim("analyze favor", "tried", nil, &one)), Reproduced, "0 of 300", "", ""},
+		{claim("analyze favor", "list/t!=1&t!=2&t!=3&t!=4&t!=5/gain", &zero, nil), Reproduced, "2%", "1 to 3", ""},
+		{claim("analyze favor", "list/t=3/gain", &zero, nil), Undecided, "", "", "its results have no value of this"},
+		{claim("analyze favor", "list/t=9/gain", &zero, nil), Undecided, "", "", "its results have no value of this"},
+		{claim("analyze favor", "list/9/gain", &zero, nil), Undecided, "", "", "its results have no value of this"},
+		{claim("analyze favor", "plain/deeper", &zero, nil), Undecided, "", "", "its results have no value of this"},
+		{claim("analyze favor", "list", &zero, nil), Undecided, "", "", "its results have no value of this"},
+		{claim("analyze toy", "list", &zero, nil), NotRun, "", "", ""},
 		{plain(claim("experiment denoise", "verdicts/headline=true", &zero, nil)), Reproduced, "+157 Elo: the model 500, the best expert 343", "116 to 197", ""},
 		{plain(claim("experiment denoise", "verdicts/group=h", nil, &zero)), Undecided, "+17 Elo: the model 360, the best expert 343", "-96 to 130", ""},
 		{plain(claim("experiment denoise", "verdicts/headline=false&group=i", nil, &zero)), Undecided, "does not transcend", "", "its rating is only a bound"},
@@ -175,6 +178,7 @@ func TestLines(t *testing.T) {
 		{plain(claim("kgtrain denoise", "claims/claim=more is better", nil, nil)), Reproduced, "10%", "", ""},
 		{plain(exact(claim("kgtrain references generalize", "a2/kappa", &zero, nil))), Reproduced, "9", "", ""},
 		{plain(claim("kgtrain graph", "entities", nil, nil)), Measured, "25803", "", ""},
+		{Claim{Paper: "A", Source: "analyze favor", Value: "list/t=2/gain", Above: &zero, Takes: "more"}, NotReproduced, "-0.02", "-0.03 to -0.01", "it would take more"},
 		{Claim{Paper: "B", Takes: "weights"}, NotTestable, "", "", "weights"},
 		{Claim{Paper: "B", Source: "experiment ideal", Value: "x", Takes: "time", Command: "run it"}, NotRun, "", "", "time"},
 	} {

@@ -155,7 +155,9 @@ func cellsOf(v any) map[string]string {
 		if n := len(players); n > 1 {
 			s += fmt.Sprintf(" and %d more", n-1)
 		}
-		s += fmt.Sprintf(", %s games", cli.Count(number("cell/corpus/games")))
+		if n := number("cell/corpus/games"); n > 0 {
+			s += fmt.Sprintf(", %s games", cli.Count(n))
+		}
 		if number("cell/model/layers") > 0 {
 			s += fmt.Sprintf("; model of %s parameters that is shown %s, %s steps", cli.SI(float64(number("result/training/parameters"))),
 				map[string]string{"board": "the board", "moves": "the moves"}[text(get("cell/model/input"))], cli.Count(number("result/training/steps")))
@@ -214,7 +216,8 @@ type found struct {
 }
 
 // find follows a path through what JSON decodes to: names, and for lists numbers (-1 is the last), * for all elements, or
-// "name=value" for those that have it, where name may reach inside with dots and several conditions are joined by &.
+// "name=value" for those that have it ("name!=value" for the others), where name may reach inside with dots and several conditions are
+// joined by &.
 func find(v any, path string) []found {
 	all := []found{{value: v}}
 	if path == "" {
@@ -259,6 +262,7 @@ func find(v any, path string) []found {
 func fits(e any, pick string) bool {
 	for condition := range strings.SplitSeq(pick, "&") {
 		name, want, ok := strings.Cut(condition, "=")
+		name, not := strings.CutSuffix(name, "!")
 		v := e
 		for key := range strings.SplitSeq(name, ".") {
 			m, isMap := v.(map[string]any)
@@ -267,7 +271,7 @@ func fits(e any, pick string) bool {
 			}
 			v = m[key]
 		}
-		if !ok || fmt.Sprint(v) != want {
+		if !ok || (fmt.Sprint(v) == want) == not {
 			return false
 		}
 	}

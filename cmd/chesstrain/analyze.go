@@ -112,6 +112,10 @@ func (a *analyzing) loadModel() (*model.Model, data.Tokenizer, error) {
 		return nil, nil, err
 	}
 	in := analysisInput{Role: "model", Name: checkpoint.Name(dir), Hash: engine.HashWeights(m)}
+	// The cell of an experiment has its run in a directory of that name: nobody could tell them apart by it.
+	if step, ok := strings.CutPrefix(in.Name, "run@"); ok {
+		in.Name = filepath.Base(filepath.Dir(filepath.Dir(dir))) + "@" + step
+	}
 	a.use(in)
 	a.printf("model %s", in.Name)
 	return m, tok, nil
