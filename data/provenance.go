@@ -30,6 +30,9 @@ type Source struct {
 	// because enough games were found or because it is cut off. The games may come
 	// from less: reading is ahead of them.
 	Read int64 `json:"read,omitempty"`
+	// Scale is that of the ratings of games that simulated players played for this, "" of games that
+	// were read.
+	Scale string `json:"scale,omitempty"`
 }
 
 // FileSource describes a file, which it reads to its end.

@@ -89,6 +89,7 @@ func TestPlayModelAgainstTheLeague(t *testing.T) {
 		{`{"max_elo": 1000}`, true},
 		{`{"max_elo": 1000, "league": {"scale": "nominal"}}`, true},
 		{fmt.Sprintf(`{"max_elo": 1000, "league": {"scale": %q}}`, league.Ratings().Scale), false},
+		{fmt.Sprintf(`{"max_elo": 1000, "corpus_scale": %q}`, league.Ratings().Scale), false},
 	} {
 		if err := os.WriteFile(filepath.Join(checkpoint, "run.json"), []byte(tt.settings), 0o644); err != nil {
 			t.Fatal(err)

@@ -60,6 +60,10 @@ func ratingCap(dir string) (limit int) {
 // capScale is the scale of the ratings of the games that the checkpoint's run was trained on, "" where
 // they were not played for it.
 func capScale(dir string) (scale string) {
+	runSetting(dir, "corpus_scale", func(b json.RawMessage) bool { return json.Unmarshal(b, &scale) == nil && scale != "" })
+	if scale != "" {
+		return scale
+	}
 	runSetting(dir, "league", func(b json.RawMessage) bool {
 		var played struct {
 			Scale string `json:"scale"`

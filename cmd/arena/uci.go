@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -112,6 +113,13 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	// at work.
 	c.SetThreads = func(n int) { runtime.GOMAXPROCS(min(n, math.MaxInt-1) + 1) }
 	c.Name = "Transcend " + checkpoint.Name(c.Model)
+	runSetting(c.Model, "input", func(b json.RawMessage) bool {
+		var input string
+		if json.Unmarshal(b, &input) == nil && input == data.InputBoard {
+			c.Name += " board input" // what is in every other name of it
+		}
+		return input != ""
+	})
 	c.Author = "the Transcend authors"
 	c.About = "a model of chess games as a UCI engine, " + program + " " + cli.Version()
 	c.Load = loadForUCI

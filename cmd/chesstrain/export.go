@@ -298,8 +298,9 @@ func (e *exported) describe(ctx context.Context, dir, checkpoint string, s *sett
 	for _, source := range sources {
 		e.card.Corpus.Simulated = e.card.Corpus.Simulated && strings.HasPrefix(source.Name, leaguePrefix)
 	}
+	e.card.Corpus.Scale = playedOn(sources)
 	if s.League != nil {
-		e.card.Corpus.Scale = s.League.Scale
+		e.card.Corpus.Scale = s.League.Scale // corpora from before sources had it
 	}
 	return nil
 }

@@ -84,6 +84,8 @@ type settings struct {
 	// fingerprint.
 	Corpus   string `json:"corpus,omitempty"`
 	CorpusID string `json:"corpus_id,omitempty"`
+	// CorpusScale is that of its ratings when simulated players played all of its games, "" for that of people.
+	CorpusScale string `json:"corpus_scale,omitempty"`
 
 	Split              string  `json:"split,omitempty"` // "" in runs from before there was a choice: game
 	ValidationFraction float64 `json:"validation_fraction"`

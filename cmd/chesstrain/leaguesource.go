@@ -82,7 +82,7 @@ func (l *leagueSource) name() string {
 
 // source plays the games while they are read.
 func (l *leagueSource) source(ctx context.Context, threads int) *source {
-	s := &source{name: l.name(), label: "pool " + l.corpus.Pool.Name, size: -1, games: l.Games}
+	s := &source{name: l.name(), label: "pool " + l.corpus.Pool.Name, size: -1, games: l.Games, scale: l.Scale}
 	s.open = func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		p := &playing{PipeReader: r}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -90,6 +91,12 @@ func TestTrainOnGamesOfTheLeague(t *testing.T) {
 	}
 	if code, out, errs := command(t, "", "stats", "--pool", "club", "--league-games", "20", "--json"); code != cli.ExitOK || !strings.Contains(out, `"games": 20`) {
 		t.Errorf("stats: exit %d\n%s%s", code, out, errs)
+	}
+	// A run on that file knows whose ratings the cap is among.
+	code, _, errs = command(t, "", append([]string{"--corpus", "some.parquet", "--validation", "0.3", "--out", "of-file"}, small...)...)
+	settings, err = os.ReadFile(filepath.Join("of-file", "run.json"))
+	if want := fmt.Sprintf(`"corpus_scale": %q`, league.Ratings().Scale); code != cli.ExitOK || err != nil || !strings.Contains(string(settings), want) {
+		t.Errorf("exit %d, %v\n%s%s", code, err, errs, settings)
 	}
 }
 

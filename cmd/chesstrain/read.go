@@ -153,6 +153,7 @@ type source struct {
 
 	games  int          // that are to be played; 0: it is read
 	label  string       // of them, for progress
+	scale  string       // of their ratings
 	played atomic.Int64 // so many
 
 	stream   atomic.Pointer[lichess.Stream] // of a month that was opened
@@ -202,7 +203,7 @@ func (s *source) progress() (read, size int64) {
 func (s *source) describe() data.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := data.Source{Name: filepath.Base(s.name), Size: max(s.size, 0)}
+	out := data.Source{Name: filepath.Base(s.name), Size: max(s.size, 0), Scale: s.scale}
 	if s.name == standardInput || s.games > 0 {
 		out.Name = s.name // no path
 	}

@@ -264,6 +264,14 @@ func (o *origin) provenance(found gathered) data.Provenance {
 	}
 }
 
+// playedOn is the scale of the ratings of games that were all played for this, on one scale, "" of others.
+func playedOn(sources []data.Source) string {
+	if len(sources) == 0 || slices.ContainsFunc(sources, func(s data.Source) bool { return s.Scale != sources[0].Scale }) {
+		return ""
+	}
+	return sources[0].Scale
+}
+
 // table returns what was read and dropped, for people.
 func (g gathered) table(verbose bool) string {
 	table := g.report.String()

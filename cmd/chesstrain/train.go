@@ -284,7 +284,7 @@ func (s *settings) readCorpus(ctx context.Context) (*data.Corpus, error) {
 	if s.CorpusID != "" && id != s.CorpusID {
 		return nil, cli.WithHint(fmt.Errorf("%s holds other games than when the run began", s.Corpus), "put the old file back, or begin another run")
 	}
-	s.CorpusID = id
+	s.CorpusID, s.CorpusScale = id, playedOn(corpus.Provenance.Sources)
 	filter := corpus.Provenance.Filter
 	s.KeepDuplicates, filter.DropDuplicates = !filter.DropDuplicates, false
 	s.Filter = filter
