@@ -176,7 +176,7 @@ func (s *Settings) SeedCount() uint64 {
 // What one quiet core does in training of small models, nominal FLOP/s, for estimates: with products in bf16 on
 // AMX (measured: 90,000 tokens in a second of CPU time of the laptop preset's model, BenchmarkTraining), and in float32.
 const (
-	coreBF16 = 2.2e11
+	coreBF16 = 2.5e11
 	coreF32  = 6e10
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -114,6 +115,26 @@ func TestSourceHoldsTheTexts(t *testing.T) {
 		if times != 1 || n >= len(seen) {
 			t.Fatalf("text %d came %d times", n, times)
 		}
+	}
+}
+
+// A training that was over when its process was killed still says what its loss was.
+func TestLossOfAFinishedTraining(t *testing.T) {
+	l := &Lab{Dir: t.TempDir(), KeepModels: true, Precision: model.PrecisionF32}
+	c := tinyCell("x", 1)
+	var losses []float64
+	for range 2 {
+		done, _, err := l.DoAll(t.Context(), &Experiment{Name: "test"}, []Cell{c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, done[0].Result.Training.Loss)
+		if err := os.Remove(filepath.Join(l.cellDir(&c), "result.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if losses[0] < 1 || math.Abs(losses[0]-losses[1]) > 1e-6*losses[0] {
+		t.Errorf("losses of %v", losses)
 	}
 }
 
