@@ -209,6 +209,9 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%v: %s", args, got)
 		}
 	}
+	if got := ok(t, "--version"); !strings.HasPrefix(got, "kgtrain ") {
+		t.Errorf("--version: %s", got)
+	}
 }
 
 func TestInterrupt(t *testing.T) {

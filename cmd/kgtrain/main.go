@@ -38,7 +38,7 @@ examples:
   kgtrain denoise --dry-run
   kgtrain all --preset laptop --out results
 
-kgtrain COMMAND --help shows the flags of each.
+kgtrain COMMAND --help shows the flags of each; kgtrain --version the version.
 `
 
 func main() { cli.Main(execute) }
@@ -86,7 +86,12 @@ func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 	}
 	if strings.HasPrefix(args[0], "-") {
 		flags := flagSet(program)
+		version := flags.Bool("version", false, "print the version")
 		if err := cli.Parse(flags, args, stdout, func(w io.Writer) { fmt.Fprint(w, mainHelp) }); err != nil {
+			return err
+		}
+		if *version {
+			_, err := fmt.Fprintln(stdout, program, cli.Version())
 			return err
 		}
 		return cli.Usagef("no command: want one of %s", strings.Join(names, ", "))

@@ -83,7 +83,6 @@ func TestGradientsEqualTheCPUEngines(t *testing.T) {
 // randomSource gives random batches; its state is how many it gave.
 type randomSource struct {
 	cfg   model.Config
-	rows  int
 	given uint64
 }
 
