@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -24,7 +25,11 @@ type Use struct {
 
 // String is "36 cells in 22m, 2 cores busy 96.0% of the time".
 func (u Use) String() string {
-	return fmt.Sprintf("%d cells in %s, %d cores busy %s of the time", u.Cells, cli.Duration(u.Wall), u.Cores, cli.Percent(u.Busy(), 1))
+	cells := "cells"
+	if u.Cells == 1 {
+		cells = "cell"
+	}
+	return fmt.Sprintf("%d %s in %s, %d cores busy %s of the time", u.Cells, cells, cli.Duration(u.Wall), u.Cores, cli.Percent(u.Busy(), 1))
 }
 
 // Busy is the share of the time that the cores worked on this.
@@ -56,7 +61,7 @@ func (l *Lab) DoAll(ctx context.Context, e *Experiment, cells []Cell) ([]*Done, 
 		q.left = append(q.left, i)
 	}
 	byTime(q.left, estimates)
-	use := Use{Cores: min(l.parallel()*max(1, l.Threads), len(cells)*max(1, l.Threads))}
+	use := Use{Cores: min(l.parallel()*max(1, l.Threads), len(cells)*max(1, l.Threads), runtime.GOMAXPROCS(0))}
 	began, used := time.Now(), cputime.Used()
 	work, stop := context.WithCancel(ctx)
 	defer stop()
