@@ -43,7 +43,7 @@ func TestExperiments(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if !strings.Contains(stderr, "1 cells in") || !strings.Contains(stderr, "cores busy") {
+	if !strings.Contains(stderr, "1 cell in") || !strings.Contains(stderr, "cores busy") {
 		t.Error(stderr)
 	}
 	for _, name := range []string{"report.json", "report.md", "denoise.svg", "denoise.png"} {
