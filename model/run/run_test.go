@@ -196,10 +196,17 @@ func TestTrainWritesMetricsAndCheckpoints(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(r.Checkpoint, "tokenizer.json")); err != nil || string(b) != "{}" {
 		t.Errorf("extra file: %q, %v", b, err)
 	}
-	// Training a finished run again changes nothing.
+	// Training a finished run again changes nothing, but for what one that was killed behind its last save
+	// had not removed yet.
+	if err := newTrainer(t, 1).Save(filepath.Join(d.Path(), model.CheckpointName(1)), nil); err != nil {
+		t.Fatal(err)
+	}
 	again, err := d.Train(context.Background(), trainer, o)
 	if err != nil || again.Step != 10 || again.Tokens != 0 {
 		t.Errorf("training a finished run: %+v, %v", again, err)
+	}
+	if found, err := filepath.Glob(filepath.Join(d.Path(), "checkpoint-*")); err != nil || len(found) != 2 {
+		t.Errorf("checkpoints left: %v, %v; want two", found, err)
 	}
 	if steps, validations := metricSteps(t, d); len(steps) != 10 || validations != 3 {
 		t.Errorf("metrics of %d steps and %d validations after training a finished run, want 10 and 3", len(steps), validations)

@@ -168,7 +168,15 @@ func (l *loop) restore() error {
 	}
 	l.before = time.Duration(p.ElapsedSeconds * float64(time.Second))
 	l.checkpoint, l.saved = latest, l.t.StepsDone()
-	return nil
+	// One that was killed behind its last save has left the checkpoints before.
+	return l.prune()
+}
+
+func (l *loop) prune() error {
+	if l.o.Keep == 0 {
+		return nil
+	}
+	return model.PruneCheckpoints(l.dir.path, l.o.Keep)
 }
 
 func (l *loop) elapsed() time.Duration { return l.before + time.Since(l.o.Start) }
@@ -314,10 +322,7 @@ func (l *loop) save() error {
 		return errors.Join(err, atomicfile.RemoveTemporaries(l.dir.path, "checkpoint-"))
 	}
 	l.checkpoint, l.saved = path, step
-	if l.o.Keep > 0 {
-		return model.PruneCheckpoints(l.dir.path, l.o.Keep)
-	}
-	return nil
+	return l.prune()
 }
 
 // saveLast is save with the run's patience.

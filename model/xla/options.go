@@ -299,14 +299,6 @@ func CheckDecoding(d Device) error {
 	return nil
 }
 
-// checkFormats says whether a device has formats of weights and cache.
-func checkFormats(o model.BatchOptions) error {
-	if o.Weights == model.Int8 || o.Cache == model.Int8 {
-		return cli.WithHint(fmt.Errorf("xla: no weights in %v on a device: %w", model.Int8, errors.ErrUnsupported), "take f32 or bf16, or the CPU")
-	}
-	return nil
-}
-
 // DecodingBytes estimates the device memory of decoding: fixed is that of the weights, and
 // perGame that of the keys and values of one game: frozen tokens, and a window of recent
 // ones, which every pass writes anew. One of the frozen parts is there twice while it
@@ -321,27 +313,6 @@ func DecodingBytes(c model.Config, o model.BatchOptions, frozen, window int) (fi
 	}
 	parts, width := 2*int64(c.Layers), int64(c.Width)
 	return weight * int64(c.NumParams()), number * width * ((parts+1)*int64(frozen) + 2*parts*int64(window))
-}
-
-// decodingMemoryError says what to do about memory that ran out for so many games.
-func decodingMemoryError(err error, c model.Config, o model.BatchOptions, games, frozen, window int, memory int64) error {
-	err = fmt.Errorf("xla: keys and values of %d games of up to %d tokens: %w (%v)", games, frozen, ErrMemory, firstLine(err))
-	fit := games / 2
-	if memory > 0 {
-		// Memory is taken for a power of two.
-		fixed, perGame := DecodingBytes(c, o, frozen, window)
-		for fit > 0 && fixed+int64(fit)*perGame > memory*9/10 {
-			fit /= 2
-		}
-	}
-	if fit == 0 {
-		return cli.WithHint(err, "not even one game may fit: a smaller model, or the CPU")
-	}
-	hints := []string{fmt.Sprintf("about %d games at once fit: --concurrency %d, or --games-at-once %d", fit, fit, fit)}
-	if o.Cache == model.F32 {
-		hints = append(hints, "or twice as many with --weights bf16, whose keys and values take half")
-	}
-	return cli.WithHint(err, hints...)
 }
 
 // isMemoryError recognizes XLA's and CUDA's words.
