@@ -28,7 +28,10 @@ func (v Verdict) words(c Curve, scale string) string {
 		say(" T=%v is %.0f %s than T=1 [%+.0f, %+.0f] (p = %.2g over %d pairs of games).", g.Low, math.Abs(g.Value), higher(g.Value),
 			g.Interval.Low, g.Interval.High, g.P, g.Blocks)
 	}
-	if v.OtherPool && c.Cap > 0 {
+	switch {
+	case v.OtherPool && c.Cap > 0 && c.CapScale != "":
+		say(" The cap is a rating on the scale %s, this is on %s: what the one calls %d the other need not.", c.CapScale, scale, c.Cap)
+	case v.OtherPool && c.Cap > 0:
 		say(" The cap is a rating among the people of the training games, the rating is on another scale (%s): two pools of players "+
 			"that nothing here ties together. The distance from the cap is an indication, no measurement.", scale)
 	}
