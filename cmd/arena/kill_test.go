@@ -57,6 +57,8 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 
 	rng := rand.New(rand.NewPCG(2, uint64(time.Now().UnixNano())))
 	var counts []int
+	// Kills that come before a game was stored come later and later.
+	longest := whole / kills
 	for len(counts) < kills {
 		cmd := start("killed.db")
 		done := make(chan error, 1)
@@ -72,11 +74,14 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 				os.Remove(filepath.Join(dir, "killed.db"+suffix))
 			}
 			continue
-		case <-time.After(time.Duration(rng.Int64N(int64(whole / kills)))):
+		case <-time.After(time.Duration(rng.Int64N(int64(longest)))):
 			cmd.Process.Signal(syscall.SIGKILL)
 			<-done
 		}
 		counts = append(counts, len(gamesOf(t, filepath.Join(dir, "killed.db"))))
+		if counts[len(counts)-1] == 0 {
+			longest = min(longest*3/2, whole)
+		}
 	}
 	t.Logf("games stored after each kill: %v", counts)
 	if slices.Max(counts) == 0 {
