@@ -114,86 +114,19 @@ func (l *Lab) play(ctx context.Context, path string, seed uint64, proto protocol
 	if err != nil {
 		return nil, err
 	}
-	type task struct {
-		pairing *Pairing
-		number  int
-	}
-	var tasks []task
+	var tasks []gameTask
 	total := 0
 	for i := range pairings {
 		p := &pairings[i]
 		total += p.Games
 		for n := range p.Games {
 			if _, ok := have[place{p.A.Name, p.B.Name, n}]; !ok {
-				tasks = append(tasks, task{p, n})
+				tasks = append(tasks, gameTask{p, n})
 			}
 		}
 	}
 	if len(tasks) > 0 {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-		if err != nil {
-			return nil, fmt.Errorf("experiment: %w", err)
-		}
-		defer f.Close()
-		outer := ctx
-		ctx, cancel := context.WithCancelCause(outer)
-		defer cancel(nil)
-		queue := make(chan task)
-		var feeder, workers sync.WaitGroup
-		feeder.Go(func() {
-			defer close(queue)
-			for _, t := range tasks {
-				select {
-				case queue <- t:
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-		var mu sync.Mutex
-		began, shown, played := time.Now(), time.Time{}, 0
-		for range min(l.atOnce(), len(tasks)) {
-			workers.Go(func() {
-				w := newWorker(proto)
-				defer w.close()
-				for t := range queue {
-					g, err := w.play(ctx, seed, t.pairing, t.number)
-					if err != nil {
-						cancel(err)
-						return
-					}
-					line, err := json.Marshal(g)
-					if err != nil {
-						cancel(err)
-						return
-					}
-					mu.Lock()
-					// One write a line: a killed process leaves at most its last one unfinished.
-					if _, err = f.Write(append(line, '\n')); err == nil {
-						have[place{g.A, g.B, g.Number}] = g
-						played++
-						if now := time.Now(); now.Sub(shown) > 100*time.Millisecond {
-							shown = now
-							rate := float64(played) / now.Sub(began).Seconds()
-							done := total - len(tasks) + played
-							l.show(float64(done)/float64(total), "games: %s/%s, %.0f a second, left %s", cli.Count(done), cli.Count(total), rate,
-								cli.Duration(time.Duration(float64(total-done)/rate*float64(time.Second))))
-						}
-					}
-					mu.Unlock()
-					if err != nil {
-						cancel(fmt.Errorf("experiment: %w", err))
-						return
-					}
-				}
-			})
-		}
-		workers.Wait()
-		feeder.Wait()
-		if err := outer.Err(); err != nil {
-			return nil, err
-		}
-		if err := context.Cause(ctx); err != nil {
+		if err := l.playTasks(ctx, path, seed, proto, tasks, total, func(g PlayedGame) { have[place{g.A, g.B, g.Number}] = g }); err != nil {
 			return nil, err
 		}
 	}
@@ -205,6 +138,84 @@ func (l *Lab) play(ctx context.Context, path string, seed uint64, proto protocol
 		}
 	}
 	return games, nil
+}
+
+// gameTask is one game of a pairing.
+type gameTask struct {
+	pairing *Pairing
+	number  int
+}
+
+// playTasks plays games, total less those that are there, and appends each to the file as it ends; ended is called
+// by one goroutine at a time.
+func (l *Lab) playTasks(ctx context.Context, path string, seed uint64, proto protocol, tasks []gameTask, total int, ended func(PlayedGame)) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	defer f.Close()
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
+	defer cancel(nil)
+	queue := make(chan gameTask)
+	var feeder, workers sync.WaitGroup
+	feeder.Go(func() {
+		defer close(queue)
+		for _, t := range tasks {
+			select {
+			case queue <- t:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	var mu sync.Mutex
+	began, shown, played := time.Now(), time.Time{}, 0
+	for range min(l.atOnce(), len(tasks)) {
+		workers.Go(func() {
+			w := newWorker(proto)
+			defer w.close()
+			for t := range queue {
+				g, err := w.play(ctx, seed, t.pairing, t.number)
+				if err != nil {
+					cancel(err)
+					return
+				}
+				line, err := json.Marshal(g)
+				if err != nil {
+					cancel(err)
+					return
+				}
+				mu.Lock()
+				// One write a line: a killed process leaves at most its last one unfinished.
+				if _, err = f.Write(append(line, '\n')); err == nil {
+					ended(g)
+					played++
+					if now := time.Now(); now.Sub(shown) > 100*time.Millisecond {
+						shown = now
+						rate := float64(played) / now.Sub(began).Seconds()
+						done := total - len(tasks) + played
+						l.show(float64(done)/float64(total), "games: %s/%s, %.0f a second, left %s", cli.Count(done), cli.Count(total), rate,
+							cli.Duration(time.Duration(float64(total-done)/rate*float64(time.Second))))
+					}
+				}
+				mu.Unlock()
+				if err != nil {
+					cancel(fmt.Errorf("experiment: %w", err))
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	feeder.Wait()
+	if err := outer.Err(); err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return nil
 }
 
 // readLines reads a file of JSON lines; an unfinished last one is cut off.

@@ -207,23 +207,28 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 		done.Games = append(done.Games, games...)
 	}
 	if e.Measure != nil {
-		path := filepath.Join(dir, e.extraFile())
-		if have, err := atomicfile.ReadJSON(path, &done.Extra); err != nil {
+		if err := e.measureOnce(ctx, setup, filepath.Join(dir, e.extraFile()), &done.Extra); err != nil {
 			return nil, err
-		} else if !have {
-			value, err := e.Measure(ctx, setup)
-			if err != nil {
-				return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
-			}
-			if err := atomicfile.WriteJSON(path, value); err != nil {
-				return nil, err
-			}
-			if _, err := atomicfile.ReadJSON(path, &done.Extra); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return done, nil
+}
+
+// measureOnce makes Measure's value, or reads the one that the file has.
+func (e *Experiment) measureOnce(ctx context.Context, setup *Setup, path string, extra *json.RawMessage) error {
+	have, err := atomicfile.ReadJSON(path, extra)
+	if err != nil || have {
+		return err
+	}
+	value, err := e.Measure(ctx, setup)
+	if err != nil {
+		return fmt.Errorf("experiment: %s: %w", e.Name, err)
+	}
+	if err := atomicfile.WriteJSON(path, value); err != nil {
+		return err
+	}
+	_, err = atomicfile.ReadJSON(path, extra)
+	return err
 }
 
 // setup collects what does not have to be computed.

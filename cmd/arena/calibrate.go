@@ -189,80 +189,13 @@ type gamesHeader struct {
 const gamesFormat = "transcend-calibration-1"
 
 func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	c := &calibration{}
-	fs := pflag.NewFlagSet(program+" calibrate", pflag.ContinueOnError)
-	fs.SortFlags = false
-	players := fs.StringArray("players", nil, "who is to be rated; may be repeated")
-	fs.IntVar(&c.games, "games", 100, "games of each pair")
-	rules := fs.StringArray("pair-games", nil, "games of some pairs instead, as 'Stockfish* vs *=10'; may be repeated")
-	fs.IntVar(&c.within, "within", 0, "pair only players at most so many places apart in the list; 0: all")
-	fs.IntVar(&c.gap, "gap", 0, "pair only players whose ratings, where they are known before, differ by at most this; 0: all")
-	fs.StringVar(&c.anchors, "anchors", "", "hold the engines that this anchor set rates at its ratings, instead of the first player")
-	fs.StringVar(&c.out, "out", "scale.json", "the scale")
-	fs.StringVar(&c.openings, "openings", "builtin", "openings: builtin, none, or a file (EPD, PGN, lines of moves)")
-	fs.IntVar(&c.maxMoves, "max-moves", 0, "a game of this many full moves is a draw; 0: no limit")
-	fs.Float64Var(&c.firstRating, "first-rating", 0, "rating of the first player")
-	fs.Uint64Var(&c.seed, "seed", 1, "seed of the games")
-	fs.IntVar(&c.concurrency, "concurrency", runtime.NumCPU(), "games played at once")
-	fs.IntVar(&c.retries, "retries", 2, "times a game is tried again after an engine failed")
-	fs.DurationVar(&c.budget, "time", 0, "stop after this time and rate what was played; 0: play all games")
-	fs.BoolVarP(&c.quiet, "quiet", "q", false, "print only the result and errors")
-	fs.BoolVar(&c.json, "json", false, "print the scale as JSON")
-	if err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, calibrateHelp, fs.FlagUsagesWrapped(100))
-	}); err != nil {
+	c, err := parseCalibration(ctx, stdout, args)
+	if err != nil {
 		return err
-	}
-	switch {
-	case fs.NArg() > 0:
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
-	case len(*players) == 0:
-		return cli.WithHint(cli.Usagef("nobody to rate: --players is missing"), "--players random,stockfish:level=0..5:movetime=10ms")
-	case c.games < 1 || c.games > maxPairGames:
-		return cli.Usagef("--games %d: must be from 1 to %s", c.games, cli.Count(maxPairGames))
-	case c.concurrency < 1 || c.concurrency > 4096:
-		return cli.Usagef("--concurrency %d: must be from 1 to 4096", c.concurrency)
-	case c.within < 0 || c.gap < 0 || c.maxMoves < 0 || c.retries < 0 || c.budget < 0:
-		return cli.Usagef("--within, --gap, --max-moves, --retries and --time must not be negative")
-	case c.anchors != "" && fs.Changed("first-rating"):
-		return cli.Usagef("--anchors and --first-rating both say where the scale lies: give one of them")
-	case !(c.firstRating >= -elo.MaxRating/2 && c.firstRating <= elo.MaxRating/2):
-		return cli.Usagef("--first-rating %v: must be within %d of 0", c.firstRating, elo.MaxRating/2)
 	}
 	c.progress = stderr
 	if c.quiet {
 		c.progress = io.Discard
-	}
-	var err error
-	for _, text := range *rules {
-		rule, err := parsePairRule(text)
-		if err != nil {
-			return err
-		}
-		c.pairGames = append(c.pairGames, rule)
-	}
-	if c.book, err = calibrationOpenings(c.openings, c.seed); err != nil {
-		return err
-	}
-	for _, list := range *players {
-		for text := range strings.SplitSeq(list, ",") {
-			more, err := parsePlayers(ctx, strings.TrimSpace(text))
-			if err != nil {
-				return err
-			}
-			c.players = append(c.players, more...)
-		}
-	}
-	if len(c.players) < 2 {
-		return cli.Usagef("--players names one player: there is nobody to compare it with")
-	}
-	if len(c.players) > maxPlayers {
-		return cli.Usagef("--players names %s: at most %s can be rated at once", cli.Count(len(c.players)), cli.Count(maxPlayers))
-	}
-	for i, p := range c.players {
-		if slices.ContainsFunc(c.players[:i], func(q calibrated) bool { return q.name == p.name }) {
-			return cli.Usagef("--players names %s twice", p.name)
-		}
 	}
 	if err := c.hold(); err != nil {
 		return err
@@ -295,6 +228,82 @@ func calibrate(ctx context.Context, stdout, stderr io.Writer, args []string) err
 		return err
 	}
 	return c.show(stdout, scale, fit)
+}
+
+// parseCalibration reads the flags of calibrate, and asks every player for its name.
+func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*calibration, error) {
+	c := &calibration{}
+	fs := pflag.NewFlagSet(program+" calibrate", pflag.ContinueOnError)
+	fs.SortFlags = false
+	players := fs.StringArray("players", nil, "who is to be rated; may be repeated")
+	fs.IntVar(&c.games, "games", 100, "games of each pair")
+	rules := fs.StringArray("pair-games", nil, "games of some pairs instead, as 'Stockfish* vs *=10'; may be repeated")
+	fs.IntVar(&c.within, "within", 0, "pair only players at most so many places apart in the list; 0: all")
+	fs.IntVar(&c.gap, "gap", 0, "pair only players whose ratings, where they are known before, differ by at most this; 0: all")
+	fs.StringVar(&c.anchors, "anchors", "", "hold the engines that this anchor set rates at its ratings, instead of the first player")
+	fs.StringVar(&c.out, "out", "scale.json", "the scale")
+	fs.StringVar(&c.openings, "openings", "builtin", "openings: builtin, none, or a file (EPD, PGN, lines of moves)")
+	fs.IntVar(&c.maxMoves, "max-moves", 0, "a game of this many full moves is a draw; 0: no limit")
+	fs.Float64Var(&c.firstRating, "first-rating", 0, "rating of the first player")
+	fs.Uint64Var(&c.seed, "seed", 1, "seed of the games")
+	fs.IntVar(&c.concurrency, "concurrency", runtime.NumCPU(), "games played at once")
+	fs.IntVar(&c.retries, "retries", 2, "times a game is tried again after an engine failed")
+	fs.DurationVar(&c.budget, "time", 0, "stop after this time and rate what was played; 0: play all games")
+	fs.BoolVarP(&c.quiet, "quiet", "q", false, "print only the result and errors")
+	fs.BoolVar(&c.json, "json", false, "print the scale as JSON")
+	if err := cli.Parse(fs, args, stdout, func(w io.Writer) {
+		fmt.Fprint(w, calibrateHelp, fs.FlagUsagesWrapped(100))
+	}); err != nil {
+		return nil, err
+	}
+	switch {
+	case fs.NArg() > 0:
+		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
+	case len(*players) == 0:
+		return nil, cli.WithHint(cli.Usagef("nobody to rate: --players is missing"), "--players random,stockfish:level=0..5:movetime=10ms")
+	case c.games < 1 || c.games > maxPairGames:
+		return nil, cli.Usagef("--games %d: must be from 1 to %s", c.games, cli.Count(maxPairGames))
+	case c.concurrency < 1 || c.concurrency > 4096:
+		return nil, cli.Usagef("--concurrency %d: must be from 1 to 4096", c.concurrency)
+	case c.within < 0 || c.gap < 0 || c.maxMoves < 0 || c.retries < 0 || c.budget < 0:
+		return nil, cli.Usagef("--within, --gap, --max-moves, --retries and --time must not be negative")
+	case c.anchors != "" && fs.Changed("first-rating"):
+		return nil, cli.Usagef("--anchors and --first-rating both say where the scale lies: give one of them")
+	case !(c.firstRating >= -elo.MaxRating/2 && c.firstRating <= elo.MaxRating/2):
+		return nil, cli.Usagef("--first-rating %v: must be within %d of 0", c.firstRating, elo.MaxRating/2)
+	}
+	var err error
+	for _, text := range *rules {
+		rule, err := parsePairRule(text)
+		if err != nil {
+			return nil, err
+		}
+		c.pairGames = append(c.pairGames, rule)
+	}
+	if c.book, err = calibrationOpenings(c.openings, c.seed); err != nil {
+		return nil, err
+	}
+	for _, list := range *players {
+		for text := range strings.SplitSeq(list, ",") {
+			more, err := parsePlayers(ctx, strings.TrimSpace(text))
+			if err != nil {
+				return nil, err
+			}
+			c.players = append(c.players, more...)
+		}
+	}
+	if len(c.players) < 2 {
+		return nil, cli.Usagef("--players names one player: there is nobody to compare it with")
+	}
+	if len(c.players) > maxPlayers {
+		return nil, cli.Usagef("--players names %s: at most %s can be rated at once", cli.Count(len(c.players)), cli.Count(maxPlayers))
+	}
+	for i, p := range c.players {
+		if slices.ContainsFunc(c.players[:i], func(q calibrated) bool { return q.name == p.name }) {
+			return nil, cli.Usagef("--players names %s twice", p.name)
+		}
+	}
+	return c, nil
 }
 
 // hold holds the engines that the anchor set rates, or the first player.
@@ -349,9 +358,6 @@ var lichessAI = [...]struct{ skill, depth, ms int }{
 // parsePlayers reads one entry of --players, and tries the engine once for each
 // player that it stands for.
 func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
-	bad := func(format string, args ...any) ([]calibrated, error) {
-		return nil, cli.WithHint(cli.Usagef("--players %s: "+format, append([]any{text}, args...)...), program+" calibrate --help shows how players are written")
-	}
 	if isBuiltin(text) {
 		factory, err := builtin(text)
 		if err != nil {
@@ -367,27 +373,42 @@ func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
 	if name, ok := strings.CutPrefix(text, "league-pool="); ok {
 		return poolPlayers(name)
 	}
-	fields := strings.Split(text, ":")
 	if list, ok := strings.CutPrefix(text, "lichess-ai="); ok {
-		levels, err := parseNumbers(list)
-		if err != nil {
-			return bad("%v", err)
-		}
-		var out []calibrated
-		for _, n := range levels {
-			if n < 1 || n > len(lichessAI) {
-				return bad("Lichess has levels 1 to %d", len(lichessAI))
-			}
-			l := lichessAI[n-1]
-			p, err := tryCalibrated(ctx, "fairy-stockfish", []engine.Option{{Name: "Skill Level", Value: strconv.Itoa(l.skill)}},
-				match.Control{Depth: l.depth, MoveTime: time.Duration(l.ms) * time.Millisecond}, fmt.Sprintf("lichess-ai %d", n))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, p)
-		}
-		return out, nil
+		return lichessPlayers(ctx, list)
 	}
+	return enginePlayers(ctx, text)
+}
+
+// badPlayer is the error of a player's text.
+func badPlayer(text, format string, args ...any) error {
+	return cli.WithHint(cli.Usagef("--players %s: "+format, append([]any{text}, args...)...), program+" calibrate --help shows how players are written")
+}
+
+// lichessPlayers are levels of the engine that Lichess calls its AI.
+func lichessPlayers(ctx context.Context, list string) ([]calibrated, error) {
+	levels, err := parseNumbers(list)
+	if err != nil {
+		return nil, badPlayer("lichess-ai="+list, "%v", err)
+	}
+	var out []calibrated
+	for _, n := range levels {
+		if n < 1 || n > len(lichessAI) {
+			return nil, badPlayer("lichess-ai="+list, "Lichess has levels 1 to %d", len(lichessAI))
+		}
+		l := lichessAI[n-1]
+		p, err := tryCalibrated(ctx, "fairy-stockfish", []engine.Option{{Name: "Skill Level", Value: strconv.Itoa(l.skill)}},
+			match.Control{Depth: l.depth, MoveTime: time.Duration(l.ms) * time.Millisecond}, fmt.Sprintf("lichess-ai %d", n))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// enginePlayers are an engine at one strength or several, as stockfish:level=0..5:movetime=10ms.
+func enginePlayers(ctx context.Context, text string) ([]calibrated, error) {
+	fields := strings.Split(text, ":")
 	var options []engine.Option
 	var control match.Control
 	strengths, strengthName := []int{0}, ""
@@ -395,13 +416,13 @@ func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
 	for _, f := range fields[1:] {
 		key, value, ok := strings.Cut(f, "=")
 		if !ok {
-			return bad("%q: want NAME=VALUE", f)
+			return nil, badPlayer(text, "%q: want NAME=VALUE", f)
 		}
 		var err error
 		switch key {
 		case "level", "elo":
 			if strengthName != "" {
-				return bad("two strengths")
+				return nil, badPlayer(text, "two strengths")
 			}
 			strengthName = key
 			strengths, err = parseNumbers(value)
@@ -418,16 +439,16 @@ func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
 		default:
 			name, ok := strings.CutPrefix(key, "option.")
 			if !ok {
-				return bad("no setting %q", key)
+				return nil, badPlayer(text, "no setting %q", key)
 			}
 			options = append(options, engine.Option{Name: name, Value: value})
 		}
 		if err != nil {
-			return bad("%s: %v", key, err)
+			return nil, badPlayer(text, "%s: %v", key, err)
 		}
 	}
 	if deeper >= 0 && strengthName != "level" {
-		return bad("depth=level+%d needs a level", deeper)
+		return nil, badPlayer(text, "depth=level+%d needs a level", deeper)
 	}
 	var out []calibrated
 	for _, n := range strengths {
@@ -442,7 +463,7 @@ func parsePlayers(ctx context.Context, text string) ([]calibrated, error) {
 			o = append(o, engine.Option{Name: "UCI_LimitStrength", Value: "true"}, engine.Option{Name: "UCI_Elo", Value: strconv.Itoa(n)})
 		}
 		if err := control.Validate(); err != nil || control == (match.Control{}) {
-			return bad("a limit of thinking is missing or impossible: movetime, nodes or depth")
+			return nil, badPlayer(text, "a limit of thinking is missing or impossible: movetime, nodes or depth")
 		}
 		label := ""
 		if strengthName != "" {

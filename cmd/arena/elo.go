@@ -164,14 +164,8 @@ func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 		return nil, err
 	}
 	s.options.Joint.Model = joint.Model(*draws)
-	if b := s.options.Joint.Bootstrap; b < 0 || b == 1 || b > 1_000_000 {
-		return nil, cli.WithHint(cli.Usagef("--bootstrap %d: must be 2 to 1000000", b), "--bootstrap 1000")
-	}
-	if s.options.MinGames < 1 {
-		return nil, cli.Usagef("--min-games %d: must be at least 1", s.options.MinGames)
-	}
-	if !(math.Abs(s.options.Joint.Center) <= elo.MaxRating) {
-		return nil, cli.Usagef("--average %v: must be within ±%d", s.options.Joint.Center, elo.MaxRating)
+	if err := s.checkOptions(); err != nil {
+		return nil, err
 	}
 	if counts != "" {
 		if err := checkCounts(counts, s.record.Wins, s.record.Draws, s.record.Losses); err != nil {
@@ -203,22 +197,44 @@ func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 		a.Name = "the opponent"
 		s.options.Opponent = &a
 	}
-	for _, text := range *anchors {
+	if err := s.holdAll(*anchors); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// checkOptions checks the numbers that fits of games take.
+func (s *eloSettings) checkOptions() error {
+	if b := s.options.Joint.Bootstrap; b < 0 || b == 1 || b > 1_000_000 {
+		return cli.WithHint(cli.Usagef("--bootstrap %d: must be 2 to 1000000", b), "--bootstrap 1000")
+	}
+	if s.options.MinGames < 1 {
+		return cli.Usagef("--min-games %d: must be at least 1", s.options.MinGames)
+	}
+	if !(math.Abs(s.options.Joint.Center) <= elo.MaxRating) {
+		return cli.Usagef("--average %v: must be within ±%d", s.options.Joint.Center, elo.MaxRating)
+	}
+	return nil
+}
+
+// holdAll reads the anchors, NAME=ELO.
+func (s *eloSettings) holdAll(anchors []string) error {
+	for _, text := range anchors {
 		i := strings.LastIndex(text, "=")
 		if i < 1 {
-			return nil, cli.WithHint(cli.Usagef("--anchor %q names no player and rating", text), `--anchor "Stash 15=2140"`)
+			return cli.WithHint(cli.Usagef("--anchor %q names no player and rating", text), `--anchor "Stash 15=2140"`)
 		}
 		a, err := parseRating(text[i+1:])
 		if err != nil {
-			return nil, cli.WithHint(cli.Usagef("--anchor %q: %w", text, err), `--anchor "Stash 15=2140", or "Stash 15=2140+-20" with its standard error`)
+			return cli.WithHint(cli.Usagef("--anchor %q: %w", text, err), `--anchor "Stash 15=2140", or "Stash 15=2140+-20" with its standard error`)
 		}
 		a.Name = text[:i]
 		if slices.ContainsFunc(s.anchors, func(b elo.Anchor) bool { return b.Name == a.Name }) {
-			return nil, cli.Usagef("--anchor names %q twice", a.Name)
+			return cli.Usagef("--anchor names %q twice", a.Name)
 		}
 		s.anchors = append(s.anchors, a)
 	}
-	return s, nil
+	return nil
 }
 
 // maxCount bounds counts of games from the command line; nobody has played
