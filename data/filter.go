@@ -49,7 +49,7 @@ type Filter struct {
 	RatingBand Band `json:"rating_band,omitzero"`
 	// Speeds are the speeds to keep (SpeedOf the TimeControl tag). None: all.
 	Speeds []Speed `json:"speeds,omitempty"`
-	// RatedOnly keeps games that are said to be rated (RatedEvent).
+	// RatedOnly keeps games that are said to be rated: the first of the words "rated", "casual" and "unrated" in the Event tag.
 	RatedOnly bool `json:"rated_only,omitempty"`
 	// NoBots drops games in which a player has the title BOT (tags WhiteTitle,
 	// BlackTitle), is of the type "program" (PGN's WhiteType, BlackType), or is

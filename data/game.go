@@ -43,12 +43,10 @@ func (r Rated) String() string {
 	return "unknown"
 }
 
-// RatedEvent finds out whether a game was rated from its Event tag, where Lichess
+// ratedEvent finds out whether a game was rated from its Event tag, where Lichess
 // ("Rated Blitz game", "casual rapid game") and FICS ("FICS unrated blitz game")
 // say it: the first of the words "rated", "casual" and "unrated" in it, in any
 // case. No tag of the PGN standard tells it, so without such a word it is unknown.
-func RatedEvent(event string) Rated { return ratedEvent(event) }
-
 func ratedEvent[T string | []byte](event T) Rated {
 	for i := 0; i < len(event); i++ {
 		from := i

@@ -73,9 +73,6 @@ var schema2 string
 // leads from version i to i+1.
 func migrations() []string { return []string{schema1, schema2} }
 
-// SchemaVersion is the version that this program writes.
-func SchemaVersion() int { return len(migrations()) }
-
 // Open opens the database, creating or migrating it where necessary. The
 // caller closes it.
 func Open(path string) (*Store, error) { return OpenWith(path, Config{}) }

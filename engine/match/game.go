@@ -50,12 +50,6 @@ const (
 	CauseProtocol Cause = "protocol"
 )
 
-// IsFailure says whether the cause is a defect of an engine: not its moves, and
-// not its use of time.
-func (c Cause) IsFailure() bool {
-	return c == CauseCrash || c == CauseStall || c == CauseProtocol || c == CauseIllegal
-}
-
 // Rules say how a game goes beyond the laws of chess. Index i is player i's.
 type Rules struct {
 	Controls [2]Control

@@ -139,9 +139,9 @@ func TestPlayersGetDifferentSeeds(t *testing.T) {
 }
 
 // randomMatch is a match between two random movers; games collects them.
-func randomMatch(slots []int, games map[int]*Game) *Match {
+func randomMatch(slots []int, games map[int]*Game) *pairing {
 	factory := func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }
-	return &Match{
+	return &pairing{
 		Players: [2]Factory{factory, factory}, Rules: Rules{MaxPlies: 60}, Seed: 9, Slots: slots, Concurrency: 3,
 		Record: func(g *Game) error { games[g.Slot] = g; return nil },
 	}
@@ -196,7 +196,7 @@ func TestVoidGamesAreTriedAgainWithNewPlayers(t *testing.T) {
 	}
 	crash := &engine.CrashError{Player: "x"}
 	var recorded []*Game
-	m := &Match{
+	m := &pairing{
 		Players: [2]Factory{factory(script(crash)), factory(script(nil, "e7e5"))},
 		Slots:   []int{4}, Concurrency: 2, Retries: 2,
 		Record: func(g *Game) error { recorded = append(recorded, g); return nil },
@@ -338,4 +338,49 @@ func TestElsewhere(t *testing.T) {
 	if err := r.Run(t.Context(), slices.Values(tasks)); err != nil || left != 1 {
 		t.Errorf("%v, %d left", err, left)
 	}
+}
+
+// pairing is a set of game slots between two players: a Runner with one pairing.
+type pairing struct {
+	Players [2]Factory
+	Rules   Rules
+	Seed    uint64
+	// Openings may be nil: the initial position.
+	Openings *Openings
+	// Slots are the numbers of the games to play.
+	Slots       []int
+	Concurrency int
+	// Retries is how often a voided game is tried again, with both players
+	// started anew, before the match is given up.
+	Retries int
+
+	// Record stores a finished game. It is called by one goroutine at a time;
+	// its error ends the match, ErrStop without an error.
+	Record func(*Game) error
+	// Void is told of every game that a player's failure ended; may be nil.
+	Void func(slot int, err error)
+}
+
+// Run plays the slots; see Runner.Run.
+func (m *pairing) Run(ctx context.Context) error {
+	r := Runner{
+		Rules: m.Rules, Seed: m.Seed, Openings: m.Openings, Retries: m.Retries,
+		Concurrency: min(max(1, m.Concurrency), max(1, len(m.Slots))),
+		Record:      func(_ Task, g *Game) error { return m.Record(g) },
+	}
+	for i, p := range m.Players {
+		r.Entrants = append(r.Entrants, Entrant{
+			New: p, Control: m.Rules.Controls[i], IllegalVoids: m.Rules.IllegalVoids[i], FailuresLose: m.Rules.FailuresLose[i],
+		})
+	}
+	if m.Void != nil {
+		r.Void = func(t Task, err error) { m.Void(t.Slot, err) }
+	}
+	return r.Run(ctx, func(yield func(Task) bool) {
+		for _, slot := range m.Slots {
+			if !yield(Task{First: 0, Second: 1, Slot: slot}) {
+				return
+			}
+		}
+	})
 }

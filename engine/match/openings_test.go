@@ -244,7 +244,7 @@ func TestOpeningsInGames(t *testing.T) {
 	}
 	factory := func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }
 	games := map[int]*Game{}
-	m := &Match{Players: [2]Factory{factory, factory}, Rules: Rules{MaxPlies: 12}, Seed: 1, Openings: o, Slots: []int{0, 1, 2, 3}, Concurrency: 2,
+	m := &pairing{Players: [2]Factory{factory, factory}, Rules: Rules{MaxPlies: 12}, Seed: 1, Openings: o, Slots: []int{0, 1, 2, 3}, Concurrency: 2,
 		Record: func(g *Game) error { games[g.Slot] = g; return nil }}
 	if err := m.Run(t.Context()); err != nil {
 		t.Fatal(err)

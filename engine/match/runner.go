@@ -98,6 +98,9 @@ func White(slot int) int { return slot % 2 }
 // recorded; the error is then the context's. All players are closed when Run
 // returns.
 func (r *Runner) Run(ctx context.Context, tasks iter.Seq[Task]) error {
+	if err := r.Rules.Validate(); err != nil {
+		return err
+	}
 	outer := ctx
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
