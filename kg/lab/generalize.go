@@ -421,6 +421,9 @@ func generalizeClaims(by map[string]*generalization) []Claim {
 			same.Why = "single facts are not known well enough"
 		case low > -sameness && high < sameness:
 			same.Verdict = Reproduced
+			if low > 0 || high < 0 {
+				same.Why = fmt.Sprintf("an effect, but of less than %g points", 100*sameness)
+			}
 		case low > 0 || high < 0:
 			same.Verdict = NotReproduced
 		default:
