@@ -69,6 +69,25 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// TestKeys: a stored experiment goes on as long as the keys of its cells stay the same. These are keys of cells
+// that were trained: a new field of Cell needs omitempty. A plan or a league.Version that changes on purpose has others.
+func TestKeys(t *testing.T) {
+	e := Denoise()
+	cells, err := e.Cells(Settings{Preset: PresetDefault})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]string{}
+	for i := range cells {
+		keys[cells[i].Name] = cells[i].Key()
+	}
+	for name, want := range map[string]string{"rho0.5-seed1": "0ad431698bd9"} {
+		if keys[name] != want {
+			t.Errorf("%s has the key %q, want %s: whoever has trained it trains it again", name, keys[name], want)
+		}
+	}
+}
+
 // TestTinyExperiment does a whole one, and again, when everything is there.
 func TestTinyExperiment(t *testing.T) {
 	l, e := tinyLab(t), Denoise()

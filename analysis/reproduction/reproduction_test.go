@@ -49,7 +49,7 @@ func TestClaimsOfGraphs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range []lab.Experiment{lab.Denoise(), lab.Select()} {
+	for _, e := range lab.Experiments() {
 		r, err := lab.NewReport(&e, lab.Settings{}, nil, lab.Use{})
 		if err != nil {
 			t.Fatal(err)

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"transcend/internal/cli"
+	"transcend/kg/lab"
 	"transcend/kg/text"
 )
 
@@ -93,6 +95,13 @@ func TestText(t *testing.T) {
 }
 
 func TestReferences(t *testing.T) {
+	var experiments []string
+	for _, e := range lab.Experiments() {
+		experiments = append(experiments, e.Name)
+	}
+	if names := experimentNames(); !slices.Equal(names, experiments) {
+		t.Errorf("there are references of %v, and experiments %v", names, experiments)
+	}
 	got := ok(t, "references", "denoise", "--scale", "0.02", "--experts", "1,50", "--coverage", "0.4,1")
 	if strings.Count(got, "\n") != 5 || !strings.Contains(got, "100.0%") {
 		t.Error(got)
@@ -188,6 +197,8 @@ func TestMistakes(t *testing.T) {
 		{"denoise --preset tiny --templates " + templates, 1, []string{"templates.txt:2: phrase: want {s}"}},
 		{"select --preset tiny --coverage 0.0001 --experts 1", 2, []string{"less than one fact"}},
 		{"select --alpha 2", 2, []string{"--alpha 2"}},
+		{"denoise --alpha 0.9", 2, []string{"--alpha: denoise does not vary it"}},
+		{"generalize --coverage 0.5", 2, []string{"--coverage: generalize does not vary it"}},
 		{"all --seeds x", 2, []string{"--seeds"}},
 		{"references generalize --scale 0.01 --held-out 99999", 1, []string{"too few to hold out", "--held-out takes fewer"}},
 	} {
@@ -207,6 +218,15 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"help", "graph"}, {"text", "--help"}, {"references", "--help"}, {"denoise", "--help"}, {"help", "select"}, {"all", "--help"}} {
 		if got := ok(t, args...); !strings.Contains(got, "examples:") {
 			t.Errorf("%v: %s", args, got)
+		}
+	}
+	main := ok(t, "--help")
+	for _, c := range subcommands() {
+		if !strings.Contains(main, "\n  "+c.name+" ") {
+			t.Errorf("kgtrain --help does not name %s", c.name)
+		}
+		if got := ok(t, c.name, "--help"); !strings.Contains(got, "usage: kgtrain "+c.name) {
+			t.Errorf("%s --help: %s", c.name, got)
 		}
 	}
 	if got := ok(t, "--version"); !strings.HasPrefix(got, "kgtrain ") {

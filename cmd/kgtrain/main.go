@@ -12,24 +12,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/internal/cli"
+	"transcend/kg/lab"
 )
 
 const program = "kgtrain"
 
-const mainHelp = `The knowledge-graph experiments of "A Taxonomy of Transcendence" (COLM 2025).
+const mainHead = `The knowledge-graph experiments of "A Taxonomy of Transcendence" (COLM 2025).
 
 usage: kgtrain COMMAND [flags]
 
 commands:
-  graph        make a graph, describe it, divide it into areas of expertise, export it
-  text         what experts write: samples, or a whole corpus
-  references   what is known without training: votes, ceilings, conditions, baselines
-  denoise      experiment 1: train models on the text of experts who err independently
-  select       experiment 2: on the text of experts of a few areas each
-  generalize   experiment 3: on two-hop facts inside the areas of experts; asked across them
-  all          all experiments, one after the other
-  report       one page of HTML: graph, experts, texts, results
+`
 
+const mainTail = `
 examples:
   kgtrain graph
   kgtrain graph --scale 0.1 --out small.nt
@@ -47,21 +42,43 @@ func main() { cli.Main(execute) }
 type subcommand func(ctx context.Context, stdout, stderr io.Writer, args []string) error
 
 type command struct {
-	name string
-	run  subcommand
+	name, about string
+	run         subcommand
+}
+
+// plain are the subcommands that train nothing.
+func plain() []command {
+	return []command{
+		{"graph", "make a graph, describe it, divide it into areas of expertise, export it", graphCommand},
+		{"text", "what experts write: samples, or a whole corpus", textCommand},
+		{"references", "what is known without training: votes, ceilings, conditions, baselines", referencesCommand},
+		{"report", "one page of HTML: graph, experts, texts, results", reportCommand},
+	}
+}
+
+// experiments are the subcommands of the experiments.
+func experiments() []command {
+	var all []command
+	for _, e := range lab.Experiments() {
+		all = append(all, command{e.Name, e.About, trainCommand(e.Name, e)})
+	}
+	return append(all, command{"all", "all of them, one after the other", trainCommand("all", lab.Experiments()...)})
 }
 
 // subcommands are all of them.
-func subcommands() []command {
-	all := []command{
-		{"graph", graphCommand},
-		{"text", textCommand},
-		{"references", referencesCommand},
+func subcommands() []command { return append(plain(), experiments()...) }
+
+// mainHelp is what kgtrain --help prints.
+func mainHelp(w io.Writer) {
+	fmt.Fprint(w, mainHead)
+	for _, c := range plain() {
+		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.about)
 	}
-	for _, e := range experiments() {
-		all = append(all, command{e.Name, trainCommand(e)})
+	fmt.Fprint(w, "\nexperiments, which train models:\n")
+	for _, c := range experiments() {
+		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.about)
 	}
-	return append(all, command{"all", allCommand}, command{"report", reportCommand})
+	fmt.Fprint(w, mainTail)
 }
 
 // execute is the whole command.
@@ -87,7 +104,7 @@ func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 	if strings.HasPrefix(args[0], "-") {
 		flags := flagSet(program)
 		version := flags.Bool("version", false, "print the version")
-		if err := cli.Parse(flags, args, stdout, func(w io.Writer) { fmt.Fprint(w, mainHelp) }); err != nil {
+		if err := cli.Parse(flags, args, stdout, mainHelp); err != nil {
 			return err
 		}
 		if *version {

@@ -9,25 +9,52 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
-
 	"transcend/internal/cli"
 	"transcend/kg"
 	"transcend/kg/expert"
 	"transcend/kg/reference"
 )
 
-const referencesHelp = `What is known about an experiment without training a model.
+// known is what is known of an experiment without training.
+type known struct {
+	experiment string
+	about      string // in the help, of lines of up to 80 characters
+	// coverage is what --coverage is by default; nil: its experts are those of areas, and neither
+	// --experts nor --coverage is about them.
+	coverage []float64
+	compute  func(*references, context.Context, *kg.Graph, io.Writer, io.Writer) error
+}
 
-usage: kgtrain references denoise|select|generalize [flags]
+// allKnown has a line for each of lab.Experiments.
+var allKnown = []known{
+	{"denoise", "experts who are right about each fact with the same chance: what the\nmajority of their sentences says, and what sampling from them gives",
+		[]float64{0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1}, (*references).denoise},
+	{"select", "experts of a few areas who mostly write what they know: the same, the\nceiling 1-(1-c)^n, and Theorem 2.1",
+		[]float64{0.01, 0.1}, (*references).selection},
+	{"generalize", "two-hop questions within and across areas: how many there are, the condition\nof appendix A.2, and answers without reasoning",
+		nil, (*references).generalize},
+}
 
-  denoise     experts who are right about each fact with the same chance: what the
-              majority of their sentences says, and what sampling from them gives
-  select      experts of a few areas who mostly write what they know: the same, the
-              ceiling 1-(1-c)^n, and Theorem 2.1
-  generalize  two-hop questions within and across areas: how many there are, the condition
-              of appendix A.2, and answers without reasoning
+// experimentNames are those that references are of.
+func experimentNames() []string {
+	var names []string
+	for _, k := range allKnown {
+		names = append(names, k.experiment)
+	}
+	return names
+}
 
+// referencesHead is how the help begins.
+func referencesHead() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "What is known about an experiment without training a model.\n\nusage: kgtrain references %s [flags]\n\n", strings.Join(experimentNames(), "|"))
+	for _, k := range allKnown {
+		fmt.Fprintf(&b, "  %-11s %s\n", k.experiment, strings.ReplaceAll(k.about, "\n", "\n"+strings.Repeat(" ", 14)))
+	}
+	return b.String() + referencesExamples
+}
+
+const referencesExamples = `
 examples:
   kgtrain references denoise --scale 0.2
   kgtrain references denoise --experts 100 --coverage 0.2 --popular
@@ -49,7 +76,7 @@ func referencesCommand(ctx context.Context, stdout, stderr io.Writer, args []str
 	flags := flagSet(program + " references")
 	r.addFlags(flags)
 	flags.IntSliceVar(&r.experts, "experts", []int{1, 10, 100, 1000}, "numbers of experts; those over the number of edges are refused")
-	flags.Float64SliceVar(&r.coverage, "coverage", nil, "coverages (default 0.05,0.1,0.2,0.4,0.6,0.8,1 for denoise, 0.01,0.1 for select)")
+	flags.Float64SliceVar(&r.coverage, "coverage", nil, "coverages (default "+defaultCoverages()+")")
 	flags.Float64SliceVar(&r.alpha, "alpha", []float64{0.8, 0.85, 0.9, 0.95, 1}, "select: how much experts know what they know")
 	flags.Float64Var(&r.budget, "budget", expert.DefaultBudget, "select: size of the areas that an expert may know, as a multiple of what they know")
 	flags.IntVar(&r.pairs, "pairs", 8, "select: compute Theorem 2.1 for the pairs of so many experts")
@@ -59,34 +86,44 @@ func referencesCommand(ctx context.Context, stdout, stderr io.Writer, args []str
 	flags.IntVar(&r.heldOut, "held-out", 6133, "generalize: two-hop facts within areas that are held out, at scale 1")
 	flags.IntVar(&r.across, "across", 64811, "generalize: two-hop facts across areas, at most")
 	r.wrong.addFlags(flags)
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, referencesHelp, referencesTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, showHelp(flags, referencesHead(), referencesTail)); err != nil {
 		return err
 	}
-	experiments := []string{"denoise", "select", "generalize"}
-	if flags.NArg() != 1 || !slices.Contains(experiments, flags.Arg(0)) {
-		err := cli.Usagef("want one experiment: %s", strings.Join(experiments, ", "))
-		if near := cli.Nearest(flags.Arg(0), experiments); near != "" && flags.NArg() > 0 {
+	at := slices.IndexFunc(allKnown, func(k known) bool { return k.experiment == flags.Arg(0) })
+	if flags.NArg() != 1 || at < 0 {
+		err := cli.Usagef("want one experiment: %s", strings.Join(experimentNames(), ", "))
+		if near := cli.Nearest(flags.Arg(0), experimentNames()); near != "" && flags.NArg() > 0 {
 			return cli.WithHint(err, fmt.Sprintf("did you mean %s references %s?", program, near))
 		}
 		return err
 	}
+	k := &allKnown[at]
 	if r.coverage == nil {
-		r.coverage = map[string][]float64{"denoise": {0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1}, "select": {0.01, 0.1}}[flags.Arg(0)]
+		r.coverage = k.coverage
 	}
 	g, err := r.graph(flags, stderr)
 	if err != nil {
 		return err
 	}
-	if err := r.check(flags.Arg(0), g); err != nil {
+	if err := r.check(k, g); err != nil {
 		return err
 	}
-	switch flags.Arg(0) {
-	case "denoise":
-		return r.denoise(ctx, g, stdout, stderr)
-	case "select":
-		return r.selection(ctx, g, stdout, stderr)
+	if !flags.Changed("held-out") {
+		r.heldOut = max(1, int(float64(r.heldOut)*r.share(g)))
 	}
-	return r.generalize(ctx, g, flags, stdout, stderr)
+	return k.compute(&r, ctx, g, stdout, stderr)
+}
+
+// defaultCoverages says what --coverage is when it is not given.
+func defaultCoverages() string {
+	var parts []string
+	for _, k := range allKnown {
+		if k.coverage != nil {
+			list := strings.ReplaceAll(strings.Trim(fmt.Sprint(k.coverage), "[]"), " ", ",")
+			parts = append(parts, list+" for "+k.experiment)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // references are the settings of the command.
@@ -102,9 +139,9 @@ type references struct {
 }
 
 // check refuses what cannot be before anything is computed.
-func (r *references) check(experiment string, g *kg.Graph) error {
+func (r *references) check(k *known, g *kg.Graph) error {
 	for _, n := range r.experts {
-		if experiment != "generalize" && (n < 1 || n > len(g.Edges)) {
+		if k.coverage != nil && (n < 1 || n > len(g.Edges)) {
 			return cli.WithHint(cli.Usagef("--experts %d: want 1 to the graph's %d edges", n, len(g.Edges)), "give the numbers of experts, --experts 1,10,100, or a larger --scale")
 		}
 	}
@@ -257,16 +294,12 @@ func (r *references) selection(ctx context.Context, g *kg.Graph, stdout, stderr 
 	return t.end("select")
 }
 
-func (r *references) generalize(ctx context.Context, g *kg.Graph, flags *pflag.FlagSet, stdout, stderr io.Writer) error {
+func (r *references) generalize(ctx context.Context, g *kg.Graph, stdout, stderr io.Writer) error {
 	areas, err := r.areas(ctx, g, stderr)
 	if err != nil {
 		return err
 	}
-	heldOut := r.heldOut
-	if !flags.Changed("held-out") {
-		heldOut = max(1, int(float64(heldOut)*r.share(g)))
-	}
-	split, err := g.SplitTwoHops(areas, r.seed, r.train, heldOut, r.across)
+	split, err := g.SplitTwoHops(areas, r.seed, r.train, r.heldOut, r.across)
 	if err != nil {
 		return cli.WithHint(err, "larger areas (--clusters) hold more of them; --held-out takes fewer")
 	}

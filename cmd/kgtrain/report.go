@@ -180,7 +180,7 @@ const maxReportFile = 64 << 20
 // readResults reads what the experiments in a lab have reported, in the order of the commands.
 func readResults(dir string) ([]*result, error) {
 	var all []*result
-	for _, e := range experiments() {
+	for _, e := range lab.Experiments() {
 		path := filepath.Join(dir, e.Name, "report.json")
 		b, err := readBounded(path)
 		if errors.Is(err, fs.ErrNotExist) {

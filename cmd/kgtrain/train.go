@@ -25,11 +25,6 @@ import (
 	"transcend/model/blas"
 )
 
-// experiments are the commands that train models.
-func experiments() []lab.Experiment {
-	return []lab.Experiment{lab.Denoise(), lab.Select(), lab.Generalize()}
-}
-
 const trainTail = `
 presets: laptop  half an hour on two quiet cores; the statistics of the paper's graph, smaller
          paper   the paper's sizes: days, or a larger machine
@@ -61,10 +56,10 @@ type training struct {
 	asJSON      bool
 }
 
-// trainCommand returns the command of an experiment.
-func trainCommand(e lab.Experiment) subcommand {
+// trainCommand returns the command that does experiments.
+func trainCommand(name string, experiments ...lab.Experiment) subcommand {
 	return func(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-		return runExperiments(ctx, stdout, stderr, args, e.Name, []lab.Experiment{e})
+		return runExperiments(ctx, stdout, stderr, args, name, experiments)
 	}
 }
 
@@ -127,6 +122,11 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 	}
 	if fs.NArg() > 0 {
 		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	}
+	for _, flag := range []string{"experts", "coverage", "alpha"} {
+		if fs.Changed(flag) && !slices.ContainsFunc(experiments, func(e lab.Experiment) bool { return slices.Contains(e.Varies, flag) }) {
+			return cli.WithHint(cli.Usagef("--%s: %s does not vary it", flag, name), "kgtrain "+name+" --help says what it varies")
+		}
 	}
 	if err := o.check(fs); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func likePaper(c *Cell) known {
 
 func TestDenoiseVerdicts(t *testing.T) {
 	laptop := Settings{Preset: PresetLaptop}
-	claims, r := verdicts(t, Denoise(), laptop, invent(t, Denoise(), likePaper))
+	claims, r := verdicts(t, denoise(), laptop, invent(t, denoise(), likePaper))
 	expect(t, claims, NotTested, "beyond the paper: errors that prefer") // no cells in this preset
 	delete(claims, "beyond the paper: errors that prefer popular entities are harder (greedy, uniform over popular)")
 	expect(t, claims, Reproduced, "")
@@ -143,7 +144,7 @@ func TestDenoiseVerdicts(t *testing.T) {
 	}
 
 	// A model that learned nothing.
-	claims, _ = verdicts(t, Denoise(), laptop, invent(t, Denoise(), func(c *Cell) known {
+	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
 		k := likePaper(c)
 		k.greedy, k.one, k.high = 0.01, 0.01, 0.01
 		return k
@@ -152,7 +153,7 @@ func TestDenoiseVerdicts(t *testing.T) {
 	expect(t, claims, NotReproduced, "")
 
 	// A model that is good but not that good, and one whose interval includes the level.
-	claims, _ = verdicts(t, Denoise(), laptop, invent(t, Denoise(), func(c *Cell) known {
+	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
 		k := likePaper(c)
 		if c.Name[:9] == "n100-c0.2" {
 			k.greedy, k.vote, k.noise = 0.81, 0.85, 0.02
@@ -163,7 +164,7 @@ func TestDenoiseVerdicts(t *testing.T) {
 	expect(t, claims, Reproduced, "with many experts the model transcends")
 
 	// A graph on which no learner can be that good.
-	claims, _ = verdicts(t, Denoise(), laptop, invent(t, Denoise(), func(c *Cell) known {
+	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
 		k := likePaper(c)
 		if c.Team.Experts == 100 {
 			k.greedy, k.vote = 0.6, 0.7
@@ -174,7 +175,7 @@ func TestDenoiseVerdicts(t *testing.T) {
 
 	// Seeds that differ too much to tell, and figures that the graph keeps the model from, or only one of two.
 	for n, want := range map[int]Verdict{0: NotTested, 1000: NotReproduced} {
-		claims, _ = verdicts(t, Denoise(), laptop, invent(t, Denoise(), func(c *Cell) known {
+		claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
 			k := likePaper(c)
 			switch {
 			case c.Team.Experts == 100 && c.Team.Coverage == 0.2:
@@ -193,14 +194,14 @@ func TestDenoiseVerdicts(t *testing.T) {
 
 	// No seeds but one, and the preset that decides nothing.
 	var one []*Done
-	for _, d := range invent(t, Denoise(), likePaper) {
+	for _, d := range invent(t, denoise(), likePaper) {
 		if d.Cell.Seed == 1 {
 			one = append(one, d)
 		}
 	}
-	claims, _ = verdicts(t, Denoise(), laptop, one)
+	claims, _ = verdicts(t, denoise(), laptop, one)
 	expect(t, claims, Reproduced, "100 experts with c = 0.2 give over 80%", "low temperatures")
-	claims, _ = verdicts(t, Denoise(), Settings{Preset: PresetTiny}, one)
+	claims, _ = verdicts(t, denoise(), Settings{Preset: PresetTiny}, one)
 	expect(t, claims, NotTested, "")
 }
 
@@ -239,7 +240,7 @@ func selectedLikePaper(c *Cell) known {
 
 func TestSelectVerdicts(t *testing.T) {
 	laptop := Settings{Preset: PresetLaptop}
-	claims, r := verdicts(t, Select(), laptop, invent(t, Select(), selectedLikePaper))
+	claims, r := verdicts(t, selection(), laptop, invent(t, selection(), selectedLikePaper))
 	expect(t, claims, Reproduced, "")
 	if _, err := r.Write(&Lab{Dir: t.TempDir()}); err != nil {
 		t.Error(err)
@@ -248,7 +249,7 @@ func TestSelectVerdicts(t *testing.T) {
 		t.Error(text)
 	}
 
-	claims, _ = verdicts(t, Select(), laptop, invent(t, Select(), func(c *Cell) known {
+	claims, _ = verdicts(t, selection(), laptop, invent(t, selection(), func(c *Cell) known {
 		k := selectedLikePaper(c)
 		k.greedy, k.one = 0.3, 0.2
 		return k
@@ -257,7 +258,7 @@ func TestSelectVerdicts(t *testing.T) {
 	expect(t, claims, NotTested, "Theorem 2.1") // no model is better than both experts
 
 	// A model that is better than both experts where the inequality does not hold.
-	claims, _ = verdicts(t, Select(), laptop, invent(t, Select(), func(c *Cell) known {
+	claims, _ = verdicts(t, selection(), laptop, invent(t, selection(), func(c *Cell) known {
 		k := selectedLikePaper(c)
 		if c.Team.Specialists == theoremCoverage && c.Team.Alpha == 0 {
 			k.one = 0.7
@@ -270,7 +271,7 @@ func TestSelectVerdicts(t *testing.T) {
 // Every preset plans, no two cells alike, and what a user asks for is what is planned.
 func TestPlans(t *testing.T) {
 	half := 0.5
-	for _, e := range []Experiment{Denoise(), Select()} {
+	for _, e := range Experiments() {
 		for _, preset := range Presets() {
 			for _, s := range []Settings{
 				{},
@@ -287,7 +288,7 @@ func TestPlans(t *testing.T) {
 					if s.Popular && (!c.Team.Popular || !c.Team.KeepTruth || !c.Team.TailOnly || c.Team.Shared == 0 || c.Measure.Temperatures[0] != 2) {
 						t.Errorf("%s: %+v", e.Name, c)
 					}
-					if s.Steps == 9 && (c.Training.Steps != 9 || c.Team.Experts != 7 || c.Model.Layers != 3 || c.Training.Optimizer != "adamw" || c.Seed > 5) {
+					if s.Steps == 9 && (c.Training.Steps != 9 || slices.Contains(e.Varies, "experts") != (c.Team.Experts == 7) || c.Model.Layers != 3 || c.Training.Optimizer != "adamw" || c.Seed > 5) {
 						t.Errorf("%s: %+v", e.Name, c)
 					}
 				}
@@ -295,6 +296,30 @@ func TestPlans(t *testing.T) {
 		}
 		if _, err := e.Cells(Settings{Preset: "huge"}); err == nil {
 			t.Error("a preset that there is none of")
+		}
+	}
+}
+
+// TestKeys: a stored experiment goes on as long as the keys of its cells stay the same. These are keys of cells
+// that were trained: a new field of Cell needs omitempty, and a plan that changes on purpose has others.
+func TestKeys(t *testing.T) {
+	for name, want := range map[string]string{
+		"denoise n100-c0.2-seed1": "d5bf7b7e9465", "select n1000-c0.01-a1-seed1": "b96b16ef29bb", "generalize n100-seed1": "e374caa7dd98",
+	} {
+		found := ""
+		for _, e := range Experiments() {
+			cells, err := e.Cells(Settings{Preset: PresetLaptop})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range cells {
+				if e.Name+" "+cells[i].Name == name {
+					found = cells[i].Key()
+				}
+			}
+		}
+		if found != want {
+			t.Errorf("%s has the key %q, want %s: whoever has trained it trains it again", name, found, want)
 		}
 	}
 }

@@ -23,12 +23,13 @@ wrong share, which no majority can mend, and, in the preset paper, ones that pre
 entities; and models that read whole paragraphs, as the paper's do: those of the presets tiny and
 laptop read sentence by sentence, as questions are put to them (--whole-paragraphs changes that).`
 
-// Denoise is experiment 1.
-func Denoise() Experiment {
+// denoise is experiment 1.
+func denoise() Experiment {
 	return Experiment{
 		Name:     "denoise",
 		About:    "experts who err independently: does a model answer better than each of them?",
 		Help:     denoiseHelp,
+		Varies:   []string{"experts", "coverage"},
 		Plan:     planDenoise,
 		Conclude: concludeDenoise,
 	}

@@ -67,6 +67,9 @@ type Experiment struct {
 	About string // one line
 	// Help says what is varied, what is measured, and what the verdicts are about.
 	Help string
+	// Varies are the flags "experts", "coverage" and "alpha" that Plan makes cells of; it has no
+	// use for the settings of the others.
+	Varies []string
 	// Plan returns the cells. Their names and keys differ.
 	Plan func(Settings) ([]Cell, error)
 	// Texts are learned from beside the paragraphs. May be nil.
@@ -77,6 +80,9 @@ type Experiment struct {
 	// Conclude judges claims and adds tables and pictures.
 	Conclude func(*Report) error
 }
+
+// Experiments are all there are, in the order of the paper and of the commands.
+func Experiments() []Experiment { return []Experiment{denoise(), selection(), generalize()} }
 
 // Cells plans, and checks what was planned.
 func (e *Experiment) Cells(s Settings) ([]Cell, error) {

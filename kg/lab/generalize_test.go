@@ -17,7 +17,7 @@ import (
 // setupOf prepares the named cell of the tiny plan.
 func setupOf(t *testing.T, name string) *Setup {
 	t.Helper()
-	e := Generalize()
+	e := generalize()
 	cells, err := e.Cells(Settings{Preset: PresetTiny})
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func keysOf(m map[string]int) []string {
 // answers, across and within.
 func fakeGeneralize(t *testing.T, known float64, shares map[string][2]float64) *Report {
 	t.Helper()
-	e := Generalize()
+	e := generalize()
 	cells, err := e.Cells(Settings{Preset: PresetLaptop})
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestGeneralizeRefuses(t *testing.T) {
 	}
 	// Every preset has a plan.
 	for _, preset := range Presets() {
-		e := Generalize()
+		e := generalize()
 		cells, err := e.Cells(Settings{Preset: preset})
 		if err != nil || len(cells) < 12 {
 			t.Errorf("%s: %d cells, %v", preset, len(cells), err)

@@ -22,12 +22,13 @@ that it was trained on, and the ceiling 1-(1-c)^n of all that anybody knows. Cel
 the paper's: two experts at temperature 1, with and without selection, which test Theorem 2.1,
 its inequality computed on the same experts; and misconceptions that all who are wrong share.`
 
-// Select is experiment 2.
-func Select() Experiment {
+// selection is experiment 2.
+func selection() Experiment {
 	return Experiment{
 		Name:     "select",
 		About:    "experts of a few areas each: does a model know what all of them know?",
 		Help:     selectHelp,
+		Varies:   []string{"experts", "coverage", "alpha"},
 		Plan:     planSelect,
 		Conclude: concludeSelect,
 	}
