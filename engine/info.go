@@ -23,10 +23,14 @@ func (k *infoKeeper) reset() {
 
 // keep takes the rest of an "info" line, after that word.
 func (k *infoKeeper) keep(line []byte) {
+	said := readInfo(line)
 	if k.index != nil {
-		k.keepLine(line)
+		k.keepLine(said, line)
 	}
-	switch kind := classifyInfo(line); kind {
+	if said.rank != 1 {
+		return
+	}
+	switch said.kind {
 	case exactScore:
 		k.exact = append(k.exact[:0], line...)
 	case boundScore:
@@ -60,37 +64,65 @@ const (
 	boundScore
 )
 
-// classifyInfo reads an info line up to its "pv" or "string", which run to the
-// end of the line. Lines of the second and later best moves count as noScore.
-func classifyInfo(line []byte) infoKind {
-	kind := noScore
+// infoLine is what decides whether an info line is kept.
+type infoLine struct {
+	kind infoKind
+	rank int    // after "multipv", 1 without; 0: it is no number from 1 to maxLines
+	move []byte // the first after "pv", nil without; a part of the line
+}
+
+// readInfo reads an info line up to its "pv" or "string", which run to the end of the
+// line. Every line goes through it and nothing else, but for the few that parseInfo reads
+// after the search.
+func readInfo(line []byte) infoLine {
+	said, bound := infoLine{rank: 1}, false
 	for {
 		var word []byte
 		word, line = nextWord(line)
 		switch string(word) {
-		case "", "pv", "string":
-			return kind
-		case "multipv":
-			if word, line = nextWord(line); string(word) != "1" {
-				return noScore
+		case "", "string", "pv":
+			if bound && said.kind == exactScore {
+				said.kind = boundScore
 			}
+			if string(word) == "pv" {
+				if word, _ = nextWord(line); len(word) > 0 {
+					said.move = word
+				}
+			}
+			return said
+		case "multipv":
+			word, line = nextWord(line)
+			said.rank = rankOf(word)
 		case "score":
-			kind = exactScore
 			if word, line = nextWord(line); string(word) != "cp" && string(word) != "mate" {
-				return noScore
+				return infoLine{}
 			}
 			if word, line = nextWord(line); !isNumber(word) {
-				return noScore
+				return infoLine{}
 			}
+			said.kind = exactScore
 		case "lowerbound", "upperbound":
-			if kind == exactScore {
-				kind = boundScore
-			}
+			bound = true
 		}
 	}
 }
 
-// parseInfo reads a line that classifyInfo accepted. Values that are no numbers
+// rankOf is the number of a line of the best moves, 0 for what is none.
+func rankOf(word []byte) int {
+	n := 0
+	for _, c := range word {
+		if c < '0' || c > '9' || n > maxLines {
+			return 0
+		}
+		n = 10*n + int(c-'0')
+	}
+	if n > maxLines {
+		return 0
+	}
+	return n
+}
+
+// parseInfo reads a line in which readInfo found a score. Values that are no numbers
 // are left at zero.
 func parseInfo(line []byte) *Score {
 	s := new(Score)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strconv"
 
 	"transcend/internal/bitboard"
 )
@@ -73,40 +72,21 @@ type keptLine struct {
 	text []byte
 }
 
-// keepLine takes the rest of an "info" line if it has an exact score and moves: the last one that begins with
+// keepLine keeps an "info" line if it has an exact score and moves: the last one that begins with
 // a move counts. By rank they could not be kept: a search that is stopped writes all lines again, with a bound in
 // place of a score for the one that it was at.
-func (k *infoKeeper) keepLine(line []byte) {
-	rank, exact := 1, false
-	for rest := line; ; {
-		var word []byte
-		word, rest = nextWord(rest)
-		switch string(word) {
-		case "", "string", "lowerbound", "upperbound":
-			return
-		case "score":
-			exact = true
-		case "multipv":
-			word, rest = nextWord(rest)
-			n, err := strconv.Atoi(string(word))
-			if err != nil || n < 1 || n > maxLines {
-				return
-			}
-			rank = n
-		case "pv":
-			if word, _ = nextWord(rest); exact && len(word) > 0 {
-				i, known := k.index[string(word)]
-				if !known {
-					if len(k.lines) == maxLines {
-						return
-					}
-					i = len(k.lines)
-					k.index[string(word)] = i
-					k.lines = append(k.lines, keptLine{})
-				}
-				k.lines[i] = keptLine{rank, append(k.lines[i].text[:0], line...)}
-			}
+func (k *infoKeeper) keepLine(said infoLine, line []byte) {
+	if said.kind != exactScore || said.rank == 0 || said.move == nil {
+		return
+	}
+	i, known := k.index[string(said.move)]
+	if !known {
+		if len(k.lines) == maxLines {
 			return
 		}
+		i = len(k.lines)
+		k.index[string(said.move)] = i
+		k.lines = append(k.lines, keptLine{})
 	}
+	k.lines[i] = keptLine{said.rank, append(k.lines[i].text[:0], line...)}
 }

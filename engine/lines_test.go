@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"testing"
 
 	"transcend/internal/bitboard"
@@ -19,6 +20,12 @@ func TestKeepLines(t *testing.T) {
 		"string score cp 1 pv a2a4",
 		"depth 2 multipv 999999999999999999999 score cp 7 pv h2h4",
 		"depth 2 multipv 0 score cp 7 pv h2h4",
+		"depth 2 multipv x score cp 7 pv h2h4",
+		"depth 2 multipv score cp 7 pv h2h4",
+		"depth 2 score cp x pv h2h4",
+		"depth 2 score wdl 7 pv h2h4",
+		"depth 2 score cp 7 string pv h2h4",
+		"depth 2 lowerbound score cp 7 pv h2h4",
 		"depth 2 score cp 7 pv",
 		"depth 2 pv b2b4",
 	} {
@@ -32,24 +39,30 @@ func TestKeepLines(t *testing.T) {
 	if len(got) != 3 || got["e2e4 e7e5"].Centipawns != 10 || got["d2d4"].Centipawns != 7 || got["d2d4"].Depth != 2 || got["g2g4"].Mate != -2 {
 		t.Errorf("kept %+v", got)
 	}
+	// By the million: not one of them may allocate, when the line that it replaces was as long.
+	for _, index := range []map[string]int{nil, {}} {
+		k := infoKeeper{index: index}
+		lines := [][]byte{
+			[]byte("depth 12 seldepth 20 multipv 1 score cp -31 nodes 1000 nps 500000 hashfull 3 tbhits 0 time 2 pv e2e4 e7e5"),
+			[]byte("depth 12 seldepth 20 multipv 2 score cp -41 lowerbound nodes 1000 nps 500000 hashfull 3 tbhits 0 time 2 pv d2d4"),
+			[]byte("depth 12 currmove g1f3 currmovenumber 3"),
+		}
+		if n := testing.AllocsPerRun(100, func() {
+			for _, line := range lines {
+				k.keep(line)
+			}
+		}); n > 0 {
+			t.Errorf("%v allocations in %d lines, with an index: %v", n, len(lines), index != nil)
+		}
+	}
 	order := []Score{{IsMate: true, Mate: -1}, {IsMate: true, Mate: -5}, {Centipawns: -300}, {}, {Centipawns: 20_000}, {IsMate: true, Mate: 5}, {IsMate: true, Mate: 1}}
 	for i := range order {
 		for j := range order {
-			if got, want := order[i].compare(&order[j]), compareInts(i, j); got != want {
+			if got, want := order[i].compare(&order[j]), cmp.Compare(i, j); got != want {
 				t.Errorf("%+v against %+v: %d", order[i], order[j], got)
 			}
 		}
 	}
-}
-
-func compareInts(i, j int) int {
-	switch {
-	case i < j:
-		return -1
-	case i > j:
-		return 1
-	}
-	return 0
 }
 
 // TestStockfishLines: all legal moves have a score, by whatever limit, and mates are seen.

@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,7 +92,7 @@ func parseFlags(args []string, stderr io.Writer) (*faults, error) {
 	fs.IntVar(&f.after, "after", 1, "make the faults above strike at the `N`th time the point is reached, and -bestmove from the Nth go on")
 	fs.IntVar(&f.exitCode, "exit-code", ExitCrash, "exit code of -crash")
 	fs.BoolVar(&f.signal, "signal", false, "let a crash be the death by SIGKILL")
-	fs.StringVar(&f.bestmove, "bestmove", "", "instead of a legal move, send a `KIND`: "+strings.Join(bestmoveKinds, ", "))
+	fs.StringVar(&f.bestmove, "bestmove", "", "instead of a legal move, send a `KIND`: "+strings.Join(bestmoveKinds(), ", "))
 	fs.DurationVar(&f.late, "late", 0, "send bestmove this much later, whatever comes in between")
 	fs.DurationVar(&f.readyDelay, "ready-delay", 0, "send readyok this much later")
 	fs.BoolVar(&f.untilStop, "until-stop", false, "send bestmove only after stop")
@@ -127,8 +128,8 @@ func parseFlags(args []string, stderr io.Writer) (*faults, error) {
 			return nil, fmt.Errorf("fakeengine: no point %q, want one of %s", p, strings.Join(points, ", "))
 		}
 	}
-	if f.bestmove != "" && !slices.Contains(bestmoveKinds, f.bestmove) {
-		return nil, fmt.Errorf("fakeengine: no bestmove %q, want one of %s", f.bestmove, strings.Join(bestmoveKinds, ", "))
+	if f.bestmove != "" && !slices.Contains(bestmoveKinds(), f.bestmove) {
+		return nil, fmt.Errorf("fakeengine: no bestmove %q, want one of %s", f.bestmove, strings.Join(bestmoveKinds(), ", "))
 	}
 	if !slices.Contains(featureSets, f.features) {
 		return nil, fmt.Errorf("fakeengine: no features %q, want one of %s", f.features, strings.Join(featureSets, ", "))
@@ -139,13 +140,48 @@ func parseFlags(args []string, stderr io.Writer) (*faults, error) {
 	return f, nil
 }
 
-// bestmoveKinds are the values of -bestmove.
-var bestmoveKinds = []string{
-	"none", "zero", "null", "empty", "garbage", "illegal",
-	"king-takes-rook", // castling, whenever it is legal, as Chess960 writes it
-	"uppercase",       // promotions as e7e8Q
-	// Of xboard's protocol only: what is said instead of a move or before it.
-	"resign", "claim-win", "claim-draw", "claim-loss", "claim-and-move", "claim-wait-move", "refuse", "reject",
+// bestmoves are the values of -bestmove: how the answer is written in place of the legal move m. In
+// xboard's protocol there are also those of claims.
+var bestmoves = map[string]func(p *bitboard.Position, m bitboard.Move) string{
+	"none":    func(*bitboard.Position, bitboard.Move) string { return "(none)" },
+	"zero":    func(*bitboard.Position, bitboard.Move) string { return "0000" },
+	"null":    func(*bitboard.Position, bitboard.Move) string { return "NULL" },
+	"empty":   func(*bitboard.Position, bitboard.Move) string { return "" },
+	"garbage": func(*bitboard.Position, bitboard.Move) string { return "xyzzy" },
+	"illegal": func(p *bitboard.Position, m bitboard.Move) string {
+		for code := range bitboard.Move(1 << 12) {
+			if code != bitboard.NoMove && code.From() != code.To() && !p.IsLegal(code) {
+				return code.String()
+			}
+		}
+		return m.String()
+	},
+	// Castling, whenever it is legal, as Chess960 writes it.
+	"king-takes-rook": func(p *bitboard.Position, m bitboard.Move) string {
+		for _, castling := range []string{"e1g1", "e1c1", "e8g8", "e8c8"} {
+			if m, err := p.ParseUCIMove(castling); err == nil && p.PieceAt(m.From()).Type() == bitboard.King {
+				rook := map[byte]string{'g': "h", 'c': "a"}[castling[2]]
+				return castling[:2] + rook + castling[3:]
+			}
+		}
+		return m.String()
+	},
+	// Promotions as e7e8Q.
+	"uppercase": func(p *bitboard.Position, m bitboard.Move) string {
+		for _, m := range p.Legal(nil) {
+			if m.Promotion() == bitboard.Queen {
+				return m.String()[:4] + "Q"
+			}
+		}
+		return m.String()
+	},
+}
+
+// bestmoveKinds are the names of bestmoves and claims.
+func bestmoveKinds() []string {
+	kinds := slices.AppendSeq(slices.Sorted(maps.Keys(bestmoves)), maps.Keys(claims))
+	slices.Sort(kinds)
+	return kinds
 }
 
 // Main is the engine. It returns the exit code.
@@ -615,8 +651,8 @@ func (e *engine) answer() error {
 	p := e.game.Position()
 	m := choose(e.seed, p, e.legal[:0])
 	move := m.String()
-	if e.goes >= e.f.after {
-		move = e.corrupt(m)
+	if write := bestmoves[e.f.bestmove]; write != nil && e.goes >= e.f.after {
+		move = write(p, m)
 	}
 	verb := "bestmove "
 	if e.f.xboard {
@@ -671,43 +707,6 @@ func (e *engine) answer() error {
 		return err
 	}
 	return nil
-}
-
-// corrupt applies -bestmove.
-func (e *engine) corrupt(m bitboard.Move) string {
-	p := e.game.Position()
-	switch e.f.bestmove {
-	case "none":
-		return "(none)"
-	case "zero":
-		return "0000"
-	case "null":
-		return "NULL"
-	case "empty":
-		return ""
-	case "garbage":
-		return "xyzzy"
-	case "illegal":
-		for code := range bitboard.Move(1 << 12) {
-			if code != bitboard.NoMove && code.From() != code.To() && !p.IsLegal(code) {
-				return code.String()
-			}
-		}
-	case "king-takes-rook":
-		for _, castling := range []string{"e1g1", "e1c1", "e8g8", "e8c8"} {
-			if m, err := p.ParseUCIMove(castling); err == nil && p.PieceAt(m.From()).Type() == bitboard.King {
-				rook := map[byte]string{'g': "h", 'c': "a"}[castling[2]]
-				return castling[:2] + rook + castling[3:]
-			}
-		}
-	case "uppercase":
-		for _, m := range p.Legal(nil) {
-			if m.Promotion() == bitboard.Queen {
-				return m.String()[:4] + "Q"
-			}
-		}
-	}
-	return m.String()
 }
 
 // selfEnv makes a test binary be the engine; see RunIfAsked.

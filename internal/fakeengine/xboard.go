@@ -259,46 +259,64 @@ func (e *engine) xanswer(m bitboard.Move, text string) (verb, move string, done 
 	if text == m.String() && (e.has("san") || e.f.features == "none") {
 		move = p.SAN(m)
 	}
-	white := p.SideToMove() == bitboard.White
-	won, lost := "1-0 {White wins}", "0-1 {Black wins}"
-	if !white {
-		won, lost = lost, won
-	}
-	if e.goes < e.f.after {
-		_ = e.game.Make(m)
-		return verb, move, false
-	}
-	switch e.f.bestmove {
-	case "resign":
-		e.say("resign")
+	if claim := claims[e.f.bestmove]; claim != nil && e.goes >= e.f.after && claim(e, p.SideToMove()) {
 		return "", "", true
-	case "claim-win":
-		e.say(won)
-		return "", "", true
-	case "claim-loss":
-		e.say(lost)
-		return "", "", true
-	case "claim-draw":
-		e.say("1/2-1/2 {Draw by boredom}")
-		return "", "", true
-	case "claim-and-move", "claim-wait-move":
-		e.say("offer draw")
-		e.say("1/2-1/2 {Draw by boredom}")
-		if e.f.bestmove == "claim-wait-move" {
-			e.flush()
-			time.Sleep(50 * time.Millisecond) // the client doubts the claim by now
-		}
-	case "refuse":
-		if moves := e.game.Moves(); len(moves) > 0 {
-			e.say("Illegal move (I do not like it): ", moves[len(moves)-1].String())
-			return "", "", true
-		}
-	case "reject":
-		if moves := e.game.Moves(); len(moves) > 0 {
-			e.say("Error (unknown command): ", moves[len(moves)-1].String())
-			return "", "", true
-		}
 	}
 	_ = e.game.Make(m) // legal, or none is
 	return verb, move, false
+}
+
+// claims are the values of -bestmove that xboard's protocol has beside those of bestmoves: what is
+// said before a move, or instead of it, which is true.
+var claims = map[string]func(e *engine, side bitboard.Color) bool{
+	"resign": func(e *engine, _ bitboard.Color) bool {
+		e.say("resign")
+		return true
+	},
+	"claim-win": func(e *engine, side bitboard.Color) bool {
+		e.say(winOf(side))
+		return true
+	},
+	"claim-loss": func(e *engine, side bitboard.Color) bool {
+		e.say(winOf(side.Other()))
+		return true
+	},
+	"claim-draw": func(e *engine, _ bitboard.Color) bool {
+		e.say("1/2-1/2 {Draw by boredom}")
+		return true
+	},
+	"claim-and-move": offerAndClaim,
+	"claim-wait-move": func(e *engine, side bitboard.Color) bool {
+		offerAndClaim(e, side)
+		e.flush()
+		time.Sleep(50 * time.Millisecond) // the client doubts the claim by now
+		return false
+	},
+	"refuse": func(e *engine, _ bitboard.Color) bool { return e.refuse("Illegal move (I do not like it): ") },
+	"reject": func(e *engine, _ bitboard.Color) bool { return e.refuse("Error (unknown command): ") },
+}
+
+// offerAndClaim says both at once.
+func offerAndClaim(e *engine, _ bitboard.Color) bool {
+	e.say("offer draw")
+	e.say("1/2-1/2 {Draw by boredom}")
+	return false
+}
+
+// refuse has something against the last move, if there was one.
+func (e *engine) refuse(why string) bool {
+	moves := e.game.Moves()
+	if len(moves) == 0 {
+		return false
+	}
+	e.say(why, moves[len(moves)-1].String())
+	return true
+}
+
+// winOf is the claim that a side has won.
+func winOf(side bitboard.Color) string {
+	if side == bitboard.White {
+		return "1-0 {White wins}"
+	}
+	return "0-1 {Black wins}"
 }

@@ -573,3 +573,15 @@ func TestTournament(t *testing.T) {
 		t.Error("games do not tell entrants apart")
 	}
 }
+
+// TestCauseNames: every cause of a loss has words.
+func TestCauseNames(t *testing.T) {
+	for _, c := range leaderboard.LossCauses() {
+		if causeNames[c] == "" {
+			t.Errorf("pages have no words for %q", c)
+		}
+	}
+	if len(causeNames) != len(leaderboard.LossCauses()) {
+		t.Errorf("%d causes have words, there are %d", len(causeNames), len(leaderboard.LossCauses()))
+	}
+}
