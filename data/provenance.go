@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Provenance says where the games of a corpus came from.
@@ -34,6 +35,10 @@ type Source struct {
 	// were read.
 	Scale string `json:"scale,omitempty"`
 }
+
+// Simulated says that the games were played by simulated players for this. Of sources from before
+// they had a Scale, their name tells.
+func (s *Source) Simulated() bool { return s.Scale != "" || strings.HasPrefix(s.Name, "league pool=") }
 
 // FileSource describes a file, which it reads to its end.
 func FileSource(path string) (Source, error) {

@@ -63,11 +63,11 @@ counted again without counting it (games from standard input begin anew).`,
 				o.Seed, o.Dir, o.Budget = a.Seed, a.Dir, int64(*memory)<<20
 				// Who was seen before is not remembered: that would take memory for every game.
 				from.KeepDuplicates = true
-				switch given := given(fs, originFlags...); {
+				switch given := given(fs, originFlags()...); {
 				case len(*corpora) > 0 && len(given) > 0:
 					return nil, cli.Usagef("a corpus file is read whole: %s cannot be used with --corpus", strings.Join(given, ", "))
 				case len(*corpora) == 0 && from.empty():
-					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give --pgn, --lichess or --pool"), program+" analyze diversity --help")
+					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", orSources()), program+" analyze diversity --help")
 				case *memory < 1 || *memory > 1<<20:
 					return nil, cli.Usagef("--memory %d: must be 1 to 1,048,576 megabytes", *memory)
 				}

@@ -10,8 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 
 	"transcend/analysis/card"
 	"transcend/data"
@@ -288,15 +288,12 @@ func (e *exported) describe(ctx context.Context, dir, checkpoint string, s *sett
 		Corpus: card.Corpus{
 			Sources: sources, Filter: corpus.Provenance.Filter, Report: corpus.Provenance.Report,
 			Fingerprint: fmt.Sprintf("%016x", corpus.Fingerprint()), Training: training.Len(), Validation: validation.Len(),
-			Simulated: len(sources) > 0,
+			Simulated: len(sources) > 0 && !slices.ContainsFunc(sources, func(s data.Source) bool { return !s.Simulated() }),
 		},
 		Training: card.Training{Seed: s.Seed, Settings: s.Trainer, Steps: steps, Tokens: tokens, Seconds: result.ElapsedSeconds, Machine: result.Machine},
 		Evaluation: card.Evaluation{
 			TrainingLoss: result.TrainingLoss, ValidationLoss: result.ValidationLoss, Moves: result.Moves,
 		},
-	}
-	for _, source := range sources {
-		e.card.Corpus.Simulated = e.card.Corpus.Simulated && strings.HasPrefix(source.Name, leaguePrefix)
 	}
 	e.card.Corpus.Scale = playedOn(sources)
 	if s.League != nil {

@@ -227,7 +227,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 		return s, o, fs, err
 	}
 	if s.Corpus != "" {
-		if given := given(fs, originFlags...); len(given) > 0 {
+		if given := given(fs, originFlags()...); len(given) > 0 {
 			return s, o, fs, cli.WithHint(cli.Usagef("--corpus trains on all games of the file: %s cannot be used with it", strings.Join(given, ", ")),
 				"choose games when the corpus is made: "+program+" prepare --help")
 		}

@@ -6,12 +6,60 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/spf13/pflag"
+
+	"transcend/data"
 	"transcend/data/league"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
+
+// leagueGames are games that the league plays.
+type leagueGames struct {
+	// League says which; nil: none are played.
+	League *leagueSource `json:"league,omitempty"`
+
+	threads int // that play; 0: all cores
+}
+
+func (g *leagueGames) addFlags(fs *pflag.FlagSet) {
+	g.League = &leagueSource{}
+	fs.StringVar(&g.League.Pool, "pool", "", "play the games: between the simulated players of this pool of \"chesstrain league --list\", or of a file (default "+defaultPool+")")
+	fs.IntVar(&g.League.Games, "league-games", 0, fmt.Sprintf("games to play (default %s)", cli.Count(defaultLeagueGames)))
+	fs.Uint64Var(&g.League.Seed, "league-seed", 1, "seed of the games that are played")
+	fs.IntVar(&g.League.MaxGap, "max-gap", defaultMaxGap, "greatest difference of the ratings in a game that is played; 0: any")
+}
+
+func (g *leagueGames) asks() []string {
+	return []string{"pool", "league-games", "league-seed", "max-gap"}
+}
+func (g *leagueGames) plays() bool      { return true }
+func (g *leagueGames) given() bool      { return g.League != nil }
+func (g *leagueGames) goesOn() []string { return nil }
+
+func (g *leagueGames) example() (what, flags string) {
+	return "games between simulated players", "--pool " + defaultPool + " --league-games 20000"
+}
+
+func (g *leagueGames) settle(asked bool) {
+	if !asked {
+		g.League = nil
+	}
+}
+
+func (g *leagueGames) check() error {
+	if g.League == nil {
+		return nil
+	}
+	return g.League.check()
+}
+
+func (g *leagueGames) open(ctx context.Context, _ io.Reader, _ *progress) ([]*source, error) {
+	return []*source{g.League.source(ctx, g.threads)}, nil
+}
 
 // leagueSource is games between simulated players that are played when they are read. They come
 // as PGN, the very text that "chesstrain league" writes, so that they go through
@@ -31,9 +79,6 @@ type leagueSource struct {
 
 	corpus league.Corpus
 }
-
-// leagueFlags are the flags that say what is played.
-var leagueFlags = []string{"pool", "league-games", "league-seed", "max-gap"}
 
 // What is played when nothing is said: as many games as two cores play in some two minutes.
 const (
@@ -72,28 +117,41 @@ func (l *leagueSource) check() (err error) {
 	return nil
 }
 
-// leaguePrefix begins the names of sources that are played.
-const leaguePrefix = "league "
-
-// name names the games in progress and provenance.
+// name names the games in progress and provenance; data.Source.Simulated knows such names.
 func (l *leagueSource) name() string {
-	return fmt.Sprintf(leaguePrefix+"pool=%s,games=%d,seed=%d,max-gap=%d,version=%s,players=%s", l.corpus.Pool.Name, l.Games, l.Seed, l.MaxGap, l.Version, l.PoolID)
+	return fmt.Sprintf("league pool=%s,games=%d,seed=%d,max-gap=%d,version=%s,players=%s", l.corpus.Pool.Name, l.Games, l.Seed, l.MaxGap, l.Version, l.PoolID)
 }
 
 // source plays the games while they are read.
 func (l *leagueSource) source(ctx context.Context, threads int) *source {
-	s := &source{name: l.name(), label: "pool " + l.corpus.Pool.Name, size: -1, games: l.Games, scale: l.Scale}
-	s.open = func() (io.ReadCloser, error) {
-		r, w := io.Pipe()
-		p := &playing{PipeReader: r}
-		p.player.Go(func() { w.CloseWithError(l.play(ctx, threads, w, s)) })
-		return p, nil
+	var played atomic.Int64
+	return &source{
+		name: l.name(), size: -1,
+		open: func() (io.ReadCloser, error) {
+			r, w := io.Pipe()
+			p := &playing{PipeReader: r}
+			p.player.Go(func() { w.CloseWithError(l.play(ctx, threads, w, &played)) })
+			return p, nil
+		},
+		about: func(d *data.Source) { d.Name, d.Scale = l.name(), l.Scale },
+		line: func(kept, limit int64, seconds float64) (share float64, line string) {
+			return l.line(played.Load(), kept, limit, seconds)
+		},
 	}
-	return s
 }
 
-// play writes the games, and counts them.
-func (l *leagueSource) play(ctx context.Context, threads int, w io.Writer, s *source) error {
+// line is the live line when so many games are played and kept of a limit, 0 for none.
+func (l *leagueSource) line(played, kept, limit int64, seconds float64) (share float64, line string) {
+	share = float64(played) / float64(l.Games)
+	if limit > 0 {
+		share = max(share, float64(kept)/float64(limit))
+	}
+	return share, fmt.Sprintf("pool %s  %s of %s games played, %s kept  %s games/s", l.corpus.Pool.Name, cli.Count(played), cli.Count(l.Games),
+		cli.Count(kept), cli.SI(float64(played)/seconds))
+}
+
+// play writes the games, and counts them in played.
+func (l *leagueSource) play(ctx context.Context, threads int, w io.Writer, played *atomic.Int64) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	pw := pgn.NewWriter(b)
 	began := time.Now()
@@ -104,7 +162,7 @@ func (l *leagueSource) play(ctx context.Context, threads int, w io.Writer, s *so
 		if err := pw.Write(g.PGN()); err != nil {
 			return err
 		}
-		s.played.Add(1)
+		played.Add(1)
 		if l.Within > 0 && time.Since(began) > time.Duration(l.Within) {
 			break
 		}

@@ -16,7 +16,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"transcend/data"
-	"transcend/data/lichess"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
@@ -88,82 +87,43 @@ func (o *origin) gather(ctx context.Context, stdin io.Reader, stderr io.Writer, 
 // cutOff says that the source that was read last ended too early, while all that came
 // before is right.
 func cutOff(err error, sources []*source) bool {
-	var changed *lichess.ChangedError
-	var wrong *lichess.ChecksumError
-	if errors.As(err, &changed) || errors.As(err, &wrong) {
-		return false
+	for _, s := range sources {
+		if s.spoiled != nil && s.spoiled(err) {
+			return false
+		}
 	}
 	for _, s := range sources {
-		// The connection to a month was lost for good.
-		if s.stream.Load() != nil && s.failed() {
+		// A connection was lost for good.
+		if s.verified && s.opened() && s.failed() {
 			return true
 		}
 	}
 	return errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// goesOn says what is of use of months that were not read to their end.
-func (o *origin) goesOn() []string {
-	if o.KeepMonths == "" {
-		return nil
-	}
-	return []string{fmt.Sprintf("what was fetched is in %s: the same command goes on there", o.KeepMonths)}
-}
-
-// open makes the sources, in the order in which they are read: files and standard
-// input, then months.
-func (o *origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*source, error) {
-	var sources []*source
-	if len(o.PGN) > 0 {
-		inputs, err := pgn.Inputs(interruptible(ctx, stdin), o.PGN...)
-		if err != nil {
-			return nil, err
-		}
-		for _, in := range inputs {
-			sources = append(sources, &source{name: in.Name, size: in.Size, open: in.Open})
-		}
-	}
-	config := fetchConfig(ctx)
-	config.BaseURL, config.KeepDir = o.LichessURL, o.KeepMonths
-	config.Notify = func(e lichess.Event) { p.printf("%v", e) }
-	for _, m := range o.months {
-		s := &source{name: m.FileName(), size: -1}
-		s.open = func() (io.ReadCloser, error) {
-			stream, err := lichess.Open(ctx, m, config)
-			if err != nil {
-				return nil, err
-			}
-			s.stream.Store(stream)
-			return stream, nil
-		}
-		sources = append(sources, s)
-	}
-	if o.League != nil {
-		sources = append(sources, o.League.source(ctx, o.threads))
-	}
-	return sources, nil
-}
-
-// source is a file, standard input, a month, or games that are played, counted and hashed
-// while it is read.
+// source is one input of games, a file for instance, counted and hashed while it is read.
 type source struct {
 	name string
 	size int64 // -1 when it is not known before it is opened
 	open func() (io.ReadCloser, error)
 
-	games  int          // that are to be played; 0: it is read
-	label  string       // of them, for progress
-	scale  string       // of their ratings
-	played atomic.Int64 // so many
+	// verified: it counts and hashes its bytes by itself, and fails where they are not all there. Of such a
+	// source, and of no other, there are measure, damaged and spoiled.
+	verified bool
+	measure  func() (read, size int64) // progress, before it is open, too
+	damaged  func()                    // what was read does not decode
+	spoiled  func(error) bool          // the error says that what was read is not to be used
 
-	stream   atomic.Pointer[lichess.Stream] // of a month that was opened
+	about func(*data.Source)                                                    // what a corpus says of it beyond name, size and hash; may be nil
+	line  func(kept, limit int64, seconds float64) (share float64, line string) // what progress shows in place of bytes; may be nil
+
 	began    atomic.Bool
 	read     atomic.Int64
 	stopping atomic.Bool // whoever closes the source does not want the rest
 
 	mu    sync.Mutex // hash and ended: what is closed may still be read
-	hash  hash.Hash
-	ended error // what the last Read returned, nil before
+	hash  hash.Hash  // nil of one that is verified
+	ended error      // what the last Read returned, nil before
 }
 
 // input is the source as the reader of games sees it.
@@ -173,7 +133,7 @@ func (s *source) input() pgn.Input {
 		if err != nil {
 			return nil, err
 		}
-		if s.stream.Load() == nil { // which hashes by itself
+		if !s.verified {
 			s.hash = sha256.New()
 		}
 		s.began.Store(true)
@@ -193,26 +153,25 @@ func (s *source) failed() bool {
 
 // progress returns the bytes read so far and the size, -1 when it is not known.
 func (s *source) progress() (read, size int64) {
-	if stream := s.stream.Load(); stream != nil {
-		return stream.Progress()
+	if s.verified {
+		return s.measure()
 	}
 	return s.read.Load(), s.size
 }
 
-// describe returns what a corpus says of the source.
+// describe returns what a corpus says of a source that was opened.
 func (s *source) describe() data.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := data.Source{Name: filepath.Base(s.name), Size: max(s.size, 0), Scale: s.scale}
-	if s.name == standardInput || s.games > 0 {
+	out := data.Source{Name: filepath.Base(s.name), Size: max(s.size, 0)}
+	if s.name == standardInput {
 		out.Name = s.name // no path
 	}
-	switch stream := s.stream.Load(); {
-	case stream != nil:
-		info := stream.Info()
-		out.URL, out.Size, out.SHA256, out.Verified = info.URL, max(info.Size, 0), info.SHA256, info.Verified
-	case s.ended == io.EOF:
+	if s.ended == io.EOF && !s.verified {
 		out.Size, out.SHA256 = s.read.Load(), hex.EncodeToString(s.hash.Sum(nil))
+	}
+	if s.about != nil {
+		s.about(&out)
 	}
 	if out.SHA256 == "" {
 		out.Read, _ = s.progress()
@@ -252,20 +211,10 @@ func (r *reading) Close() error {
 	s.mu.Lock()
 	ended := s.ended
 	s.mu.Unlock()
-	if stream := s.stream.Load(); stream != nil && ended == nil && !s.stopping.Load() {
-		stream.Damaged()
+	if s.verified && ended == nil && !s.stopping.Load() {
+		s.damaged()
 	}
 	return r.rc.Close()
-}
-
-// fetchKey is the key under which a context has a lichess.Config.
-type fetchKey struct{}
-
-// fetchConfig returns how months are fetched. Tests put another clock into the
-// context, for a server's bad day takes minutes.
-func fetchConfig(ctx context.Context) lichess.Config {
-	config, _ := ctx.Value(fetchKey{}).(lichess.Config)
-	return config
 }
 
 // progress shows how far the reading is: a live line on a terminal, a line now and
@@ -354,14 +303,8 @@ func (p *progress) line(after time.Duration) (share float64, line string) {
 	}
 	seconds := max(after.Seconds(), 1e-3)
 	kept := p.kept.Load()
-	if s := p.sources[0]; s.games > 0 {
-		done := s.played.Load()
-		share = float64(done) / float64(s.games)
-		if p.limit > 0 {
-			share = max(share, float64(kept)/float64(p.limit))
-		}
-		line = fmt.Sprintf("%s  %s of %s games played, %s kept  %s games/s", s.label, cli.Count(int(done)), cli.Count(s.games),
-			cli.Count(kept), cli.SI(float64(done)/seconds))
+	if s := p.sources[0]; s.line != nil {
+		share, line = s.line(kept, int64(p.limit), seconds)
 		return share, line + leftAt(share, seconds)
 	}
 	line = filepath.Base(name)
@@ -394,26 +337,3 @@ func leftAt(share, seconds float64) string {
 
 // bytesText formats a number of bytes as 1.2 MB, 30.1 GB.
 func bytesText(n int64) string { return humanize.Bytes(uint64(n)) }
-
-// interruptible is r, but a Read that waits for more ends with ctx: standard
-// input cannot be closed under a reader. What still waits for r then ends with
-// the program.
-func interruptible(ctx context.Context, r io.Reader) io.Reader {
-	pr, pw := io.Pipe()
-	var start sync.Once
-	return readerFunc(func(b []byte) (int, error) {
-		// Nothing is taken from r before somebody asks.
-		start.Do(func() {
-			context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
-			go func() {
-				_, err := io.Copy(pw, r)
-				pw.CloseWithError(err)
-			}()
-		})
-		return pr.Read(b)
-	})
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(b []byte) (int, error) { return f(b) }

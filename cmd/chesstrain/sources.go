@@ -1,62 +1,77 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"transcend/data"
-	"transcend/data/lichess"
 	"transcend/internal/cli"
 )
+
+// kind is a kind of source of games. A new one is a type with these methods, embedded in origin, and a
+// line in kinds: the flags of all commands that read games, their messages and run.json follow.
+type kind interface {
+	// addFlags adds its flags.
+	addFlags(fs *pflag.FlagSet)
+	// asks are the names of the flags that ask for games of this kind, the one that messages name first.
+	asks() []string
+	// plays says that the games are played by simulated players, for this and whenever they are read.
+	plays() bool
+	// example is what to give to a user who gave nothing, "" for none.
+	example() (what, flags string)
+	// settle learns whether one of the flags that ask was given.
+	settle(asked bool)
+	// given says that there are games of this kind to read.
+	given() bool
+	// check reports everything that can be known to be wrong before games are read, flags that are of
+	// no use without the kind among them.
+	check() error
+	// open makes the sources, in the order in which they are read.
+	open(ctx context.Context, stdin io.Reader, p *progress) ([]*source, error)
+	// goesOn says what is of use of sources that were not read to their end.
+	goesOn() []string
+}
+
+// kinds are all there are, in the order in which they are read.
+func (o *origin) kinds() []kind { return []kind{&o.pgnFiles, &o.lichessMonths, &o.leagueGames} }
 
 // origin says which games a corpus is made of: where they are read from and which
 // of them are kept. It is part of run.json, where the filter's settings are
 // beside the others.
 type origin struct {
-	PGN        []string `json:"pgn,omitempty"`
-	Lichess    []string `json:"lichess,omitempty"` // months and ranges of months, as given
-	LichessURL string   `json:"lichess_url,omitempty"`
-	// KeepMonths is the directory that months are kept in, "" for none.
-	KeepMonths string `json:"keep_months,omitempty"`
-	// League is where the games come from when they are played for this.
-	League          *leagueSource `json:"league,omitempty"`
-	Games           int           `json:"games,omitempty"`
-	AcceptTruncated bool          `json:"accept_truncated,omitempty"`
+	pgnFiles
+	lichessMonths
+	leagueGames
+	Games           int  `json:"games,omitempty"`
+	AcceptTruncated bool `json:"accept_truncated,omitempty"`
 	// Filter is without DropDuplicates, see filter.
 	data.Filter
 	KeepDuplicates bool `json:"keep_duplicates,omitempty"`
-
-	months  []lichess.Month // of Lichess, after check
-	threads int             // that play games of the league; 0: all cores
 }
 
 // originFlags are the names of the flags that addFlags adds.
-var originFlags = []string{
-	"pgn", "lichess", "lichess-url", "keep", "pool", "league-games", "league-seed", "max-gap", "games", "accept-truncated",
-	"max-elo", "min-elo", "rating-band", "speed", "rated", "no-bots", "termination", "result",
-	"since", "until", "player", "min-plies", "keep-duplicates",
+func originFlags() []string {
+	fs := flagSet("")
+	new(origin).addFlags(fs)
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
 }
 
 // addFlags adds the flags for sources and filter, which are the same in all
 // commands that read games.
 func (o *origin) addFlags(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&o.PGN, "pgn", nil, "games to read: a file, a 'glob' or - for standard input; plain, .zst, .gz or .bz2; may be repeated")
-	fs.StringSliceVar(&o.Lichess, "lichess", nil, "months of the Lichess database, read from the net: 2023-01 or 2023-01..2023-10; may be repeated")
-	fs.StringVar(&o.LichessURL, "lichess-url", "", "address of the database or a mirror (default "+lichess.DefaultBaseURL+")")
-	fs.StringVar(&o.KeepMonths, "keep", "", "keep the months on disk in this directory; read from there next time, taken up where they were cut off")
-	o.League = &leagueSource{}
-	fs.StringVar(&o.League.Pool, "pool", "", "play the games: between the simulated players of this pool of \"chesstrain league --list\", or of a file (default "+defaultPool+")")
-	fs.IntVar(&o.League.Games, "league-games", 0, fmt.Sprintf("games to play (default %s)", cli.Count(defaultLeagueGames)))
-	fs.Uint64Var(&o.League.Seed, "league-seed", 1, "seed of the games that are played")
-	fs.IntVar(&o.League.MaxGap, "max-gap", defaultMaxGap, "greatest difference of the ratings in a game that is played; 0: any")
+	for _, k := range o.kinds() {
+		k.addFlags(fs)
+	}
 	fs.IntVar(&o.Games, "games", 0, "stop when this many games are kept; 0 reads all")
 	fs.BoolVar(&o.AcceptTruncated, "accept-truncated", false, "when the last source is cut off, use the games before the cut")
 
@@ -75,39 +90,60 @@ func (o *origin) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.KeepDuplicates, "keep-duplicates", false, "keep games whose moves, ratings and result occurred before (finding them takes some 20 bytes a kept game)")
 }
 
-// addArgs takes the words behind the flags: a shell expands an unquoted glob into
-// several of them.
-func (o *origin) addArgs(args []string) error {
-	if len(o.PGN) > 0 {
-		o.PGN = append(o.PGN, args...)
-	} else if len(args) > 0 {
-		return cli.WithHint(cli.Usagef("unexpected argument %q", args[0]), "games are given as --pgn "+args[0])
+// asks returns the flags of kinds that ask for games: of those that play them, or of those that read.
+func (o *origin) asks(played bool) []string {
+	var names []string
+	for _, k := range o.kinds() {
+		if k.plays() == played {
+			names = append(names, k.asks()...)
+		}
 	}
-	return nil
+	return names
 }
 
 // settle decides between games that are read and games that are played, by the flags that were given.
 func (o *origin) settle(fs *pflag.FlagSet) error {
-	played := given(fs, leagueFlags...)
-	read := given(fs, "pgn", "lichess")
-	switch {
-	case len(played) > 0 && len(read) > 0:
+	played, read := given(fs, o.asks(true)...), given(fs, o.asks(false)...)
+	if len(played) > 0 && len(read) > 0 {
 		return cli.WithHint(cli.Usagef("%s plays games, and %s reads some", strings.Join(played, ", "), strings.Join(read, ", ")),
 			"give one kind of source; games of the league as a file: "+program+" league --games 20000 --out games.pgn.zst")
-	case len(played) == 0:
-		o.League = nil
+	}
+	for _, k := range o.kinds() {
+		k.settle(len(given(fs, k.asks()...)) > 0)
 	}
 	return nil
 }
 
 // empty says that no source was given.
-func (o *origin) empty() bool { return len(o.PGN) == 0 && len(o.Lichess) == 0 && o.League == nil }
+func (o *origin) empty() bool {
+	return !slices.ContainsFunc(o.kinds(), kind.given)
+}
+
+// orSources names the flags that ask for games, as "--pgn, --lichess or --pool".
+func orSources() string {
+	var names []string
+	for _, k := range new(origin).kinds() {
+		names = append(names, "--"+k.asks()[0])
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // noSource is the error for no source at all.
 func noSource(command string) error {
-	return cli.WithHint(cli.Usagef("no games to read: --pgn and --lichess are missing, and no --pool is to play"),
-		fmt.Sprintf("games between simulated players: %s --max-elo 1000 --pool %s --league-games 20000", command, defaultPool),
-		fmt.Sprintf("real games, from https://database.lichess.org: %s --max-elo 1000 --lichess 2013-01", command))
+	var read, played, hints []string
+	for _, k := range slices.Backward(new(origin).kinds()) {
+		name := "--" + k.asks()[0]
+		if k.plays() {
+			played = append([]string{name}, played...)
+		} else {
+			read = append([]string{name}, read...)
+		}
+		if what, flags := k.example(); what != "" {
+			hints = append(hints, fmt.Sprintf("%s: %s --max-elo 1000 %s", what, command, flags))
+		}
+	}
+	return cli.WithHint(cli.Usagef("no games to read: %s are missing, and no %s is to play", strings.Join(read, " and "), strings.Join(played, " or ")), hints...)
 }
 
 // check looks at everything that can be known to be wrong before games are read.
@@ -119,40 +155,42 @@ func (o *origin) check() error {
 		return cli.Usagef("--max-elo %d: ratings end at %d", o.MaxElo, data.MaxElo)
 	case o.Games < 0:
 		return cli.Usagef("--games %d: must not be negative", o.Games)
-	case len(o.Lichess) == 0 && o.LichessURL != "":
-		return cli.WithHint(cli.Usagef("--lichess-url without --lichess"), "say which months: --lichess 2023-01")
-	case len(o.Lichess) == 0 && o.KeepMonths != "":
-		return cli.WithHint(cli.Usagef("--keep %s is for months of --lichess", o.KeepMonths),
-			"files of --pgn are on disk already; for the number of checkpoints there is --keep-checkpoints")
-	}
-	if o.League != nil {
-		if err := o.League.check(); err != nil {
-			return err
-		}
 	}
 	filter := o.filter()
 	if err := filter.Validate(); err != nil {
 		return cli.Usagef("%s", strings.TrimPrefix(err.Error(), "data: filter: "))
 	}
-	o.months = nil
-	for _, s := range o.Lichess {
-		months, err := lichess.ParseMonths(s, time.Now())
+	for _, k := range o.kinds() {
+		if err := k.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open makes the sources, in the order in which they are read.
+func (o *origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*source, error) {
+	var sources []*source
+	for _, k := range o.kinds() {
+		if !k.given() {
+			continue
+		}
+		opened, err := k.open(ctx, stdin, p)
 		if err != nil {
-			return cli.Usagef("--lichess %s: %s", s, strings.TrimPrefix(err.Error(), fmt.Sprintf("lichess: months %q: ", s)))
+			return nil, err
 		}
-		o.months = append(o.months, months...)
+		sources = append(sources, opened...)
 	}
-	if o.LichessURL != "" {
-		if err := lichess.CheckBaseURL(o.LichessURL); err != nil {
-			return cli.Usagef("--lichess-url: %w", err)
-		}
+	return sources, nil
+}
+
+// goesOn says what is of use of sources that were not read to their end.
+func (o *origin) goesOn() []string {
+	var hints []string
+	for _, k := range o.kinds() {
+		hints = append(hints, k.goesOn()...)
 	}
-	if o.KeepMonths != "" {
-		if info, err := os.Stat(o.KeepMonths); err == nil && !info.IsDir() {
-			return cli.Usagef("--keep %s: is not a directory", o.KeepMonths)
-		}
-	}
-	return checkInputs(o.PGN)
+	return hints
 }
 
 // filter is the filter in force.
@@ -210,40 +248,6 @@ func trimPackage(err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "data: "))
-}
-
-// checkInputs reports inputs that cannot be read before anything is started.
-func checkInputs(paths []string) error {
-	for _, path := range paths {
-		if path == "-" {
-			continue
-		}
-		matches, err := filepath.Glob(path)
-		if err != nil {
-			return cli.Usagef("--pgn %s: %w", path, err)
-		}
-		if len(matches) == 0 {
-			if strings.ContainsAny(path, "*?[") {
-				return cli.Usagef("--pgn %s: no file matches", path)
-			}
-			return cli.Usagef("--pgn %s: no such file", path)
-		}
-		for _, m := range matches {
-			info, err := os.Stat(m)
-			if err != nil {
-				return cli.Usagef("--pgn %s: %w", path, err)
-			}
-			if info.IsDir() {
-				return cli.WithHint(cli.Usagef("--pgn %s is a directory", m), fmt.Sprintf("give its files: --pgn '%s'", filepath.Join(m, "*.pgn*")))
-			}
-			f, err := os.Open(m)
-			if err != nil {
-				return cli.Usagef("--pgn %s: %w", path, err)
-			}
-			f.Close()
-		}
-	}
-	return nil
 }
 
 // given returns the flags among the names that were given, with their dashes.

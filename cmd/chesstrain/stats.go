@@ -64,12 +64,12 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if err := from.addArgs(rest); err != nil {
 		return err
 	}
-	switch given := given(flags, originFlags...); {
+	switch given := given(flags, originFlags()...); {
 	case *corpus != "" && len(given) > 0:
 		return cli.WithHint(cli.Usagef("a corpus file is described whole: %s cannot be used with %s", strings.Join(given, ", "), *corpus),
 			"choose games when the corpus is made: "+program+" prepare --help")
 	case *corpus == "" && from.empty():
-		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give --pgn, --lichess or --pool"),
+		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give %s", orSources()),
 			fmt.Sprintf("games between simulated players: %s stats --pool %s --league-games 1000", program, defaultPool))
 	}
 	for _, path := range *plots {

@@ -75,7 +75,7 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 	if o.quiet {
 		progress = io.Discard
 	}
-	s.origin.threads = o.threads
+	s.leagueGames.threads = o.threads
 	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress, warnings: stderr, corpus: corpus}
 	result, err := t.do(ctx)
 	if err != nil {
