@@ -839,3 +839,20 @@ func TestStreamParquet(t *testing.T) {
 		t.Errorf("a damaged file: %v", err)
 	}
 }
+
+// TestSimulated: sources from before they had a scale are told by their names.
+func TestSimulated(t *testing.T) {
+	for _, c := range []struct {
+		source Source
+		want   bool
+	}{
+		{Source{Name: "league pool=club,games=60", Scale: "nominal"}, true},
+		{Source{Name: "league pool=club,games=60"}, true},
+		{Source{Name: "league.pgn"}, false},
+		{Source{Name: "lichess_db_standard_rated_2013-01.pgn.zst"}, false},
+	} {
+		if got := c.source.Simulated(); got != c.want {
+			t.Errorf("%+v: %v", c.source, got)
+		}
+	}
+}

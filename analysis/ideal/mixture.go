@@ -66,8 +66,8 @@ func New(pool *league.Pool, o Options) (*Mixture, error) {
 		if o.Unseen {
 			p.Shared, p.SharedSeed = false, 0
 		}
-		if p.Taste == 0 {
-			p.Seed = 0 // it then decides draws alone
+		if !p.UsesSeed() {
+			p.Seed = 0
 		}
 		text := p.String()
 		kind, ok := known[text]

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,6 +202,17 @@ func TestHelp(t *testing.T) {
 		code, out, errs := arenaIn(t, t.TempDir(), args...)
 		if code != cli.ExitOK || errs != "" || !strings.Contains(out, "examples:") || !strings.Contains(out, "--db") {
 			t.Errorf("%v: exit %d, stderr %q, output:\n%s", args, code, errs, out)
+		}
+	}
+	_, out, _ := arenaIn(t, t.TempDir(), "--help")
+	_, usage, _ := strings.Cut(out, "usage: ")
+	usage, _, _ = strings.Cut(usage, "\n\n")
+	for name := range subcommands {
+		if !slices.Contains(strings.Fields(usage), name) {
+			t.Errorf("arena --help does not name %s", name)
+		}
+		if code, out, errs := arenaIn(t, t.TempDir(), name, "--help"); code != cli.ExitOK || errs != "" || !strings.Contains(out, "usage: arena "+name) {
+			t.Errorf("%s --help: exit %d, stderr %q, output:\n%s", name, code, errs, out)
 		}
 	}
 	if code, out, _ := arenaIn(t, t.TempDir(), "--version"); code != cli.ExitOK || !strings.HasPrefix(out, "arena ") {

@@ -61,6 +61,11 @@ usage: chesstrain analyze NAME [flags]
        chesstrain analyze list
        chesstrain analyze NAME --help      what NAME measures, and its flags
 
+examples:
+  chesstrain analyze list
+  chesstrain analyze favor --help
+  chesstrain analyze theory --out analyses
+
 analyses:
 `
 

@@ -265,8 +265,16 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%v: exit %d, stderr %q, another help than --help", args, code, errs)
 		}
 	}
-	if code, out, _ := command(t, "", "help", "bench"); code != cli.ExitOK || !strings.Contains(out, "chesstrain bench") {
-		t.Errorf("help bench: exit %d\n%s", code, out)
+	for _, c := range subcommands {
+		if c.name == "train" {
+			continue
+		}
+		if !strings.Contains(out, " chesstrain "+c.name+" ") {
+			t.Errorf("chesstrain --help does not name %s", c.name)
+		}
+		if code, out, errs := command(t, "", "help", c.name); code != cli.ExitOK || errs != "" || !strings.Contains(out, "usage: chesstrain "+c.name) || !strings.Contains(out, "examples:") {
+			t.Errorf("help %s: exit %d, stderr %q, output:\n%s", c.name, code, errs, out)
+		}
 	}
 	if code, out, _ := command(t, "", "--version"); code != cli.ExitOK || !strings.HasPrefix(out, "chesstrain ") {
 		t.Errorf("version: exit %d, %q", code, out)

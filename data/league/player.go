@@ -109,6 +109,10 @@ func (p *Player) Bounded() bool {
 	return p.Depth > 0 || p.Nodes > 0 || p.Noise == 1 && p.Phase == AnyPhase
 }
 
+// UsesSeed reports whether Distribution depends on Seed: players who differ in nothing else then
+// have other opinions. Of the others it decides on draws alone.
+func (p *Player) UsesSeed() bool { return p.Taste > 0 }
+
 // Title is the player's name, its text when it has none.
 func (p *Player) Title() string {
 	if p.Name != "" {

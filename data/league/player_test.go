@@ -3,6 +3,7 @@ package league
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -74,6 +75,32 @@ func TestModelsAreAll(t *testing.T) {
 	for name, is := range used {
 		if !is && name != "Name" {
 			t.Errorf("no text of models has %s", name)
+		}
+	}
+}
+
+// TestUsesSeed: who is said not to use its seed has the same distribution with another one.
+func TestUsesSeed(t *testing.T) {
+	m := NewMover(1 << 17)
+	for _, text := range models {
+		p := mustParse(t, text)
+		other := p
+		other.Seed += 77
+		differ := false
+		for _, fen := range []string{bitboard.StartFEN, middlegame, kiwipete, rookEnding, knightTakesQueen} {
+			g := at(t, fen)
+			a, err := m.Distribution(&p, g)
+			if errors.Is(err, ErrUnbounded) {
+				break
+			}
+			b, err2 := m.Distribution(&other, g)
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			differ = differ || !slices.Equal(a, b)
+		}
+		if differ && !p.UsesSeed() {
+			t.Errorf("%s: another seed has another distribution", text)
 		}
 	}
 }
