@@ -39,6 +39,9 @@ func TestComparisonAgainstPeers(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %v %v", test.name, c, c.Interval)
+		if n := test.record.Games() + 2*test.pairs.Count(); c.Games != n || math.IsNaN(c.PairRatio) != (c.Pairs == 0) {
+			t.Errorf("%s: %d games, want %d; pair ratio %v", test.name, c.Games, n, c.PairRatio)
+		}
 		for _, x := range []struct {
 			name      string
 			got, want float64

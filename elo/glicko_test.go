@@ -172,8 +172,8 @@ func TestPaperGlicko2Spread(t *testing.T) {
 	if games[0].Outcome != Win || games[1].Outcome != Loss {
 		t.Error("the caller's games were shuffled")
 	}
-	one, _ := PaperGlicko2Spread(games, 1, 1)
-	if one.SD != 0 || one.Min != one.Max || one.Mean != one.Min {
+	one, err := PaperGlicko2Spread(games, 1, 1)
+	if err != nil || one.Orders != 1 || one.Mean < 1400 || one.SD != 0 || one.Min != one.Max || one.Mean != one.Min {
 		t.Errorf("spread of one order: %+v", one)
 	}
 }
