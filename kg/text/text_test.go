@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -194,6 +195,26 @@ func TestCorpusIsTheSameForAnyThreads(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := c.Write(ctx, 2, func([]byte, int) error { cancel(); return nil }); err != context.Canceled {
 		t.Error(err)
+	}
+}
+
+// The texts of a seed are those that the stored results were made of. If a change of them is meant, the
+// grids of docs/results/kg have to be run again.
+func TestTextsAreThoseOfTheSeed(t *testing.T) {
+	g, w := synthetic(t, 0.02)
+	team := &expert.Team{Graph: g, Experts: 5, Seed: 4, Coverage: 0.5}
+	if err := team.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	for level, want := range map[Level]string{OneTemplate: "129846a75701", FourTemplates: "0690b3e14294", Encyclopedia: "b4ba0c55309f", Creative: "37b858c102be"} {
+		c := &Corpus{Team: team, Writer: w, Paragraphs: 2000, Level: level}
+		h := sha256.New()
+		if err := c.Write(t.Context(), 1, func(text []byte, _ int) error { h.Write(text); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", h.Sum(nil)[:6]); got != want {
+			t.Errorf("level %d: %s, want %s", level, got, want)
+		}
 	}
 }
 
