@@ -111,13 +111,12 @@ func readInfo(line []byte) infoLine {
 func rankOf(word []byte) int {
 	n := 0
 	for _, c := range word {
-		if c < '0' || c > '9' || n > maxLines {
+		if c < '0' || c > '9' {
 			return 0
 		}
-		n = 10*n + int(c-'0')
-	}
-	if n > maxLines {
-		return 0
+		if n = 10*n + int(c-'0'); n > maxLines {
+			return 0
+		}
 	}
 	return n
 }

@@ -21,6 +21,7 @@ func TestKeepLines(t *testing.T) {
 		"depth 2 multipv 999999999999999999999 score cp 7 pv h2h4",
 		"depth 2 multipv 0 score cp 7 pv h2h4",
 		"depth 2 multipv x score cp 7 pv h2h4",
+		"depth 2 multipv 219 score cp 7 pv h2h4",
 		"depth 2 multipv score cp 7 pv h2h4",
 		"depth 2 score cp x pv h2h4",
 		"depth 2 score wdl 7 pv h2h4",

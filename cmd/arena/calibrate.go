@@ -242,7 +242,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	fs.IntVar(&c.gap, "gap", 0, "pair only players whose ratings, where they are known before, differ by at most this; 0: all")
 	fs.StringVar(&c.anchors, "anchors", "", "hold the engines that this anchor set rates at its ratings, instead of the first player")
 	fs.StringVar(&c.out, "out", "scale.json", "the scale")
-	fs.StringVar(&c.openings, "openings", "builtin", "openings: builtin, none, or a file (EPD, PGN, lines of moves)")
+	fs.StringVar(&c.openings, "openings", "builtin", "builtin, none (or startpos), or a file of openings (EPD, PGN, lines of moves)")
 	fs.IntVar(&c.maxMoves, "max-moves", 0, "a game of this many full moves is a draw; 0: no limit")
 	fs.Float64Var(&c.firstRating, "first-rating", 0, "rating of the first player")
 	fs.Uint64Var(&c.seed, "seed", 1, "seed of the games")
@@ -341,9 +341,9 @@ func (c *calibration) hold() error {
 func calibrationOpenings(name string, seed uint64) (*match.Openings, error) {
 	opt := match.OpeningOptions{Shuffle: true, Seed: seed}
 	switch name {
-	case "none":
+	case openingsNone, openingsStart:
 		return new(match.Openings), nil
-	case "builtin":
+	case openingsBuiltin:
 		return match.BuiltinOpenings(opt)
 	}
 	return match.LoadOpenings(name, opt)

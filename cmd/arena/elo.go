@@ -116,7 +116,7 @@ func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 	fs.IntVar(&s.options.Joint.Bootstrap, "bootstrap", 0, "also give intervals over this many resamplings of the pairs of games")
 	fs.Uint64Var(&s.options.Joint.Seed, "seed", 1, "seed of the resamplings")
 	fs.Float64Var(&s.options.Confidence, "confidence", 0.95, "confidence of the intervals")
-	fs.BoolVar(&s.json, "json", false, "print JSON")
+	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, eloHelp, fs.FlagUsagesWrapped(100)) })
 	if err != nil {
 		return nil, err

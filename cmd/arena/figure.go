@@ -69,7 +69,7 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	var withPaper, asJSON bool
 	addFigureFlags(fs, &plots, &withPaper)
 	if name == "table" {
-		fs.BoolVar(&asJSON, "json", false, "print JSON")
+		fs.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
 	}
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, help, fs.FlagUsagesWrapped(100)) })
 	if err != nil {

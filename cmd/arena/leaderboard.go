@@ -31,7 +31,7 @@ func showLeaderboard(ctx context.Context, stdout, _ io.Writer, args []string) er
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	anchors := fs.String("anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
 	pgnOut := fs.String("pgn-out", "", "also write all games as PGN")
-	asJSON := fs.Bool("json", false, "print JSON")
+	asJSON := fs.Bool("json", false, "print the result as one JSON object")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, leaderboardHelp, fs.FlagUsagesWrapped(100)) })
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file str
 	fs.IntVar(&s.Games, "games", s.Games, "games for each pairing and round")
 	fs.IntVar(&s.Rounds, "rounds", s.Rounds, "rounds (default 1; of a Swiss as many as find a winner)")
 	fs.IntVar(&s.Seeds, "seeds", s.Seeds, "how many of the first players run the gauntlet")
-	fs.StringVar(&s.Openings, "openings", s.Openings, "startpos, builtin, or a file")
+	fs.StringVar(&s.Openings, "openings", s.Openings, "startpos (or none), builtin, or a file")
 	fs.StringVar(&s.Format, "format", s.Format, "of that file: epd, pgn or lines (default: by its name)")
 	fs.StringVar(&s.Order, "order", s.Order, "of the openings: random or sequential")
 	fs.IntVar(&s.Start, "start", s.Start, "leave out the first so many openings of that order")
@@ -418,9 +418,9 @@ func crowded(games, threads, cores int) string {
 func (s *matchSettings) openings() (*match.Openings, error) {
 	opt := match.OpeningOptions{Format: s.Format, Shuffle: s.Order == "random", Seed: s.Seed, Start: s.Start, Plies: s.Plies, Single: s.NoPairs}
 	switch s.Openings {
-	case "startpos", "":
+	case openingsStart, openingsNone, "":
 		return nil, nil
-	case "builtin":
+	case openingsBuiltin:
 		return match.BuiltinOpenings(opt)
 	}
 	o, err := match.LoadOpenings(s.Openings, opt)

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -221,19 +220,14 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	var a analyzing
 	if c.model {
 		fs.StringVar(&a.Model, "model", "", "run or checkpoint directory, or shipped (default: the newest run below runs/)")
-		fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-			if name == "run" {
-				name = "model"
-			}
-			return pflag.NormalizedName(name)
-		})
+		cli.Alias(fs, "model", "run")
 	}
 	if c.corpus {
 		fs.StringVar(&a.Corpus, "corpus", "", "corpus file, as chesstrain prepare writes it and a run keeps it")
 	}
 	work := c.begin(fs)
 	fs.Uint64Var(&a.Seed, "seed", 1, "seed of everything that is drawn")
-	fs.IntVar(&a.Threads, "threads", 0, "cores to use (default all); results do not depend on it")
+	addThreads(fs, &a.Threads, "results do not depend on it")
 	out := fs.String("out", "analyses", "directory of results: OUT/"+c.name)
 	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
 	asJSON := fs.Bool("json", false, "print report.json instead of the table")
@@ -248,11 +242,8 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	if *out == "" {
 		return cli.Usagef("--out names no directory")
 	}
-	if a.Threads < 0 || a.Threads > 4096 {
-		return cli.Usagef("--threads %d: must be between 0 and 4096", a.Threads)
-	}
-	if a.Threads == 0 {
-		a.Threads = runtime.NumCPU()
+	if err := allCores(&a.Threads); err != nil {
+		return err
 	}
 	// In float32 everywhere: results are then of the model, and not of the machine's kernels.
 	if err := useProducts(model.PrecisionF32, a.Threads); err != nil {

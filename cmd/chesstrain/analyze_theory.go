@@ -31,14 +31,16 @@ softmax(q / T), as the paper writes it. "edge" is where the converse of Proposit
 			rewards := fs.String("rewards", "", "rewards of the outputs")
 			weights := fs.String("weights", "", "how likely the input is each expert's (default evenly)")
 			random := fs.Int("random", 0, "try the propositions and Theorem 2.1 on so many random settings, too")
-			temperatures := fs.Float64Slice("temperatures", []float64{0.01, 0.035, 0.1, 0.25, 0.5, 0.75, 1, 1.5}, "temperatures of the table")
+			var temperatures []float64
+			cli.Floats(fs, &temperatures, "temps", []float64{0.01, 0.035, 0.1, 0.25, 0.5, 0.75, 1, 1.5}, "temperatures of the table")
+			cli.Alias(fs, "temps", "temperatures")
 			return func(_ context.Context, a *analyzing) (analysis.Result, error) {
 				if *random < 0 || *random > 1_000_000 {
 					return nil, cli.Usagef("--random %d: must be 0 to a million", *random)
 				}
-				for _, t := range *temperatures {
+				for _, t := range temperatures {
 					if !(t >= 0) || t > 1e6 {
-						return nil, cli.Usagef("--temperatures %v: must be between 0 and a million", t)
+						return nil, cli.Usagef("--temps %v: must be between 0 and a million", t)
 					}
 				}
 				s := theory.Toy()
@@ -60,7 +62,7 @@ softmax(q / T), as the paper writes it. "edge" is where the converse of Proposit
 						s = theory.Edge()
 					}
 				}
-				r := theory.NewReport(s, *temperatures)
+				r := theory.NewReport(s, temperatures)
 				if *random > 0 {
 					r.Random = theory.Check(a.Seed, *random)
 				}

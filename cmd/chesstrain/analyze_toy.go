@@ -26,9 +26,10 @@ of it they err as often, and more alike.`,
 		},
 		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
 			o := toy.Default()
-			fs.Float64SliceVar(&o.Sigmas, "sigmas", o.Sigmas, "deviations of the noise, where the true weights have 1")
-			fs.Float64SliceVar(&o.Shares, "shares", o.Shares, "parts of the noise's variance that are common to all experts")
-			fs.Float64SliceVar(&o.Temperatures, "temperatures", o.Temperatures, "temperatures of the model")
+			cli.Floats(fs, &o.Sigmas, "sigmas", o.Sigmas, "deviations of the noise, where the true weights have 1")
+			cli.Floats(fs, &o.Shares, "shares", o.Shares, "parts of the noise's variance that are common to all experts")
+			cli.Floats(fs, &o.Temperatures, "temps", o.Temperatures, "temperatures of the model")
+			cli.Alias(fs, "temps", "temperatures")
 			fs.IntVar(&o.Seeds, "seeds", o.Seeds, "repetitions, with other weights, points and labels")
 			fs.IntVar(&o.Dim, "dim", o.Dim, "dimensions")
 			fs.IntVar(&o.Classes, "classes", o.Classes, "classes")

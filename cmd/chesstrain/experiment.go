@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -83,7 +82,7 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	fs.IntVar(&o.settings.Steps, "steps", 0, "training steps of every cell (default by preset)")
 	fs.DurationVar(&o.time, "time", 0, "time to train every cell instead of steps, as 5m: other machines then train more or less")
 	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
-	fs.IntVar(&o.threads, "threads", runtime.NumCPU(), "cores to use")
+	addThreads(fs, &o.threads, "results do not depend on it")
 	o.device.Add(fs)
 	fs.Lookup("device").Usage = "where models play; they are trained on the CPU: " + strings.TrimPrefix(fs.Lookup("device").Usage, "where models compute: ")
 	fs.IntVar(&o.atOnce, "games-at-once", 0, "games that go on at once (default 64; a GPU wants many)")
@@ -145,10 +144,11 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		return cli.Usagef("--seeds, --steps, --time and --checkpoint-time must not be negative")
 	case o.settings.Steps > 0 && o.time > 0:
 		return cli.WithHint(cli.Usagef("--steps and --time are both budgets"), "give one of them")
-	case o.threads < 1 || o.threads > 4096:
-		return cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
 	case o.atOnce < 0 || o.atOnce > 1<<14:
 		return cli.Usagef("--games-at-once %d: must be between 1 and %d", o.atOnce, 1<<14)
+	}
+	if err := allCores(&o.threads); err != nil {
+		return err
 	}
 	if err := o.device.Check(); err != nil {
 		return err

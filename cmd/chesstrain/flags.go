@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -205,7 +204,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 
 	fs.StringVar(&o.out, "out", "", "run directory (default runs/NAME, NAME from the settings)")
 	fs.BoolVar(&o.resume, "resume", false, "continue the run in --out, or the newest below runs/")
-	fs.IntVar(&o.threads, "threads", 0, "cores to use (default all); the result does not depend on it")
+	addThreads(fs, &o.threads, "the result does not depend on it")
 	o.device.add(fs)
 	fs.IntVar(&o.checkpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: by time)")
 	fs.DurationVar(&o.checkpointTime, "checkpoint-time", time.Minute, "time between checkpoints when --checkpoint-every is not given")
@@ -236,11 +235,8 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 		return s, o, fs, err
 	}
 	s.Time = duration(*minutes)
-	if o.threads < 0 || o.threads > 4096 {
-		return s, o, fs, cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
-	}
-	if o.threads == 0 {
-		o.threads = runtime.NumCPU()
+	if err := allCores(&o.threads); err != nil {
+		return s, o, fs, err
 	}
 	if err := o.device.check(); err != nil {
 		return s, o, fs, err

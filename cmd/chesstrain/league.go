@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -100,7 +99,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 	fs.StringVar(&o.openings, "openings", "start", "how games begin beside the players' repertoires: start, named or random:N (N random plies)")
 	fs.IntVar(&o.corpus.MaxPlies, "max-plies", league.DefaultMaxPlies, "a game of this many plies ends, as a draw or by --adjudicate")
 	fs.IntVar(&o.corpus.Adjudicate, "adjudicate", 0, "such a game is won by who is ahead by so many centipawns; 0: drawn")
-	fs.IntVar(&o.threads, "threads", runtime.NumCPU(), "cores to use; the games do not depend on it")
+	addThreads(fs, &o.threads, "the games do not depend on it")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.json, "json", false, "print the result, or the list, as one JSON object")
 	fs.BoolVar(&o.list, "list", false, "show the pools and their players")
@@ -155,8 +154,8 @@ func (o *leagueOptions) check() (err error) {
 	if o.games < 1 || o.games > maxLeagueGames {
 		return cli.WithHint(cli.Usagef("--games %d: must be at least 1", o.games), program+" league --games 50000 --out games.pgn.zst")
 	}
-	if o.threads < 1 || o.threads > 4096 {
-		return cli.Usagef("--threads %d: must be between 1 and 4096", o.threads)
+	if err := allCores(&o.threads); err != nil {
+		return err
 	}
 	if o.corpus.MaxPlies < 1 {
 		return cli.Usagef("--max-plies %d: must be at least 1", o.corpus.MaxPlies)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -75,6 +76,22 @@ func flagSet(name string) *pflag.FlagSet {
 	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	fs.SortFlags = false
 	return fs
+}
+
+// addThreads adds --threads; what it says of results goes into help.
+func addThreads(fs *pflag.FlagSet, threads *int, about string) {
+	fs.IntVar(threads, "threads", 0, "cores to use (default all); "+about)
+}
+
+// allCores checks --threads, and puts the number of cores in the place of 0.
+func allCores(threads *int) error {
+	if *threads < 0 || *threads > 4096 {
+		return cli.Usagef("--threads %d: must be between 1 and 4096", *threads)
+	}
+	if *threads == 0 {
+		*threads = runtime.NumCPU()
+	}
+	return nil
 }
 
 // showHelp returns what cli.Parse calls for --help.

@@ -71,9 +71,9 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the cells and about how long they take")
 	fs.IntVar(&s.Seeds, "seeds", 0, "seeds of every cell (default by preset)")
 	fs.IntSliceVar(&s.Experts, "experts", nil, "numbers of experts (default by preset)")
-	fs.Float64SliceVar(&s.Coverage, "coverage", nil, "shares of the facts that an expert has right (default by preset)")
-	fs.Float64SliceVar(&s.Alpha, "alpha", nil, "select: how much experts keep to what they know (default by preset)")
-	fs.Float64SliceVar(&s.Temperature, "temperatures", nil, "temperatures besides greedy (default 0.0001,0.001,0.1,1,1.5)")
+	cli.Floats(fs, &s.Coverage, "coverage", nil, "shares of the facts that an expert has right (default by preset)")
+	cli.Floats(fs, &s.Alpha, "alpha", nil, "select: how much experts keep to what they know (default by preset)")
+	cli.Floats(fs, &s.Temperature, "temps", nil, "temperatures besides greedy (default 0.0001,0.001,0.1,1,1.5)")
 	fs.StringVar(&o.in, "in", "", "take the graph from this .tsv or .nt (N-Triples) file instead of making one")
 	fs.StringVar(&o.templates, "templates", "", "take the words for relations from this file")
 	fs.Float64Var(&o.scale, "scale", 0, "size of the graph that is made; 1 is the paper's (default by preset)")
@@ -86,7 +86,7 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.Steps, "steps", 0, "training steps of every cell (default by preset)")
 	fs.IntVar(&s.Paragraphs, "paragraphs", 0, "train on so many paragraphs again and again, instead of new ones (default by preset)")
 	fs.IntVar(&s.Rows, "rows", 0, "rows of a batch (default by preset)")
-	fs.Float64Var(&s.LearningRate, "lr", 0, "learning rate (default by preset)")
+	fs.Float64Var(&s.LearningRate, "learning-rate", 0, "learning rate (default by preset)")
 	fs.StringVar(&s.Optimizer, "optimizer", "", "muon or adamw (default by preset)")
 	fs.IntVar(&s.Layers, "layers", 0, "layers of the model (default by preset)")
 	fs.IntVar(&s.Width, "width", 0, "width of the model, a multiple of 32 (default by preset)")
@@ -98,6 +98,8 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.keep, "keep-models", false, "leave each cell's model in its directory")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.asJSON, "json", false, "print report.json instead of the report, or the plan as JSON")
+	cli.Alias(fs, "temps", "temperatures")
+	cli.Alias(fs, "learning-rate", "lr")
 }
 
 // runExperiments does experiments one after the other: the command of one, or all.
@@ -202,7 +204,7 @@ func (o *training) check(fs *pflag.FlagSet) error {
 	case s.Paragraphs < 0 || s.Paragraphs > 1<<40:
 		return cli.Usagef("--paragraphs %d: want a number over 0", s.Paragraphs)
 	case s.LearningRate < 0 || s.LearningRate > 10 || s.LearningRate != s.LearningRate:
-		return cli.Usagef("--lr %g: want a number over 0, at most 10", s.LearningRate)
+		return cli.Usagef("--learning-rate %g: want a number over 0, at most 10", s.LearningRate)
 	case s.Layers < 0 || s.Layers > 200 || s.Width < 0 || s.Width > 1<<14 || s.Width%32 != 0:
 		return cli.Usagef("--layers %d and --width %d: want at most 200 layers, and a multiple of 32 as width", s.Layers, s.Width)
 	case o.parallel < 0 || o.parallel > 4096 || o.threads < 1 || o.threads > 4096:
@@ -241,7 +243,7 @@ func (o *training) check(fs *pflag.FlagSet) error {
 	}
 	for _, t := range s.Temperature {
 		if !(t > 0 && t <= 1e6) {
-			return cli.WithHint(cli.Usagef("--temperatures %g: want over 0", t), "greedy, which is 0, is always among them")
+			return cli.WithHint(cli.Usagef("--temps %g: want over 0", t), "greedy, which is 0, is always among them")
 		}
 	}
 	if fs.Changed("shared") {

@@ -20,6 +20,7 @@ import (
 	"path"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -145,6 +146,29 @@ func Hints(err error) []string {
 
 // exitCodes end the help of every command that does not say them itself.
 const exitCodes = "\nexit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted\n"
+
+// Alias lets a flag be given by another name, too, one that it had before for instance. Help shows only
+// the first name.
+func Alias(fs *pflag.FlagSet, name, alias string) {
+	normalize := fs.GetNormalizeFunc()
+	fs.SetNormalizeFunc(func(fs *pflag.FlagSet, given string) pflag.NormalizedName {
+		if given == alias {
+			given = name
+		}
+		return normalize(fs, given)
+	})
+}
+
+// Floats adds a flag of numbers with commas between them, whose default help shows as it would be
+// typed; of none it shows nothing, and usage says what they are.
+func Floats(fs *pflag.FlagSet, p *[]float64, name string, value []float64, usage string) {
+	fs.Float64SliceVar(p, name, value, usage)
+	var words []string
+	for _, x := range value {
+		words = append(words, strconv.FormatFloat(x, 'g', -1, 64))
+	}
+	fs.Lookup(name).DefValue = strings.Join(words, ",")
+}
 
 // Parse parses args with fs. An unknown flag becomes a usage error that names
 // the nearest known one; --help prints help to stdout, with the exit codes that all

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,5 +134,27 @@ func TestMatching(t *testing.T) {
 		if _, err := Matching(only, items, same); Fail(io.Discard, "program", err) != ExitUsage {
 			t.Errorf("--only %q: %v", only, err)
 		}
+	}
+}
+
+func TestAliasAndFloats(t *testing.T) {
+	fs := pflag.NewFlagSet("program", pflag.ContinueOnError)
+	var some, none []float64
+	Floats(fs, &some, "temps", []float64{0.001, 1, 1.5}, "temperatures")
+	Floats(fs, &none, "coverage", nil, "shares (default by preset)")
+	Alias(fs, "temps", "temperatures")
+	Alias(fs, "coverage", "cover")
+	usage := fs.FlagUsages()
+	if !strings.Contains(usage, "(default 0.001,1,1.5)") || strings.Contains(usage, "[]") || strings.Contains(usage, "--temperatures") {
+		t.Error(usage)
+	}
+	if !slices.Equal(some, []float64{0.001, 1, 1.5}) || none != nil {
+		t.Errorf("%v, %v", some, none)
+	}
+	if err := Parse(fs, []string{"--temperatures", "0.5,2", "--cover=1"}, io.Discard, nil); err != nil || !slices.Equal(some, []float64{0.5, 2}) || !slices.Equal(none, []float64{1}) {
+		t.Errorf("%v, %v, %v", some, none, err)
+	}
+	if !fs.Changed("temps") {
+		t.Error("a flag that was given by its other name is not changed")
 	}
 }
