@@ -246,7 +246,7 @@ func (c *client) Exited() <-chan struct{} { return c.proc.Done }
 func (c *client) spec(kind string) map[string]string {
 	c.hashOnce.Do(func() {
 		var err error
-		if c.hash, err = HashFile(c.proc.Path); err != nil {
+		if c.hash, err = hashFile(c.proc.Path); err != nil {
 			c.hash = "unknown: " + err.Error()
 		}
 	})

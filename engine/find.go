@@ -90,9 +90,9 @@ func find(name string, dirs []string) (string, error) {
 	return "", &NotFoundError{Name: name, Searched: dirs}
 }
 
-// HashFile returns the SHA-256 of a file in hexadecimal: which binary, or which
+// hashFile returns the SHA-256 of a file in hexadecimal: which binary, or which
 // weights, a result was made with.
-func HashFile(path string) (string, error) {
+func hashFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("engine: hashing: %w", err)

@@ -78,10 +78,10 @@ func TestHashFile(t *testing.T) {
 	}
 	// FIPS 180-2, appendix B.1.
 	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-	if got, err := HashFile(path); got != want || err != nil {
+	if got, err := hashFile(path); got != want || err != nil {
 		t.Errorf("got %s, %v", got, err)
 	}
-	if _, err := HashFile(path + "x"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := hashFile(path + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

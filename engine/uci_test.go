@@ -744,7 +744,7 @@ func TestSpec(t *testing.T) {
 	cfg.Options = []Option{{"skill level", "5"}}
 	c := start(t, cfg)
 	spec := c.Spec()
-	hash, err := HashFile(cfg.Path)
+	hash, err := hashFile(cfg.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -337,7 +337,7 @@ func TestPoolFiles(t *testing.T) {
 	}
 	for _, bad := range []string{"{}", "[", `{"scale":"x","ratings":[{"player":"ply1:rho=0.30","elo":5}]}`, `{"scale":"x","ratings":[{"player":"ply1","elo":0}]}`,
 		`{"scale":"x","pools":[{"name":"p","players":["search"]}]}`} {
-		if _, err := ParseTable([]byte(bad)); err == nil {
+		if _, err := parseTable([]byte(bad)); err == nil {
 			t.Errorf("%s is taken for a table", bad)
 		}
 	}

@@ -512,11 +512,11 @@ func TestRepertoire(t *testing.T) {
 
 func TestOpeningsAreLegalAndNamed(t *testing.T) {
 	seen := map[string]bool{}
-	for _, o := range Openings() {
-		if seen[o.Name] || len(o.Moves()) < 5 {
-			t.Errorf("%s: twice, or of %d plies", o.Name, len(o.Moves()))
+	for _, o := range openings() {
+		if seen[o.name] || len(o.moves) < 5 {
+			t.Errorf("%s: twice, or of %d plies", o.name, len(o.moves))
 		}
-		seen[o.Name] = true
+		seen[o.name] = true
 	}
 	if len(seen) < 50 {
 		t.Errorf("%d openings", len(seen))

@@ -98,16 +98,16 @@ var ratingsJSON []byte
 
 // Ratings returns the table that comes with the program. It must not be changed.
 var Ratings = sync.OnceValue(func() *Table {
-	t, err := ParseTable(ratingsJSON)
+	t, err := parseTable(ratingsJSON)
 	if err != nil {
 		panic(err) // the file is compiled in, and a test reads it
 	}
 	return t
 })
 
-// ParseTable reads a table from JSON and checks that its players are canonical and its pools
+// parseTable reads a table from JSON and checks that its players are canonical and its pools
 // playable.
-func ParseTable(b []byte) (*Table, error) {
+func parseTable(b []byte) (*Table, error) {
 	t := new(Table)
 	if err := json.Unmarshal(b, t); err != nil {
 		return nil, fmt.Errorf("league: table of ratings: %w", err)

@@ -149,7 +149,7 @@ func ParseRepertoire(s string) (Repertoire, error) {
 // lineMoves returns the moves of a line by its name or its moves.
 func lineMoves(name string) ([]bitboard.Move, error) {
 	for _, o := range openings() {
-		if o.Name == name {
+		if o.name == name {
 			return o.moves, nil
 		}
 	}
@@ -186,32 +186,25 @@ func (e *UnknownOpeningError) Error() string {
 func (e *UnknownOpeningError) Hint() string {
 	names := []string{allLines}
 	for _, o := range openings() {
-		names = append(names, o.Name)
+		names = append(names, o.name)
 	}
 	return "openings are moves, as e2e4.c7c5, or " + strings.Join(names, ", ")
 }
 
-// NamedOpening is a line that has a name here.
-type NamedOpening struct {
-	Name string // in lower case with hyphens
-	SAN  string
-
+// namedOpening is a line that has a name here.
+type namedOpening struct {
+	name  string // in lower case with hyphens
 	moves []bitboard.Move
 }
 
-// Openings returns the named lines.
-func Openings() []NamedOpening { return slices.Clone(openings()) }
-
-// Moves returns the moves of the line.
-func (o NamedOpening) Moves() []bitboard.Move { return slices.Clone(o.moves) }
-
-var openings = sync.OnceValue(func() []NamedOpening {
-	var all []NamedOpening
+// openings are all of them.
+var openings = sync.OnceValue(func() []namedOpening {
+	var all []namedOpening
 	for row := range strings.Lines(openingLines) {
 		name, san, _ := strings.Cut(strings.TrimSpace(row), " ")
-		o := NamedOpening{Name: name, SAN: strings.TrimSpace(san)}
+		o := namedOpening{name: name}
 		p := bitboard.Start()
-		for word := range strings.FieldsSeq(o.SAN) {
+		for word := range strings.FieldsSeq(san) {
 			m, err := p.ParseSAN(word)
 			if err != nil {
 				// The lines are compiled in, and a test reads them.

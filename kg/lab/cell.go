@@ -252,8 +252,8 @@ func (c *Cell) team(g *kg.Graph, areas []int32) (*expert.Team, error) {
 	return team, team.Prepare()
 }
 
-// Repeat returns the cell with seeds 1 to n.
-func Repeat(c Cell, n uint64) []Cell {
+// repeat returns the cell with seeds 1 to n.
+func repeat(c Cell, n uint64) []Cell {
 	var all []Cell
 	for seed := uint64(1); seed <= n; seed++ {
 		r := c

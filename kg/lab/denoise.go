@@ -74,7 +74,7 @@ func planDenoise(s Settings) ([]Cell, error) {
 			if s.Preset == PresetLaptop && s.Steps == 0 {
 				c.Training.Steps = denoiseSteps(share)
 			}
-			cells = append(cells, Repeat(c, s.SeedCount())...)
+			cells = append(cells, repeat(c, s.SeedCount())...)
 		}
 	}
 	// Controls, where nothing else was asked for.
@@ -88,13 +88,13 @@ func planDenoise(s Settings) ([]Cell, error) {
 		if c.Text.Apart {
 			whole := c
 			whole.Name, whole.Text.Apart = wholeName, false
-			cells = append(cells, Repeat(whole, s.SeedCount())...)
+			cells = append(cells, repeat(whole, s.SeedCount())...)
 		}
 		c.Name, c.Team.Shared = sharedName, 1
-		cells = append(cells, Repeat(c, s.SeedCount())...)
+		cells = append(cells, repeat(c, s.SeedCount())...)
 		if s.Preset == PresetPaper {
 			c.Name, c.Team.Shared, c.Team.Popular = popularName, 0, true
-			cells = append(cells, Repeat(c, s.SeedCount())...)
+			cells = append(cells, repeat(c, s.SeedCount())...)
 		}
 	}
 	return cells, nil

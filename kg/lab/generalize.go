@@ -83,18 +83,18 @@ func twoHopTexts(s *Setup) (Texts, error) {
 	}}, nil
 }
 
-// TwoHopResult is what the model of a cell makes of two-hop questions.
-type TwoHopResult struct {
+// twoHopResult is what the model of a cell makes of two-hop questions.
+type twoHopResult struct {
 	Train  int        `json:"train"`  // examples
-	Within TwoHopPart `json:"within"` // held out
-	Across TwoHopPart `json:"across"`
-	Seen   TwoHopPart `json:"seen"` // some of the examples themselves
+	Within twoHopPart `json:"within"` // held out
+	Across twoHopPart `json:"across"`
+	Seen   twoHopPart `json:"seen"` // some of the examples themselves
 	// Condition is appendix A.2's.
 	Condition reference.CompositionCondition `json:"a2"`
 }
 
-// TwoHopPart are the questions of one kind.
-type TwoHopPart struct {
+// twoHopPart are the questions of one kind.
+type twoHopPart struct {
 	Chains    int `json:"chains"`
 	Questions int `json:"questions"`
 	// Right are the shares of right answers at the cell's temperatures; greedy alone
@@ -115,9 +115,9 @@ func measureTwoHops(ctx context.Context, s *Setup) (any, error) {
 		return nil, err
 	}
 	h := s.Cell.TwoHop
-	r := &TwoHopResult{Train: len(split.Train), Condition: reference.Composition(s.Graph, s.Areas, split.Train)}
+	r := &twoHopResult{Train: len(split.Train), Condition: reference.Composition(s.Graph, s.Areas, split.Train)}
 	for _, x := range []struct {
-		part   *TwoHopPart
+		part   *twoHopPart
 		chains []kg.Chain
 	}{{&r.Within, split.HeldOut}, {&r.Across, split.Across}, {&r.Seen, split.Train[:min(len(split.Train), len(split.HeldOut))]}} {
 		p := x.part
@@ -134,7 +134,7 @@ func measureTwoHops(ctx context.Context, s *Setup) (any, error) {
 	return r, nil
 }
 
-func (p *TwoHopPart) ask(ctx context.Context, s *Setup, chains []kg.Chain, asked bool) error {
+func (p *twoHopPart) ask(ctx context.Context, s *Setup, chains []kg.Chain, asked bool) error {
 	questions, _, err := s.Asker().TwoHops(chains, asked)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (p *TwoHopPart) ask(ctx context.Context, s *Setup, chains []kg.Chain, asked
 	return nil
 }
 
-func (p *TwoHopPart) chains(ctx context.Context, s *Setup, chains []kg.Chain) error {
+func (p *twoHopPart) chains(ctx context.Context, s *Setup, chains []kg.Chain) error {
 	r, err := eval.Chains(ctx, s.Model, s.Asker(), chains, s.Threads)
 	if err != nil {
 		return err
@@ -264,7 +264,7 @@ func planGeneralize(s Settings) ([]Cell, error) {
 		case groupAll, parts[0].name, fmt.Sprint(groupOneHop, text.Creative), fmt.Sprint(groupTwoHop, text.Creative):
 			n = judged
 		}
-		cells = append(cells, Repeat(c, n)...)
+		cells = append(cells, repeat(c, n)...)
 	}
 	for _, p := range parts {
 		add(p.name, p.part, text.OneTemplate, FormSentence, text.OneTemplate)
@@ -286,11 +286,11 @@ var generalizeShare = map[string]float64{PresetTiny: 1, PresetLaptop: 1, PresetP
 // generalization is a group of cells with what was measured.
 type generalization struct {
 	*Group
-	results []*TwoHopResult // of each seed
+	results []*twoHopResult // of each seed
 }
 
 // estimates are those of the seeds, greedy; nil where the group is missing.
-func (g *generalization) estimates(of func(*TwoHopResult) *TwoHopPart) []eval.Estimate {
+func (g *generalization) estimates(of func(*twoHopResult) *twoHopPart) []eval.Estimate {
 	if g == nil {
 		return nil
 	}
@@ -302,7 +302,7 @@ func (g *generalization) estimates(of func(*TwoHopResult) *TwoHopPart) []eval.Es
 }
 
 // mean is over the seeds.
-func (g *generalization) mean(of func(*TwoHopResult) float64) float64 {
+func (g *generalization) mean(of func(*twoHopResult) float64) float64 {
 	sum := 0.0
 	for _, r := range g.results {
 		sum += of(r)
@@ -310,9 +310,9 @@ func (g *generalization) mean(of func(*TwoHopResult) float64) float64 {
 	return sum / float64(len(g.results))
 }
 
-func within(r *TwoHopResult) *TwoHopPart { return &r.Within }
-func across(r *TwoHopResult) *TwoHopPart { return &r.Across }
-func seen(r *TwoHopResult) *TwoHopPart   { return &r.Seen }
+func within(r *twoHopResult) *twoHopPart { return &r.Within }
+func across(r *twoHopResult) *twoHopPart { return &r.Across }
+func seen(r *twoHopResult) *twoHopPart   { return &r.Seen }
 
 // learned is how much of the facts a model has to know, greedily, for what it makes of two of them
 // to mean anything. The paper's know nearly all.
@@ -331,7 +331,7 @@ func concludeGeneralize(r *Report) error {
 	for _, g := range groups {
 		x := &generalization{Group: g}
 		for _, d := range g.Done {
-			t := new(TwoHopResult)
+			t := new(twoHopResult)
 			if err := json.Unmarshal(d.Extra, t); err != nil {
 				return fmt.Errorf("%s: what was measured: %w", d.Cell.Name, err)
 			}
@@ -467,11 +467,11 @@ func generalizeSections(order []*generalization) []Section {
 		row := []string{g.Name, cli.Count(len(g.results)), cli.Count(g.results[0].Train), interval(g.Facts.All[0]), interval(eval.Over(g.estimates(seen))),
 			interval(eval.Over(g.estimates(within))), interval(eval.Over(g.estimates(across))), "", "", ""}
 		if i := slices.Index(g.Facts.Temperatures, 1); i >= 0 && len(g.results[0].Across.Right) > i {
-			row[7] = cli.Percent(g.mean(func(r *TwoHopResult) float64 { return r.Across.Right[i].Mean }), 1)
+			row[7] = cli.Percent(g.mean(func(r *twoHopResult) float64 { return r.Across.Right[i].Mean }), 1)
 		}
 		if g.results[0].Across.Bridge != nil {
-			row[8] = cli.Percent(g.mean(func(r *TwoHopResult) float64 { return *r.Across.Bridge }), 1)
-			row[9] = cli.Percent(g.mean(func(r *TwoHopResult) float64 { return *r.Across.RightGivenBridge }), 1)
+			row[8] = cli.Percent(g.mean(func(r *twoHopResult) float64 { return *r.Across.Bridge }), 1)
+			row[9] = cli.Percent(g.mean(func(r *twoHopResult) float64 { return *r.Across.RightGivenBridge }), 1)
 		}
 		cells.Rows = append(cells.Rows, row)
 	}
@@ -521,7 +521,7 @@ func generalizeFigure(by map[string]*generalization) figure.Picture {
 	var panels []figure.Panel
 	for _, side := range []struct {
 		name, title string
-		of          func(*TwoHopResult) *TwoHopPart
+		of          func(*twoHopResult) *twoHopPart
 	}{{"across", "Across areas", across}, {"within", "Within areas, held out", within}} {
 		mark := func(x float64, group string) []figure.Mark {
 			g := by[group]
@@ -531,7 +531,7 @@ func generalizeFigure(by map[string]*generalization) figure.Picture {
 			e := eval.Over(g.estimates(side.of))
 			return []figure.Mark{{X: x, Y: 100 * e.Mean, Low: 100 * e.Low, High: 100 * e.High}}
 		}
-		majority := 100 * by[groupAll].mean(func(r *TwoHopResult) float64 { return side.of(r).Baselines.Majority })
+		majority := 100 * by[groupAll].mean(func(r *twoHopResult) float64 { return side.of(r).Baselines.Majority })
 		panel := func(title, label string, lo, hi float64, ticks []plot.Tick, paper []figure.Mark, lines ...figure.Series) {
 			p := figure.NewPlot(label, "right answers, %")
 			p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = lo, hi, 0, 100

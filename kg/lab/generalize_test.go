@@ -123,12 +123,12 @@ func fakeGeneralize(t *testing.T, known float64, shares map[string][2]float64) *
 			share = [2]float64{0.34, 0.7}
 		}
 		jitter := 0.004 * float64(c.Seed)
-		part := func(x float64) TwoHopPart {
-			p := TwoHopPart{Questions: 100, Right: []eval.Estimate{{Mean: x + jitter, Low: x - 0.02, High: x + 0.02, Seeds: 1}}}
+		part := func(x float64) twoHopPart {
+			p := twoHopPart{Questions: 100, Right: []eval.Estimate{{Mean: x + jitter, Low: x - 0.02, High: x + 0.02, Seeds: 1}}}
 			p.Baselines.Majority, p.Baselines.PairMajority = 0.2, 0.3
 			return p
 		}
-		extra, err := json.Marshal(TwoHopResult{Train: 100, Across: part(share[0]), Within: part(share[1]), Seen: part(0.9)})
+		extra, err := json.Marshal(twoHopResult{Train: 100, Across: part(share[0]), Within: part(share[1]), Seen: part(0.9)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -163,8 +164,8 @@ type Done struct {
 	Extra json.RawMessage
 }
 
-// ErrBusy is returned for a cell that another process is doing.
-var ErrBusy = errors.New("another process is doing it")
+// errBusy is returned for a cell that another process is doing.
+var errBusy = errors.New("another process is doing it")
 
 func (l *Lab) warn(format string, args ...any) {
 	if l.Warn != nil {
@@ -235,14 +236,18 @@ func (w *world) load(ctx context.Context, g Graph) error {
 	return err
 }
 
-// HashFile names a file's content.
+// HashFile names a file's content: the first 16 hexadecimal digits of its SHA-256.
 func HashFile(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("lab: %w", err)
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8]), nil
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("lab: hashing: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 // Setup makes what a cell needs beside a model. Errors are about settings that do not go with the
@@ -269,7 +274,7 @@ func (l *Lab) cellDir(c *Cell) string { return filepath.Join(l.Dir, "cells", c.N
 
 func (e *Experiment) extraFile() string { return "extra-" + e.Name + ".json" }
 
-// do does what is missing of a cell. The error is ErrBusy when another process is at it.
+// do does what is missing of a cell. The error is errBusy when another process is at it.
 func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, show func(Progress)) (*Done, error) {
 	dir := l.cellDir(c)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -281,7 +286,7 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, show func(Progress
 		return nil, fmt.Errorf("lab: locking %s: %w", dir, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("lab: cell %s: %w", c.Name, ErrBusy)
+		return nil, fmt.Errorf("lab: cell %s: %w", c.Name, errBusy)
 	}
 	defer lock.Close()
 	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
@@ -352,7 +357,7 @@ func (l *Lab) doLocked(ctx context.Context, e *Experiment, c *Cell, dir string, 
 }
 
 // source makes the stream of a cell's texts.
-func (s *Setup) source(e *Experiment, context int) (*Source, error) {
+func (s *Setup) source(e *Experiment, context int) (*textSource, error) {
 	var extra Texts
 	if e.Texts != nil {
 		var err error
@@ -361,7 +366,7 @@ func (s *Setup) source(e *Experiment, context int) (*Source, error) {
 		}
 	}
 	c := text.Corpus{Team: s.Team, Writer: s.Writer, Paragraphs: s.Cell.Text.Paragraphs, Level: s.Cell.Text.Level, Mixed: s.Cell.Text.Mixed}
-	return NewSource(c, s.Tokenizer, context, extra, s.Cell.Text.Apart, s.Cell.Seed, s.Cell.Key()+" "+s.Graph.Fingerprint())
+	return newTextSource(c, s.Tokenizer, context, extra, s.Cell.Text.Apart, s.Cell.Seed, s.Cell.Key()+" "+s.Graph.Fingerprint())
 }
 
 // runSettings are what a run directory keeps.
@@ -453,7 +458,7 @@ func lastLoss(path string) (float64, error) {
 }
 
 // newTrainer begins a training.
-func (l *Lab) newTrainer(s *Setup, source *Source) (*model.Trainer, error) {
+func (l *Lab) newTrainer(s *Setup, source *textSource) (*model.Trainer, error) {
 	c := s.Cell
 	steps := c.Training.Steps
 	if steps == 0 {

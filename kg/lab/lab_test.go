@@ -31,7 +31,7 @@ func tinyCell(name string, seed uint64) Cell {
 }
 
 // stream makes the source of a cell.
-func stream(t *testing.T, c Cell, texts func(*Setup) (Texts, error)) *Source {
+func stream(t *testing.T, c Cell, texts func(*Setup) (Texts, error)) *textSource {
 	t.Helper()
 	l := &Lab{Dir: t.TempDir()}
 	s, err := l.Setup(t.Context(), &c)

@@ -133,7 +133,7 @@ func (q *queue) work(ctx context.Context, worker int) error {
 		}
 		fresh := !q.lab.IsDone(&q.cells[i])
 		done, err := q.lab.do(ctx, q.e, &q.cells[i], show)
-		if errors.Is(err, ErrBusy) {
+		if errors.Is(err, errBusy) {
 			q.mu.Lock()
 			q.left = append(q.left, i)
 			round := since >= len(q.left)

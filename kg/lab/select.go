@@ -102,7 +102,7 @@ func planSelect(s Settings) ([]Cell, error) {
 		c.Name = name
 		s.apart(&c)
 		change(&c)
-		cells = append(cells, Repeat(c, s.SeedCount())...)
+		cells = append(cells, repeat(c, s.SeedCount())...)
 	}
 	for _, g := range grid {
 		for _, alpha := range g.alpha {

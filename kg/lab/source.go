@@ -24,7 +24,7 @@ type Texts struct {
 	Append func(dst []byte, n int) []byte
 }
 
-// Source packs what a team writes into batches. It implements model.Source.
+// textSource packs what a team writes into batches. It implements model.Source.
 //
 // Paragraphs come in rounds: every expert writes their share of a round, all texts of the
 // round are shuffled and packed into rows, several beside each other. Attention stays
@@ -32,7 +32,7 @@ type Texts struct {
 // the separator and ends with it as the last target; one that is longer than a row, or whose sentences
 // are read apart, goes on in another piece after a full stop. So where the stream stands is the number of a round and a row, and a round is
 // made again from that.
-type Source struct {
+type textSource struct {
 	corpus  text.Corpus
 	tok     text.Tokenizer
 	context int
@@ -75,16 +75,16 @@ const (
 	perExpert = 8
 )
 
-// NewSource returns the stream of a corpus; Paragraphs of 0 is a stream of new paragraphs without
+// newTextSource returns the stream of a corpus; Paragraphs of 0 is a stream of new paragraphs without
 // an end. With apart each sentence is read by itself. name names the settings, so that a State is not restored into another stream.
-func NewSource(c text.Corpus, tok text.Tokenizer, context int, extra Texts, apart bool, seed uint64, name string) (*Source, error) {
+func newTextSource(c text.Corpus, tok text.Tokenizer, context int, extra Texts, apart bool, seed uint64, name string) (*textSource, error) {
 	if context < minContext {
 		return nil, fmt.Errorf("lab: rows of %d tokens (want at least %d)", context, minContext)
 	}
 	if !(extra.PerParagraph >= 0) || math.IsInf(extra.PerParagraph, 1) {
 		return nil, fmt.Errorf("lab: %g texts for a paragraph", extra.PerParagraph)
 	}
-	s := &Source{corpus: c, tok: tok, context: context, extra: extra, apart: apart, seed: seed}
+	s := &textSource{corpus: c, tok: tok, context: context, extra: extra, apart: apart, seed: seed}
 	end := tok.AppendText(nil, "a.")
 	s.stop = end[len(end)-1]
 	s.at = sourceState{Version: sourceVersion, Name: name}
@@ -92,7 +92,7 @@ func NewSource(c text.Corpus, tok text.Tokenizer, context int, extra Texts, apar
 }
 
 // round returns the paragraphs of a round: first to end-1 of the epoch.
-func (s *Source) round() (first, end int) {
+func (s *textSource) round() (first, end int) {
 	size := max(perRound, perExpert*s.corpus.Team.Experts)
 	first = s.at.Round * size
 	end = first + size
@@ -103,7 +103,7 @@ func (s *Source) round() (first, end int) {
 }
 
 // make makes the rows of the present round.
-func (s *Source) make() error {
+func (s *textSource) make() error {
 	first, end := s.round()
 	s.flat, s.start, s.whole = s.flat[:0], append(s.start[:0], 0), s.whole[:0]
 	team := s.corpus.Team
@@ -131,12 +131,12 @@ func (s *Source) make() error {
 }
 
 // texts is how many extra texts come with n more paragraphs after those before.
-func (s *Source) texts(n int) int {
+func (s *textSource) texts(n int) int {
 	return int(s.extra.PerParagraph*float64(s.at.Before+n)) - s.at.Extra
 }
 
 // add appends a text as pieces that fit a row.
-func (s *Source) add(b []byte) {
+func (s *textSource) add(b []byte) {
 	s.buf = b
 	begin := len(s.flat)
 	s.flat = append(s.flat, s.tok.Separator())
@@ -158,7 +158,7 @@ func (s *Source) add(b []byte) {
 }
 
 // cut is where the first piece of a text ends that goes on after it; 0: the text is one piece.
-func (s *Source) cut(tokens []int32) int {
+func (s *textSource) cut(tokens []int32) int {
 	if s.apart {
 		if i := slices.Index(tokens, s.stop) + 1; i > 0 && i <= s.context {
 			if i == len(tokens) {
@@ -184,7 +184,7 @@ const window = 64
 
 // pack shuffles the pieces and divides them into rows: each takes the piece that has waited longest
 // and then, again and again, the longest that fits among the next ones.
-func (s *Source) pack() {
+func (s *textSource) pack() {
 	order := make([]int32, len(s.whole))
 	for i := range order {
 		order[i] = int32(i)
@@ -216,7 +216,7 @@ func (s *Source) pack() {
 const orders = 1
 
 // advance goes on to the next round.
-func (s *Source) advance() {
+func (s *textSource) advance() {
 	first, end := s.round()
 	s.at.Extra += s.texts(end - first)
 	s.at.Before += end - first
@@ -229,7 +229,7 @@ func (s *Source) advance() {
 }
 
 // Next fills b.
-func (s *Source) Next(b *model.Batch) error {
+func (s *textSource) Next(b *model.Batch) error {
 	b.ExtraSlots = 0
 	b.Resize(b.Rows, s.context)
 	for r := range b.Rows {
@@ -248,7 +248,7 @@ func (s *Source) Next(b *model.Batch) error {
 }
 
 // fill writes a row at place t of the batch.
-func (s *Source) fill(b *model.Batch, t int, row []int32) {
+func (s *textSource) fill(b *model.Batch, t int, row []int32) {
 	end := t + s.context
 	origin := t
 	for _, p := range row {
@@ -274,7 +274,7 @@ func (s *Source) fill(b *model.Batch, t int, row []int32) {
 
 // Written returns how many paragraphs the stream has had of each epoch, at most one epoch's: what a
 // reference has to count. In the middle of a round it is in proportion.
-func (s *Source) Written() int {
+func (s *textSource) Written() int {
 	n := s.at.Before
 	if s.made && len(s.rows) > 0 {
 		first, end := s.round()
@@ -287,7 +287,7 @@ func (s *Source) Written() int {
 }
 
 // Epochs is how often the corpus was gone through; 0 without an end.
-func (s *Source) Epochs() float64 {
+func (s *textSource) Epochs() float64 {
 	if s.corpus.Paragraphs == 0 {
 		return 0
 	}
@@ -300,7 +300,7 @@ func (s *Source) Epochs() float64 {
 }
 
 // rowsPerParagraph is measured on the first round.
-func (s *Source) rowsPerParagraph() (float64, error) {
+func (s *textSource) rowsPerParagraph() (float64, error) {
 	if !s.made {
 		if err := s.make(); err != nil {
 			return 0, err
@@ -311,10 +311,10 @@ func (s *Source) rowsPerParagraph() (float64, error) {
 }
 
 // State returns where the stream stands.
-func (s *Source) State() ([]byte, error) { return json.Marshal(s.at) }
+func (s *textSource) State() ([]byte, error) { return json.Marshal(s.at) }
 
 // Restore goes back to a State.
-func (s *Source) Restore(state []byte) error {
+func (s *textSource) Restore(state []byte) error {
 	var at sourceState
 	if err := json.Unmarshal(state, &at); err != nil {
 		return fmt.Errorf("lab: the state of a stream of text: %w", err)
