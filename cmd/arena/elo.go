@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -90,7 +89,7 @@ func rateResults(ctx context.Context, stdin io.Reader, stdout, _ io.Writer, args
 		return err
 	}
 	if s.json {
-		return writeJSON(stdout, report)
+		return cli.PrintJSON(stdout, report)
 	}
 	return report.WriteText(stdout)
 }
@@ -325,7 +324,7 @@ func (s *eloSettings) rateDatabase(ctx context.Context, stdout io.Writer) error 
 		return err
 	}
 	if s.json {
-		return writeJSON(stdout, report)
+		return cli.PrintJSON(stdout, report)
 	}
 	for i, r := range report.Fits {
 		if i > 0 {
@@ -339,10 +338,4 @@ func (s *eloSettings) rateDatabase(ctx context.Context, stdout io.Writer) error 
 		fmt.Fprintf(stdout, "\ngames under %d different conditions are rated apart: the zero of each table is its own\n", len(report.Fits))
 	}
 	return curves.WriteVerdicts(stdout, report.Sweeps)
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -323,9 +322,7 @@ func (a *sweeping) report(ctx context.Context, stdout io.Writer) error {
 
 // writeSweepsJSON writes the board with the sweeps beside its rows.
 func writeSweepsJSON(w io.Writer, board *leaderboard.Board, sweeps []curves.Sweep) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(struct {
+	return cli.PrintJSON(w, struct {
 		*leaderboard.Board
 		Sweeps []curves.Sweep `json:"sweeps"`
 	}{board, sweeps})

@@ -145,7 +145,7 @@ func (t *matching) progressLine() string {
 func (t *matching) report(stdout io.Writer) error {
 	s := t.Summary(false)
 	if t.json {
-		return writeJSON(stdout, s)
+		return cli.PrintJSON(stdout, s)
 	}
 	var out strings.Builder
 	for _, line := range standingsTable(&s) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -98,11 +97,9 @@ func uciCheck(ctx context.Context, stdout, _ io.Writer, args []string) error {
 		return err
 	}
 	if *asJSON {
-		b, err := json.MarshalIndent(map[string]any{"engine": path, "args": o.Args, "results": results}, "", "  ")
-		if err != nil {
+		if err := cli.PrintJSON(stdout, map[string]any{"engine": path, "args": o.Args, "results": results}); err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "%s\n", b)
 	} else {
 		fmt.Fprintf(stdout, "%d pass, %d warn, %d fail, %d skip\n", count[ucicheck.Pass], count[ucicheck.Warn], count[ucicheck.Fail], count[ucicheck.Skip])
 	}

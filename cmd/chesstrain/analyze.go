@@ -276,7 +276,7 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 		return err
 	}
 	if *asJSON {
-		return printJSON(stdout, &r)
+		return cli.PrintJSON(stdout, &r)
 	}
 	if err := result.WriteText(stdout); err != nil {
 		return err
@@ -311,7 +311,7 @@ func (r *analysisReport) write(dir string) ([]string, error) {
 	for _, path := range pictures {
 		r.Pictures = append(r.Pictures, filepath.Base(path))
 	}
-	if err := printJSON(&object, r); err != nil {
+	if err := cli.PrintJSON(&object, r); err != nil {
 		return nil, err
 	}
 	files := []string{filepath.Join(dir, "report.txt"), filepath.Join(dir, "report.json")}

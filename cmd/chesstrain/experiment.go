@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -128,15 +127,6 @@ func namedExperiments(all []experiment.Experiment) (list []named) {
 	return list
 }
 
-func printJSON(w io.Writer, value any) error {
-	b, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", b)
-	return err
-}
-
 // run does an experiment.
 func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *experiment.Experiment) error {
 	switch {
@@ -208,7 +198,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		return err
 	}
 	if o.json {
-		return printJSON(stdout, report.JSON())
+		return cli.PrintJSON(stdout, report.JSON())
 	}
 	if _, err := fmt.Fprint(stdout, report.Markdown()); err != nil {
 		return err
@@ -220,7 +210,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 // plan shows what would be done.
 func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []experiment.Cell) error {
 	if o.json {
-		return printJSON(w, cells)
+		return cli.PrintJSON(w, cells)
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "cell\texperts\tgames\tmodel\tbudget\ttime\t")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -128,12 +127,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 		report = stderr
 	}
 	if o.json {
-		b, err := json.MarshalIndent(result, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(report, "%s\n", b)
-		return err
+		return cli.PrintJSON(report, result)
 	}
 	if o.out.out == "-" {
 		if o.quiet {
@@ -320,12 +314,7 @@ func (o *leagueOptions) explain(ctx context.Context, err error) error {
 func listPools(w io.Writer, asJSON bool) error {
 	table := league.Ratings()
 	if asJSON {
-		b, err := json.MarshalIndent(table, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(w, "%s\n", b)
-		return err
+		return cli.PrintJSON(w, table)
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tab, "ratings: %s (%s)\n", table.Scale, table.Source)

@@ -28,7 +28,7 @@ func tabulate(w io.Writer, indent string, all []named) error {
 // listNamed prints the list.
 func listNamed(w io.Writer, all []named, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, all)
+		return cli.PrintJSON(w, all)
 	}
 	return tabulate(w, "", all)
 }

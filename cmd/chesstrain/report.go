@@ -115,7 +115,7 @@ func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	}
 	switch {
 	case *asJSON:
-		return printJSON(stdout, struct {
+		return cli.PrintJSON(stdout, struct {
 			Lines  []reproduction.Line  `json:"lines"`
 			Curves []reproduction.Curve `json:"curves"`
 		}{lines, curves})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -116,9 +115,7 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 		}
 	}
 	if *asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(d)
+		return cli.PrintJSON(stdout, d)
 	}
 	return d.WriteText(stdout, textWidth(stdout))
 }

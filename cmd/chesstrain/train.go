@@ -88,9 +88,7 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 		return err
 	}
 	if o.json {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(result)
+		return cli.PrintJSON(stdout, result)
 	}
 	return result.writeText(stdout)
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -99,9 +98,7 @@ func graphCommand(ctx context.Context, stdout, stderr io.Writer, args []string) 
 		}
 	}
 	if from.asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(result)
+		return cli.PrintJSON(stdout, result)
 	}
 	w := bufio.NewWriter(stdout)
 	printStats(w, &result.Stats)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -210,9 +209,7 @@ func (t *table) end(experiment string) error {
 	if !t.r.asJSON {
 		return nil
 	}
-	enc := json.NewEncoder(t.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"experiment": experiment, "graph": t.g.Fingerprint(), "seed": t.r.seed, "paragraphs": t.r.paragraphs,
+	return cli.PrintJSON(t.stdout, map[string]any{"experiment": experiment, "graph": t.g.Fingerprint(), "seed": t.r.seed, "paragraphs": t.r.paragraphs,
 		"popular": t.r.wrong.popular, "keep_truth": t.r.wrong.keepTruth, "shared": t.r.wrong.shared, "cells": t.cells})
 }
 
@@ -306,9 +303,7 @@ func (r *references) generalize(ctx context.Context, g *kg.Graph, stdout, stderr
 	a2 := reference.Composition(g, areas, split.Train)
 	held, across := reference.TwoHopBaselines(g, split.Train, split.HeldOut), reference.TwoHopBaselines(g, split.Train, split.Across)
 	if r.asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"experiment": "generalize", "graph": g.Fingerprint(), "seed": r.seed, "train": len(split.Train),
+		return cli.PrintJSON(stdout, map[string]any{"experiment": "generalize", "graph": g.Fingerprint(), "seed": r.seed, "train": len(split.Train),
 			"held_out": len(split.HeldOut), "across": len(split.Across), "a2": a2, "baselines_held_out": held, "baselines_across": across})
 	}
 	fmt.Fprintf(stdout, "two-hop facts: %s to learn from, %s held out within areas, %s across areas (the paper's: 80,000, 6,133, 64,811)\n\n",

@@ -97,7 +97,7 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 	flags := flagSet(program + " report")
 	from.addFlags(flags)
 	dir := flags.String("lab", "kg-lab", "directory of experiments, as --out of the commands that train")
-	templates := flags.String("templates", "", "take the words from this file")
+	templates := flags.String("templates", "", "take the words for relations from this file")
 	out := flags.String("out", "kg-report.html", "the page")
 	keep := flags.String("results", "", "also write README.md and the pictures of all experiments into this directory")
 	if err := cli.Parse(flags, args, stdout, showHelp(flags, reportHelp, reportTail)); err != nil {
@@ -163,7 +163,7 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 		}
 	}
 	if from.asJSON {
-		return printJSON(stdout, map[string]any{"file": *out, "experiments": len(results), "graph": p.Stats.Fingerprint})
+		return cli.PrintJSON(stdout, map[string]any{"file": *out, "experiments": len(results), "graph": p.Stats.Fingerprint})
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d experiments\n", *out, len(results))
 	return err

@@ -3,12 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
@@ -43,6 +44,9 @@ joins and paraphrases, 4 with more variety. No language model is needed or used.
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 `
 
+// forms are the values of --form.
+var forms = []string{"paragraph", "question", "two-hop", "latent", "chain"}
+
 // sample is one text.
 type sample struct {
 	Text   string `json:"text"`
@@ -50,92 +54,108 @@ type sample struct {
 	Tokens int    `json:"tokens"`
 }
 
+// textOptions are the flags of the command.
+type textOptions struct {
+	origin
+	wrong              beliefs
+	count              int
+	form               string
+	level              int
+	entity, entityType string
+	experts, which     int
+	coverage           float64
+	templates          string
+	show               bool
+	vocabulary         string
+	paragraphs         int
+	out                string
+}
+
+func (o *textOptions) addFlags(flags *pflag.FlagSet) {
+	o.origin.addFlags(flags)
+	flags.IntVar(&o.count, "count", 3, "samples to show")
+	flags.StringVar(&o.form, "form", forms[0], strings.Join(forms[:len(forms)-1], ", ")+" or "+forms[len(forms)-1])
+	flags.IntVar(&o.level, "level", 1, "phrasing diversity, 1 to 4")
+	flags.StringVar(&o.entity, "entity", "", "write about this entity")
+	flags.StringVar(&o.entityType, "entity-type", "", "write about entities of this type")
+	flags.IntVar(&o.experts, "experts", 1, "number of experts")
+	flags.IntVar(&o.which, "expert", 0, "show texts of this expert, from 0")
+	flags.Float64Var(&o.coverage, "coverage", 1, "share of the facts that an expert has right")
+	o.wrong.addFlags(flags)
+	flags.StringVar(&o.templates, "templates", "", "take the words for relations from this file")
+	flags.BoolVar(&o.show, "show-templates", false, "print the templates that come with the program, and end")
+	flags.StringVar(&o.vocabulary, "gpt2-vocabulary", "", "count tokens with the vocab.json and merges.txt in this directory, not in words")
+	flags.IntVar(&o.paragraphs, "paragraphs", 0, "write this many paragraphs, for --out")
+	flags.StringVar(&o.out, "out", "", "write a corpus, one paragraph a line, into this file")
+}
+
+// check refuses what cannot be before a graph is made.
+func (o *textOptions) check() error {
+	if err := cli.OneOf("form", o.form, forms...); err != nil {
+		return err
+	}
+	switch {
+	case text.CheckLevel(text.Level(o.level)) != nil:
+		return cli.Usagef("--level %d: want 1 to 4", o.level)
+	case o.count < 1:
+		return cli.Usagef("--count %d: want at least 1", o.count)
+	case (o.out != "") != (o.paragraphs > 0):
+		return cli.WithHint(cli.Usagef("--out FILE and --paragraphs NUMBER belong together"), "kgtrain text --help shows an example")
+	case o.out != "" && o.form != forms[0]:
+		return cli.Usagef("--out writes paragraphs: it cannot be used with --form %s", o.form)
+	case o.which < 0 || o.which >= o.experts:
+		return cli.Usagef("--expert %d: there are %d, numbered from 0", o.which, o.experts)
+	}
+	return nil
+}
+
 func textCommand(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	var from origin
-	var wrong beliefs
+	var o textOptions
 	flags := flagSet(program + " text")
-	from.addFlags(flags)
-	count := flags.Int("count", 3, "samples to show")
-	form := flags.String("form", "paragraph", "paragraph, question, two-hop, latent or chain")
-	level := flags.Int("level", 1, "phrasing diversity, 1 to 4")
-	entity := flags.String("entity", "", "write about this entity")
-	entityType := flags.String("entity-type", "", "write about entities of this type")
-	experts := flags.Int("experts", 1, "number of experts")
-	which := flags.Int("expert", 0, "show texts of this expert, from 0")
-	coverage := flags.Float64("coverage", 1, "share of the facts that an expert has right")
-	wrong.addFlags(flags)
-	templates := flags.String("templates", "", "take the words from this file")
-	show := flags.Bool("show-templates", false, "print the templates that come with the program, and end")
-	vocabulary := flags.String("gpt2-vocabulary", "", "count tokens with the vocab.json and merges.txt in this directory, not in words")
-	paragraphs := flags.Int("paragraphs", 0, "write this many paragraphs, for --out")
-	out := flags.String("out", "", "write a corpus, one paragraph a line, into this file")
+	o.addFlags(flags)
 	if err := cli.Parse(flags, args, stdout, showHelp(flags, textHelp, textTail)); err != nil {
 		return err
 	}
-	if *show {
+	if o.show {
 		_, err := io.WriteString(stdout, text.BuiltIn())
 		return err
 	}
 	if flags.NArg() > 0 {
 		return cli.Usagef("unexpected argument %q", flags.Arg(0))
 	}
-	if err := cli.OneOf("form", *form, "paragraph", "question", "two-hop", "latent", "chain"); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
-	lv := text.Level(*level)
-	switch {
-	case text.CheckLevel(lv) != nil:
-		return cli.Usagef("--level %d: want 1 to 4", *level)
-	case *count < 1:
-		return cli.Usagef("--count %d: want at least 1", *count)
-	case (*out != "") != (*paragraphs > 0):
-		return cli.WithHint(cli.Usagef("--out FILE and --paragraphs NUMBER belong together"), "kgtrain text --help shows an example")
-	case *out != "" && *form != "paragraph":
-		return cli.Usagef("--out writes paragraphs: it cannot be used with --form %s", *form)
-	case *which < 0 || *which >= *experts:
-		return cli.Usagef("--expert %d: there are %d, numbered from 0", *which, *experts)
-	}
-	g, err := from.graph(flags, stderr)
+	g, err := o.graph(flags, stderr)
 	if err != nil {
 		return err
 	}
-	w, err := bind(*templates, g)
+	w, err := bind(o.templates, g)
 	if err != nil {
 		return err
 	}
 	var tok text.Tokenizer = text.NewWordTokenizer(w.Vocabulary())
-	if *vocabulary != "" {
-		if tok, err = text.ReadBPE(*vocabulary); err != nil {
+	if o.vocabulary != "" {
+		if tok, err = text.ReadBPE(o.vocabulary); err != nil {
 			return cli.WithHint(err, "GPT-2's are part of its checkpoint")
 		}
 	}
-	team := &expert.Team{Graph: g, Experts: *experts, Seed: from.seed, Coverage: *coverage, Corruption: wrong.corruption()}
+	team := &expert.Team{Graph: g, Experts: o.experts, Seed: o.seed, Coverage: o.coverage, Corruption: o.wrong.corruption()}
 	if err := team.Prepare(); err != nil {
 		return cli.Usagef("%w", err)
 	}
-	if *out != "" {
-		c := &text.Corpus{Team: team, Writer: w, Paragraphs: *paragraphs, Level: lv}
-		return writeCorpus(ctx, c, *out, &from, stdout, stderr)
+	if o.out != "" {
+		return o.writeCorpus(ctx, &text.Corpus{Team: team, Writer: w, Paragraphs: o.paragraphs, Level: text.Level(o.level)}, stdout, stderr)
 	}
-	about := func(x int32) bool {
-		e := g.Entities[x]
-		return (*entity == "" || e.Name == *entity) && (*entityType == "" || g.Types[e.Type] == *entityType)
-	}
-	if err := checkEntity(g, *entity, *entityType); err != nil {
-		return err
-	}
-	samples, err := makeSamples(g, w, team, *which, *form, lv, *count, from.seed, about)
+	samples, err := o.samples(g, w, team)
 	if err != nil {
 		return err
 	}
 	for i := range samples {
 		samples[i].Tokens = len(tok.AppendText(nil, samples[i].Text))
 	}
-	if from.asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"samples": samples, "tokenizer": tok.Name(), "vocabulary": tok.VocabSize(), "seed": from.seed})
+	if o.asJSON {
+		return cli.PrintJSON(stdout, map[string]any{"samples": samples, "tokenizer": tok.Name(), "vocabulary": tok.VocabSize(), "seed": o.seed})
 	}
 	b := bufio.NewWriter(stdout)
 	for i, s := range samples {
@@ -144,7 +164,7 @@ func textCommand(ctx context.Context, stdout, stderr io.Writer, args []string) e
 		}
 		fmt.Fprintln(b, s.Text)
 	}
-	if !from.quiet {
+	if !o.quiet {
 		fmt.Fprintf(stderr, "%d of a vocabulary of %s tokens (%s) in the first\n", samples[0].Tokens, cli.Count(tok.VocabSize()), tok.Name())
 	}
 	return b.Flush()
@@ -171,23 +191,30 @@ func checkEntity(g *kg.Graph, entity, typ string) error {
 	return nil
 }
 
-// makeSamples draws texts whose entity, of two-hop texts the first, is one that about
-// accepts.
-func makeSamples(g *kg.Graph, w *text.Writer, team *expert.Team, which int, form string, level text.Level, count int, seed uint64, about func(int32) bool) ([]sample, error) {
+// samples draws texts whose entity, of two-hop texts the first, is one that was asked for.
+func (o *textOptions) samples(g *kg.Graph, w *text.Writer, team *expert.Team) ([]sample, error) {
+	if err := checkEntity(g, o.entity, o.entityType); err != nil {
+		return nil, err
+	}
+	about := func(x int32) bool {
+		e := g.Entities[x]
+		return (o.entity == "" || e.Name == o.entity) && (o.entityType == "" || g.Types[e.Type] == o.entityType)
+	}
+	level := text.Level(o.level)
 	var samples []sample
-	rng := draw.New(seed, 's')
+	rng := draw.New(o.seed, 's')
 	add := func(entity int32, b []byte) {
 		samples = append(samples, sample{Text: string(b), Entity: g.Entities[entity].Name})
 	}
-	switch form {
+	switch o.form {
 	case "paragraph":
 		var v expert.View
-		if err := v.Load(team, which); err != nil {
+		if err := v.Load(team, o.which); err != nil {
 			return nil, err
 		}
 		c := text.Corpus{Team: team, Writer: w, Level: level}
 		var m text.Memory
-		for j := 0; len(samples) < count && j < 200*len(g.Entities); j++ {
+		for j := 0; len(samples) < o.count && j < 200*len(g.Entities); j++ {
 			if s := v.Sample(j, nil); about(s.Entity) {
 				add(s.Entity, c.Append(nil, &v, j, &m))
 			}
@@ -196,7 +223,7 @@ func makeSamples(g *kg.Graph, w *text.Writer, team *expert.Team, which int, form
 		queries := g.Queries()
 		draw.Shuffle(&rng, queries)
 		for _, q := range queries {
-			if len(samples) < count && about(q.Head) {
+			if len(samples) < o.count && about(q.Head) {
 				lo, _ := g.QueryEdges(q)
 				add(q.Head, append(append(append(w.Question(nil, q), ' '), g.Entities[g.Edges[lo].Tail].Name...), '.'))
 			}
@@ -209,9 +236,9 @@ func makeSamples(g *kg.Graph, w *text.Writer, team *expert.Team, which int, form
 			}
 		}
 		draw.Shuffle(&rng, chains)
-		for _, c := range chains[:min(count, len(chains))] {
+		for _, c := range chains[:min(o.count, len(chains))] {
 			head := g.Edges[c.First].Head
-			switch form {
+			switch o.form {
 			case "two-hop":
 				add(head, w.TwoHop(nil, c, level, &rng))
 			case "latent":
@@ -222,23 +249,23 @@ func makeSamples(g *kg.Graph, w *text.Writer, team *expert.Team, which int, form
 		}
 	}
 	if len(samples) == 0 {
-		return nil, fmt.Errorf("there is no %s about such entities", form)
+		return nil, fmt.Errorf("there is no %s about such entities", o.form)
 	}
 	return samples, nil
 }
 
-// writeCorpus writes a corpus into a file, with a live line.
-func writeCorpus(ctx context.Context, c *text.Corpus, path string, from *origin, stdout, stderr io.Writer) error {
+// writeCorpus writes a corpus into --out, with a live line.
+func (o *textOptions) writeCorpus(ctx context.Context, c *text.Corpus, stdout, stderr io.Writer) error {
 	progress := stderr
-	if from.quiet {
+	if o.quiet {
 		progress = io.Discard
 	}
 	status := cli.NewStatus(progress)
 	defer status.Close()
 	start := time.Now()
 	done, size := 0, 0
-	err := atomicfile.WriteFile(path, os.FileMode(0o644), func(w io.Writer) error {
-		return c.Write(ctx, from.threads, func(b []byte, n int) error {
+	err := atomicfile.WriteFile(o.out, os.FileMode(0o644), func(w io.Writer) error {
+		return c.Write(ctx, o.threads, func(b []byte, n int) error {
 			done += n
 			size += len(b)
 			rate := float64(done) / time.Since(start).Minutes()
@@ -248,16 +275,16 @@ func writeCorpus(ctx context.Context, c *text.Corpus, path string, from *origin,
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", o.out, err)
 	}
 	took := time.Since(start)
 	status.Close()
-	if from.asJSON {
-		return json.NewEncoder(stdout).Encode(map[string]any{"file": path, "paragraphs": done, "bytes": size, "seconds": took.Seconds(),
-			"paragraphs_per_minute": float64(done) / took.Minutes(), "seed": from.seed, "graph": c.Team.Graph.Fingerprint()})
+	if o.asJSON {
+		return cli.PrintJSON(stdout, map[string]any{"file": o.out, "paragraphs": done, "bytes": size, "seconds": took.Seconds(),
+			"paragraphs_per_minute": float64(done) / took.Minutes(), "seed": o.seed, "graph": c.Team.Graph.Fingerprint()})
 	}
 	fmt.Fprintln(stdout, strings.Join([]string{
-		fmt.Sprintf("%s: %s paragraphs, %s bytes", path, cli.Count(done), cli.Count(size)),
+		fmt.Sprintf("%s: %s paragraphs, %s bytes", o.out, cli.Count(done), cli.Count(size)),
 		fmt.Sprintf("%s, %s paragraphs a minute", cli.Duration(took), cli.SI(float64(done)/took.Minutes())),
 	}, ", "))
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -175,9 +174,9 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 	case !o.asJSON:
 		return nil
 	case len(reports) == 1:
-		return printJSON(stdout, reports[0])
+		return cli.PrintJSON(stdout, reports[0])
 	}
-	return printJSON(stdout, reports)
+	return cli.PrintJSON(stdout, reports)
 }
 
 // spare is how many threads each cell has where there are more cores than cells left to do.
@@ -249,6 +248,13 @@ func (o *training) check(fs *pflag.FlagSet) error {
 	if fs.Changed("shared") {
 		s.Shared = &o.shared
 	}
+	return o.readFiles(fs)
+}
+
+// readFiles reads what the flags name: what is wrong with it shows before anything is trained, and its hashes
+// are a part of what cells are.
+func (o *training) readFiles(fs *pflag.FlagSet) error {
+	s := &o.settings
 	s.Graph.Seed = o.graphSeed
 	s.Graph.Scale = o.scale
 	if o.in != "" {
@@ -276,7 +282,7 @@ func (o *training) check(fs *pflag.FlagSet) error {
 	return nil
 }
 
-// checkInit reads the pretrained model: what is wrong with it shows before anything is trained.
+// checkInit reads the pretrained model.
 func (o *training) checkInit(fs *pflag.FlagSet) error {
 	for _, flag := range []string{"layers", "width"} {
 		if fs.Changed(flag) {
@@ -324,7 +330,7 @@ func useProducts(name string, threads int) (string, error) {
 func (o *training) plan(w io.Writer, l *lab.Lab, plans [][]lab.Cell) error {
 	cells := slices.Concat(plans...)
 	if o.asJSON {
-		return printJSON(w, cells)
+		return cli.PrintJSON(w, cells)
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "cell\texperts\tgraph\tmodel\tbudget\ttime on a core\t")
@@ -435,13 +441,6 @@ func temperatureName(t float64) string {
 		return "greedy"
 	}
 	return fmt.Sprintf("T=%g", t)
-}
-
-func printJSON(w io.Writer, value any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(value)
 }
 
 // trainView shows how cells get on: a live table of those at work, and a plain line for each that is

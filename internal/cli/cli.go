@@ -12,6 +12,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -168,6 +169,14 @@ func Floats(fs *pflag.FlagSet, p *[]float64, name string, value []float64, usage
 		words = append(words, strconv.FormatFloat(x, 'g', -1, 64))
 	}
 	fs.Lookup(name).DefValue = strings.Join(words, ",")
+}
+
+// PrintJSON writes what --json asks for: value, indented, as a person would read it.
+func PrintJSON(w io.Writer, value any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(value)
 }
 
 // Parse parses args with fs. An unknown flag becomes a usage error that names

@@ -362,7 +362,7 @@ func generalizeClaims(by map[string]*generalization) []Claim {
 		}
 	}
 	claims := []Claim{{Claim: "single facts are known nearly perfectly in all settings", Paper: "near perfect (stated)",
-		Ours: fmt.Sprintf("at least %s (%s)", cli.Percent(worst, 1), name), Verdict: Reproduced}}
+		Ours: fmt.Sprintf("at least %s (%s)", percent(worst), name), Verdict: Reproduced}}
 	if len(by) == 0 {
 		claims[0] = Claim{Claim: claims[0].Claim, Paper: claims[0].Paper, Verdict: NotTested, Why: "cells are missing"}
 	}
@@ -383,7 +383,7 @@ func generalizeClaims(by map[string]*generalization) []Claim {
 			c.Verdict, c.Why = NotTested, err.Error()
 			return
 		}
-		c.Ours = fmt.Sprintf("%s: %s against %s, %s", what, cli.Percent(eval.Over(a).Mean, 1), cli.Percent(eval.Over(b).Mean, 1), points(mean, low, high))
+		c.Ours = fmt.Sprintf("%s: %s against %s, %s", what, percent(eval.Over(a).Mean), percent(eval.Over(b).Mean), points(mean, low, high))
 		switch {
 		case worst < learned:
 			c.Verdict, c.Why = NotTested, "single facts are not known well enough"
@@ -416,27 +416,7 @@ func generalizeClaims(by map[string]*generalization) []Claim {
 	level4 := by[fmt.Sprint(groupOneHop, text.Creative)]
 	more("phrasing diversity of paragraphs helps across areas", "0.34 to 0.37 (text)", "levels 1-4 against level 1", level4.estimates(across), all.estimates(across))
 	more("and inside areas", "0.70 to 0.79 (figure)", "levels 1-4 against level 1", level4.estimates(within), all.estimates(within))
-	same := Claim{Claim: "phrasing diversity of two-hop sentences has no effect across areas", Paper: "no effect (text)", Verdict: NotTested, Why: "cells are missing"}
-	if x := by[fmt.Sprint(groupTwoHop, text.Creative)]; x != nil {
-		mean, low, high, err := eval.Difference(sameSeeds(x.estimates(across), all.estimates(across)))
-		same.Ours, same.Why = "levels 1-4 against level 1: "+points(mean, low, high), ""
-		switch {
-		case err != nil:
-			same.Why = err.Error()
-		case worst < learned:
-			same.Why = "single facts are not known well enough"
-		case low > -sameness && high < sameness:
-			same.Verdict = Reproduced
-			if low > 0 || high < 0 {
-				same.Why = fmt.Sprintf("an effect, but of less than %g points", 100*sameness)
-			}
-		case low > 0 || high < 0:
-			same.Verdict = NotReproduced
-		default:
-			same.Why = fmt.Sprintf("the interval is wider than ±%g points", 100*sameness)
-		}
-	}
-	claims = append(claims, same)
+	claims = append(claims, noEffect(by[fmt.Sprint(groupTwoHop, text.Creative)], all, worst))
 	more("chain of thought turns it into selection: across areas", "0.62 against 0.34 (text)", "with the bridge against without",
 		by[groupChain].estimates(across), all.estimates(across))
 	more("and inside areas", "0.92 against 0.70 (figure)", "with the bridge against without", by[groupChain].estimates(within), all.estimates(within))
@@ -449,6 +429,29 @@ func sameSeeds(a, b []eval.Estimate) (x, y []eval.Estimate) {
 	return a[:n], b[:n]
 }
 
+// noEffect judges that phrasing of two-hop sentences changes nothing; worst is how much of the single facts is known.
+func noEffect(phrased, all *generalization, worst float64) Claim {
+	c := Claim{Claim: "phrasing diversity of two-hop sentences has no effect across areas", Paper: "no effect (text)", Verdict: NotTested, Why: "cells are missing"}
+	if phrased == nil {
+		return c
+	}
+	mean, low, high, err := eval.Difference(phrased.estimates(across), all.estimates(across))
+	c.Ours, c.Why = "levels 1-4 against level 1: "+points(mean, low, high), ""
+	switch {
+	case err != nil:
+		c.Why = err.Error()
+	case worst < learned:
+		c.Why = "single facts are not known well enough"
+	case low > -sameness && high < sameness:
+		c.Verdict = Reproduced
+	case low > 0 || high < 0:
+		c.Verdict = NotReproduced
+	default:
+		c.Why = fmt.Sprintf("the interval is wider than ±%g points", 100*sameness)
+	}
+	return c
+}
+
 // points is a difference of shares.
 func points(mean, low, high float64) string {
 	return fmt.Sprintf("%+.1f points (%+.1f to %+.1f)", 100*mean, 100*low, 100*high)
@@ -456,7 +459,7 @@ func points(mean, low, high float64) string {
 
 // interval is an estimate in a table.
 func interval(e eval.Estimate) string {
-	return fmt.Sprintf("%s (%s-%s)", cli.Percent(e.Mean, 1), cli.Percent(e.Low, 1), cli.Percent(e.High, 1))
+	return fmt.Sprintf("%s (%s-%s)", percent(e.Mean), percent(e.Low), percent(e.High))
 }
 
 func generalizeSections(order []*generalization) []Section {
@@ -467,11 +470,11 @@ func generalizeSections(order []*generalization) []Section {
 		row := []string{g.Name, cli.Count(len(g.results)), cli.Count(g.results[0].Train), interval(g.Facts.All[0]), interval(eval.Over(g.estimates(seen))),
 			interval(eval.Over(g.estimates(within))), interval(eval.Over(g.estimates(across))), "", "", ""}
 		if i := slices.Index(g.Facts.Temperatures, 1); i >= 0 && len(g.results[0].Across.Right) > i {
-			row[7] = cli.Percent(g.mean(func(r *twoHopResult) float64 { return r.Across.Right[i].Mean }), 1)
+			row[7] = percent(g.mean(func(r *twoHopResult) float64 { return r.Across.Right[i].Mean }))
 		}
 		if g.results[0].Across.Bridge != nil {
-			row[8] = cli.Percent(g.mean(func(r *twoHopResult) float64 { return *r.Across.Bridge }), 1)
-			row[9] = cli.Percent(g.mean(func(r *twoHopResult) float64 { return *r.Across.RightGivenBridge }), 1)
+			row[8] = percent(g.mean(func(r *twoHopResult) float64 { return *r.Across.Bridge }))
+			row[9] = percent(g.mean(func(r *twoHopResult) float64 { return *r.Across.RightGivenBridge }))
 		}
 		cells.Rows = append(cells.Rows, row)
 	}
@@ -496,7 +499,7 @@ func generalizeSections(order []*generalization) []Section {
 		{"most common answer of the two relations, in the examples", "", func(b *reference.Baselines) float64 { return b.TrainMajority }},
 		{"most common answer with the head, in the examples", "under 5%", func(b *reference.Baselines) float64 { return b.CoOccurrence }},
 	} {
-		base.Rows = append(base.Rows, []string{row.what, cli.Percent(row.of(&x.Within.Baselines), 1), cli.Percent(row.of(&x.Across.Baselines), 1), row.paper})
+		base.Rows = append(base.Rows, []string{row.what, percent(row.of(&x.Within.Baselines)), percent(row.of(&x.Across.Baselines)), row.paper})
 	}
 	condition := Section{Title: "The condition of appendix A.2",
 		Text: "Composing is the simpler hypothesis if facts + κ < different questions to learn from, κ being what composition costs.",

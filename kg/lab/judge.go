@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"transcend/internal/cli"
 	"transcend/internal/figure"
 	"transcend/kg/eval"
 )
@@ -16,7 +17,8 @@ func shareText(e eval.Estimate) string {
 	return fmt.Sprintf("%s [%s, %s]", percent(e.Mean), percent(e.Low), percent(e.High))
 }
 
-func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
+// percent is a share in percent, "-" of one that is not known.
+func percent(x float64) string { return cli.Percent(x, 1) }
 
 // judge finds groups of a report.
 type judge struct {
