@@ -37,7 +37,7 @@ func TestFreshDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rating.Record.Games() != 2 || rating.Scale == "" || rating.Policy != "forfeit-after-5" || rating.Player != "shipped:"+c.Name+" T=0.001" {
+	if rating.Record.Games() != 2 || rating.Scale == "" || rating.Policy != "forfeit-after-5" || rating.Player != "shipped:"+c.Name+" T=0.001 board input" {
 		t.Errorf("rating %+v", rating)
 	}
 	if _, err := card.ReadRating(strings.NewReader(out), c.Weights, "1"); err == nil {
