@@ -1,6 +1,6 @@
 // Package engine is what plays the games of an arena: UCI and xboard engines in
-// processes of their own, models that know chess only as a sequence of tokens, and a
-// uniformly random mover. All of them are Players.
+// processes of their own, models that know chess only as a sequence of tokens, simulated
+// players, ideal learners of their games, and a uniformly random mover. All of them are Players.
 //
 // An error says whose fault it is and of what kind; FailureOf sorts them:
 //

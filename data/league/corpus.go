@@ -37,7 +37,7 @@ const DefaultMaxPlies = 300
 
 // OpeningRule is how games of a corpus begin, beside the repertoires of the players.
 type OpeningRule struct {
-	// Named lets each game begin with a line of Openings, cut at a ply drawn from 2 to its
+	// Named lets each game begin with one of the openings that have names, cut at a ply drawn from 2 to its
 	// end, all as likely as the others.
 	Named bool
 	// RandomPlies is the number of legal moves, all equally likely, that each game
@@ -56,7 +56,7 @@ func (r OpeningRule) String() string {
 	return "start"
 }
 
-// ParseOpeningRule reads what String returns.
+// ParseOpeningRule reads what String returns; anything else is an error.
 func ParseOpeningRule(s string) (OpeningRule, error) {
 	switch kind, n, _ := strings.Cut(s, ":"); {
 	case s == "start":

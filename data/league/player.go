@@ -61,8 +61,8 @@ type Player struct {
 
 // Bounds of parameters.
 const (
-	MaxTemperature = 10_000
-	MaxTaste       = 1_000
+	MaxTemperature = 10_000 // centipawns
+	MaxTaste       = 1_000  // centipawns
 	MaxNodes       = 1_000_000_000
 
 	// Cutoff is how many temperatures below the best score a move is no longer
@@ -270,7 +270,7 @@ func (m *Mover) Play(p *Player, g *bitboard.Game, seed uint64, limit search.Opti
 
 // Distribution returns the exact probability of every legal move with which p plays it in
 // g's position, in the order of the moves' codes; the probabilities sum to 1, up to rounding. Without Shared
-// it does not depend on a seed. Players that nothing bounds are an error.
+// it does not depend on a seed. The error is ErrUnbounded, wrapped.
 func (m *Mover) Distribution(p *Player, g *bitboard.Game) ([]Chance, error) {
 	if !p.Bounded() {
 		return nil, fmt.Errorf("league: the distribution of %s: %w", p, ErrUnbounded)

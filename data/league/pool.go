@@ -245,6 +245,8 @@ const (
 //
 //	ply1:rho=0.3,seed=1   900  Anna   # a name may have blanks
 //	ply1:rho=0.3,seed=2
+//
+// Errors name the line, and are a *TextError where it is no player, or those of Validate.
 func ReadPool(name string, r io.Reader) (*Pool, error) {
 	table := Ratings()
 	pool := &Pool{Name: name, Scale: table.Scale}
@@ -284,7 +286,8 @@ func ReadPool(name string, r io.Reader) (*Pool, error) {
 	return pool, pool.Validate()
 }
 
-// OpenPool returns the pool of that name, or reads the file of that name.
+// OpenPool returns the pool of that name, or reads the file of that name; what is neither is an
+// *UnknownPoolError.
 func OpenPool(name string) (*Pool, error) {
 	if pool, ok := Ratings().Pool(name); ok {
 		return pool, nil

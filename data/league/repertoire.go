@@ -11,31 +11,32 @@ import (
 	"transcend/internal/bitboard"
 )
 
-// Line is one line of a repertoire.
-type Line struct {
-	// Name is the name of a line of Openings, or moves in UCI notation joined by ".": "e2e4.c7c5".
+// bookLine is one line of a repertoire.
+type bookLine struct {
+	// Name is the name of an opening, or moves in UCI notation joined by ".": "e2e4.c7c5".
 	Name   string
-	Weight int // 1 to MaxWeight
+	Weight int // 1 to maxWeight
 }
 
 // Bounds of repertoires.
 const (
-	MaxWeight    = 1_000_000
+	maxWeight    = 1_000_000
 	maxLines     = 256
 	maxLinePlies = 60
 )
 
 // Repertoire is lines that a player plays by heart, with either color: in a position that
 // lies on some of them, by whatever order of moves, it plays their next moves in proportion to the
-// lines' weights. The zero Repertoire has none. It is not changed after it was made.
+// lines' weights. It comes with Parse of a Player (book=italian*3+london); the zero Repertoire has none. It is
+// not changed after it was made.
 type Repertoire struct {
-	lines []Line
+	lines []bookLine
 	moves map[uint64][]Chance // by the position's hash; the moves sorted
 }
 
-// NewRepertoire makes a repertoire of lines. The line "all" stands for every
-// line of Openings.
-func NewRepertoire(lines ...Line) (Repertoire, error) {
+// newRepertoire makes a repertoire of lines. The line "all" stands for every
+// opening that has a name.
+func newRepertoire(lines ...bookLine) (Repertoire, error) {
 	if len(lines) == 0 {
 		return Repertoire{}, nil
 	}
@@ -43,13 +44,13 @@ func NewRepertoire(lines ...Line) (Repertoire, error) {
 		return Repertoire{}, fmt.Errorf("league: a repertoire of %d lines: at most %d are possible", len(lines), maxLines)
 	}
 	r := Repertoire{lines: slices.Clone(lines), moves: make(map[uint64][]Chance)}
-	slices.SortFunc(r.lines, func(a, b Line) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.lines, func(a, b bookLine) int { return cmp.Compare(a.Name, b.Name) })
 	for i, line := range r.lines {
 		if i > 0 && r.lines[i-1].Name == line.Name {
 			return Repertoire{}, fmt.Errorf("league: the repertoire has the line %s twice", line.Name)
 		}
-		if line.Weight < 1 || line.Weight > MaxWeight {
-			return Repertoire{}, fmt.Errorf("league: line %.60q: weight %d: must be 1 to %d", line.Name, line.Weight, MaxWeight)
+		if line.Weight < 1 || line.Weight > maxWeight {
+			return Repertoire{}, fmt.Errorf("league: line %.60q: weight %d: must be 1 to %d", line.Name, line.Weight, maxWeight)
 		}
 		if line.Name == allLines {
 			for _, o := range openings() {
@@ -105,10 +106,7 @@ func (r *Repertoire) at(p *bitboard.Position) []Chance {
 	return r.moves[p.Hash()]
 }
 
-// Lines returns the lines of the repertoire in the order of their names.
-func (r Repertoire) Lines() []Line { return slices.Clone(r.lines) }
-
-// String returns the lines as ParseRepertoire reads them.
+// String returns the lines as parseRepertoire reads them.
 func (r Repertoire) String() string {
 	var b strings.Builder
 	for i, line := range r.lines {
@@ -124,16 +122,17 @@ func (r Repertoire) String() string {
 	return b.String()
 }
 
-// ParseRepertoire reads lines joined by "+", each with its weight when it is not 1:
-// "italian*3+sicilian-najdorf+e2e4.c7c6".
-func ParseRepertoire(s string) (Repertoire, error) {
-	var lines []Line
+// parseRepertoire reads lines joined by "+", each with its weight when it is not 1:
+// "italian*3+sicilian-najdorf+e2e4.c7c6". A line that is neither a name nor moves is an
+// *UnknownOpeningError.
+func parseRepertoire(s string) (Repertoire, error) {
+	var lines []bookLine
 	for text := range strings.SplitSeq(s, "+") {
 		if len(lines) == maxLines {
 			return Repertoire{}, fmt.Errorf("league: a repertoire of more than %d lines", maxLines)
 		}
 		name, weight, weighted := strings.Cut(text, "*")
-		line := Line{Name: name, Weight: 1}
+		line := bookLine{Name: name, Weight: 1}
 		if weighted {
 			w, err := strconv.Atoi(weight)
 			if err != nil {
@@ -143,7 +142,7 @@ func ParseRepertoire(s string) (Repertoire, error) {
 		}
 		lines = append(lines, line)
 	}
-	return NewRepertoire(lines...)
+	return newRepertoire(lines...)
 }
 
 // lineMoves returns the moves of a line by its name or its moves.

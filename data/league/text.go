@@ -96,7 +96,7 @@ var parameters = []parameter{
 		func(p *Player, s string) (err error) { p.Weak, err = decimal(s); return }},
 	{"book",
 		func(p *Player) (string, bool) { return p.Repertoire.String(), len(p.Repertoire.lines) > 0 },
-		func(p *Player, s string) (err error) { p.Repertoire, err = ParseRepertoire(s); return }},
+		func(p *Player, s string) (err error) { p.Repertoire, err = parseRepertoire(s); return }},
 	{"shared",
 		func(p *Player) (string, bool) { return strconv.FormatUint(p.SharedSeed, 10), p.Shared },
 		func(p *Player, s string) (err error) { p.Shared = true; p.SharedSeed, err = seed(s); return }},

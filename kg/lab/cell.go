@@ -19,7 +19,8 @@ import (
 	"transcend/model"
 )
 
-// Cell is one thing to do. Everything in it but Name, Group and X is in its key.
+// Cell is one thing to do. Everything in it is in its key, but for Name, Group and the names of files, of
+// which the hashes beside them are.
 type Cell struct {
 	// Name is what tables call it, of letters, digits and "-+=.,_".
 	Name string `json:"name"`
@@ -98,7 +99,7 @@ type Model struct {
 	Layers  int `json:"layers"`
 	Heads   int `json:"heads"`
 	Width   int `json:"width"`
-	Context int `json:"context"`
+	Context int `json:"context"` // tokens
 	// Init is a directory with GPT-2's weights and vocabulary to start from, Hash that of
 	// its weights, which decides; "": random weights, and a token for each word.
 	Init string `json:"init,omitempty"`
@@ -118,13 +119,13 @@ type Training struct {
 	Steps int `json:"steps,omitempty"`
 	// Epochs replaces Steps where Text.Paragraphs is a corpus.
 	Epochs       float64 `json:"epochs,omitempty"`
-	Rows         int     `json:"rows"`
+	Rows         int     `json:"rows"` // of a batch
 	LearningRate float64 `json:"learning_rate"`
 	Optimizer    string  `json:"optimizer"`
 	Schedule     string  `json:"schedule,omitempty"` // "": warm-up, stable, decay
-	Warmup       int     `json:"warmup,omitempty"`
+	Warmup       int     `json:"warmup,omitempty"`   // steps; 0: a twentieth of all, at most 100
 	WeightDecay  float64 `json:"weight_decay,omitempty"`
-	Accumulate   int     `json:"accumulate,omitempty"`
+	Accumulate   int     `json:"accumulate,omitempty"` // batches in a step; 0: 1
 }
 
 // Measure says what is measured.

@@ -84,7 +84,8 @@ type Experiment struct {
 // Experiments are all there are, in the order of the paper and of the commands.
 func Experiments() []Experiment { return []Experiment{denoise(), selection(), generalize()} }
 
-// Cells plans, and checks what was planned.
+// Cells plans, and checks what was planned. Errors are about settings, which a user gave: an unknown
+// preset, what Plan refuses, and those of Cell.Validate.
 func (e *Experiment) Cells(s Settings) ([]Cell, error) {
 	if !slices.Contains(Presets(), s.Preset) {
 		return nil, fmt.Errorf("lab: %s: no preset %q", e.Name, s.Preset)

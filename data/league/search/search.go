@@ -47,9 +47,9 @@ type RootMove struct {
 // Result is what a search found.
 type Result struct {
 	Move  bitboard.Move // NoMove when there is none: mate or stalemate
-	Score int
-	Depth int // of the last iteration that was finished
-	Nodes int
+	Score int           // in centipawns from the mover's side; see RootMove
+	Depth int           // of the last iteration that was finished
+	Nodes int           // positions looked at
 	// Moves are the moves that the search saw, the best first, of the last iteration
 	// that was finished, and PV the line that it expects. They are valid until the next search.
 	Moves []RootMove
