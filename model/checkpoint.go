@@ -27,9 +27,10 @@ import (
 //	config.json            the model's shape     } what Hugging Face
 //	model.safetensors      the weights           } GPT2LMHeadModel reads, or, with
 //	                       extra ids, something like it of another model_type
-//	optimizer.safetensors  AdamW's moments, exp_avg.NAME and exp_avg_sq.NAME;
-//	                       Muon's, momentum_buffer.NAME, of the tensors it has;
-//	                       with a moving average, param.NAME
+//	optimizer.safetensors  moments by TrainConfig.Moments: exp_avg.NAME and
+//	                       exp_avg_sq.NAME of the tensors that AdamW updates,
+//	                       momentum_buffer.NAME of Muon's; with a moving
+//	                       average, param.NAME
 //	trainer.json           everything else of the Trainer; size and SHA-256 of
 //	                       every other file
 //
@@ -214,24 +215,27 @@ func (d *digestWriter) digest() fileDigest {
 	return fileDigest{Size: d.size, SHA256: hex.EncodeToString(d.hash.Sum(nil))}
 }
 
-// optimizerTensors are views of what optimizer.safetensors holds, under the names
-// that torch.optim.AdamW and torch.optim.Muon have for it.
+// optimizerTensors are views of what optimizer.safetensors holds: kind after kind, and
+// of a kind all tensors that have it in the order of the flat buffer.
 func (t *Trainer) optimizerTensors() []safetensors.Tensor {
 	var ts []safetensors.Tensor
-	add := func(prefix string, flat []float32, want func(field) bool) {
-		for _, f := range layout(t.model.cfg) {
-			n := f.size()
-			if want(f) {
-				ts = append(ts, safetensors.Tensor{Name: prefix + f.name, Shape: f.shape, Data: flat[:n:n]})
+	add := func(prefix string, flat []float32, want func(LayoutTensor) bool) {
+		for _, l := range Layout(t.model.cfg) {
+			if want(l) {
+				end := l.At + l.Size
+				ts = append(ts, safetensors.Tensor{Name: prefix + "." + l.Name, Shape: l.Shape, Data: flat[l.At:end:end]})
 			}
-			flat = flat[n:]
 		}
 	}
-	adam := func(f field) bool { return t.muon == nil || !f.hidden }
-	add("exp_avg.", t.opt.m, adam)
-	add("exp_avg_sq.", t.opt.v, adam)
-	add("momentum_buffer.", t.opt.m, func(f field) bool { return !adam(f) })
-	add("param.", t.model.p.flat, func(field) bool { return t.average != nil })
+	buffers := [][]float32{t.opt.m, t.opt.v}
+	for _, kind := range optimizers {
+		for i, moment := range kind.moments {
+			add(moment, buffers[i], func(l LayoutTensor) bool { return t.cfg.OptimizerOf(l) == kind.name })
+		}
+	}
+	if t.average != nil {
+		add("param", t.model.p.flat, func(LayoutTensor) bool { return true })
+	}
 	return ts
 }
 

@@ -431,7 +431,10 @@ func TestAnyBitFlipIsNoticed(t *testing.T) {
 // digests that are right.
 func TestOptimizerOfAnotherModel(t *testing.T) {
 	a, dir := saved(t, gradientConfigs[0])
-	other := newOptimizer(gradientConfigs[3])
+	other, err := newOptimizer(gradientConfigs[3], smallTrain)
+	if err != nil {
+		t.Fatal(err)
+	}
 	state, err := a.state()
 	if err != nil {
 		t.Fatal(err)

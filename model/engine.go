@@ -28,8 +28,8 @@ type Engine interface {
 }
 
 // EngineState is what a step changes, in the layout of Layout, all tensors one after the
-// other: weights, both moments (Muon's momentum is in the first, where its second has
-// zeros), and the moving average, nil where there is none.
+// other: weights, both moments (zeros where TrainConfig.Moments has none), and the moving
+// average, nil where there is none.
 type EngineState struct {
 	Weights, Moment1, Moment2, Average []float32
 }
@@ -57,8 +57,8 @@ type LayoutTensor struct {
 	At    int  // of its first number
 	Size  int  // numbers
 	Decay bool // weight decay applies
-	// Hidden is a matrix from activations to activations, which Muon updates if it is
-	// asked to.
+	// Hidden is a matrix from activations to activations, which TrainConfig.Optimizer
+	// updates; others are AdamW's.
 	Hidden bool
 }
 

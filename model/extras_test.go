@@ -68,7 +68,7 @@ func (s *extraSource) Next(b *Batch) error {
 }
 
 func TestExtrasResumeIsExact(t *testing.T) {
-	for name, tc := range optimizers {
+	for name, tc := range trainConfigs() {
 		t.Run(name, func(t *testing.T) { testResumeIsExact(t, smallExtras, tc) })
 	}
 }
@@ -99,8 +99,9 @@ func TestExtrasChangeNothingElse(t *testing.T) {
 // TestExtrasOptimizer: the table is AdamW's, with weight decay, as other embeddings are.
 func TestExtrasOptimizer(t *testing.T) {
 	tr := newTrainer(t, smallExtras, withOptimizer(OptimizerMuon, 0))
-	last := tr.opt.adam[len(tr.opt.adam)-1]
-	if last.hi != smallExtras.NumParams() || last.hi-last.lo != smallExtras.ExtraVocab*smallExtras.Width || !last.decay || last.hidden {
+	chunks := tr.opt.updaters[0].(*adamW).chunks
+	last := chunks[len(chunks)-1]
+	if last.hi != smallExtras.NumParams() || last.hi-last.lo != smallExtras.ExtraVocab*smallExtras.Width || !last.decay {
 		t.Errorf("AdamW's last chunk is %+v", last)
 	}
 }

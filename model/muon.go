@@ -13,7 +13,7 @@ import (
 // muon updates the matrices of the blocks (Jordan et al. 2024, "Muon: an
 // optimizer for hidden layers in neural networks"): the momentum of each matrix
 // is replaced by the nearest orthogonal matrix, so that every direction of the
-// update has the same size. The momentum is kept in optimizer.m.
+// update has the same size. The momentum is kept in update.first.
 //
 // The queries', keys' and values' weights are three matrices here, although
 // they are stored as one: they have nothing to do with each other.
@@ -30,7 +30,7 @@ type muon struct {
 	size     int           // of the largest matrix
 	side     int           // smaller dimension of any matrix, at most
 
-	update muonOp
+	op muonOp
 }
 
 // hiddenMatrix is a matrix inside the flat buffer.
@@ -50,42 +50,36 @@ type muonScratch struct {
 	gram2 []float32 // (side, side)
 }
 
-func newMuon(c Config) *muon {
+func newMuon(c Config, tensors []LayoutTensor) updater {
 	mu := &muon{side: c.Width, size: 4 * c.Width * c.Width}
-	at := 0
-	for _, f := range layout(c) {
-		if f.hidden {
-			rows, stride := f.shape[0], f.shape[1]
-			cols := stride
-			if cols == 3*c.Width {
-				cols = c.Width
-			}
-			for j := 0; j < stride; j += cols {
-				mu.matrices = append(mu.matrices, hiddenMatrix{at + j, rows, cols, stride})
-			}
+	for _, t := range tensors {
+		rows, stride := t.Shape[0], t.Shape[1]
+		cols := stride
+		if cols == 3*c.Width {
+			cols = c.Width
 		}
-		at += f.size()
+		for j := 0; j < stride; j += cols {
+			mu.matrices = append(mu.matrices, hiddenMatrix{t.At + j, rows, cols, stride})
+		}
 	}
 	// The largest first, so that no thread begins one when the others end.
 	slices.SortStableFunc(mu.matrices, func(a, b hiddenMatrix) int { return b.rows*b.cols - a.rows*a.cols })
 	return mu
 }
 
-// step updates w with the gradient g, which is multiplied by scale (clipping),
-// and the momentum m.
-func (mu *muon) step(p *pool, w, g, m []float32, c TrainConfig, lr, scale float64) {
+func (mu *muon) step(p *pool, u update) {
 	for len(mu.scratch) < p.threads {
 		mu.scratch = append(mu.scratch, muonScratch{
 			x: make([]float32, mu.size), y: make([]float32, mu.size),
 			gram: make([]float32, mu.side*mu.side), gram2: make([]float32, mu.side*mu.side),
 		})
 	}
-	mu.update = muonOp{
-		matrices: mu.matrices, scratch: mu.scratch, w: w, g: g, m: m,
-		scale: float32(scale), momentum: float32(c.Momentum),
-		lr: lr, decay: float32(1 - lr*c.WeightDecay),
+	mu.op = muonOp{
+		matrices: mu.matrices, scratch: mu.scratch, w: u.weights, g: u.gradient, m: u.first,
+		scale: float32(u.scale), momentum: float32(u.train.Momentum),
+		lr: u.rate, decay: float32(1 - u.rate*u.train.WeightDecay),
 	}
-	p.run(len(mu.matrices), &mu.update)
+	p.run(len(mu.matrices), &mu.op)
 }
 
 // muonOp updates one matrix a chunk. A matrix is the work of one goroutine, and

@@ -42,6 +42,12 @@ func orthogonalize64(g *gmat.Dense) *gmat.Dense {
 	return x
 }
 
+// muonOf updates all hidden matrices of a model.
+func muonOf(c Config) *muon {
+	tensors := slices.DeleteFunc(Layout(c), func(t LayoutTensor) bool { return !t.Hidden })
+	return newMuon(c, tensors).(*muon)
+}
+
 // TestMuonMatchesReference compares whole updates of some steps with the
 // published algorithm in float64: torch.optim.Muon's momentum, Nesterov's look
 // ahead, decay and scale, and queries, keys and values apart.
@@ -51,7 +57,7 @@ func TestMuonMatchesReference(t *testing.T) {
 	tc := TrainConfig{Momentum: 0.95, WeightDecay: 0.1}
 	const lr = 0.02
 	rng := rand.New(rand.NewPCG(1, 2))
-	mu, momentum := newMuon(cfg), make([]float32, len(m.p.flat))
+	mu, momentum := muonOf(cfg), make([]float32, len(m.p.flat))
 	before := slices.Clone(m.p.flat)
 	pool := newPool()
 
@@ -78,7 +84,7 @@ func TestMuonMatchesReference(t *testing.T) {
 			g[i] = float32(rng.NormFloat64())
 		}
 		clip := 1 / float64(step+1) // the same for all steps would make no difference
-		mu.step(pool, m.p.flat, g, momentum, tc, lr, clip)
+		mu.step(pool, update{weights: m.p.flat, gradient: g, first: momentum, train: tc, rate: lr, scale: clip})
 		for h, r := range refs {
 			grad := dense(h, g)
 			grad.Scale(clip, grad)
@@ -169,7 +175,8 @@ func TestMuonWithoutGradient(t *testing.T) {
 	m := mustNew(t, smallConfig, 1)
 	before := slices.Clone(m.p.flat)
 	zeros := make([]float32, len(m.p.flat))
-	newMuon(smallConfig).step(newPool(), m.p.flat, zeros, slices.Clone(zeros), TrainConfig{Momentum: 0.95}, 0.1, 1)
+	muonOf(smallConfig).step(newPool(), update{weights: m.p.flat, gradient: zeros, first: slices.Clone(zeros),
+		train: TrainConfig{Momentum: 0.95}, rate: 0.1, scale: 1})
 	if !slices.Equal(before, m.p.flat) {
 		t.Error("weights changed, or are not numbers")
 	}
@@ -262,12 +269,12 @@ func BenchmarkMuon(b *testing.B) {
 	} {
 		b.Run(fmt.Sprintf("layers=%d/width=%d", cfg.Layers, cfg.Width), func(b *testing.B) {
 			eachBLAS(b, func(b *testing.B, _ float64) {
-				m, pool, mu := mustNew(b, cfg, 1), newPool(), newMuon(cfg)
+				m, pool, mu := mustNew(b, cfg, 1), newPool(), muonOf(cfg)
 				momentum := make([]float32, len(m.p.flat))
 				g := slices.Clone(m.p.flat)
 				b.ReportAllocs()
 				for b.Loop() {
-					mu.step(pool, m.p.flat, g, momentum, TrainConfig{Momentum: 0.95}, 1e-3, 1)
+					mu.step(pool, update{weights: m.p.flat, gradient: g, first: momentum, train: TrainConfig{Momentum: 0.95}, rate: 1e-3, scale: 1})
 				}
 				flops := 0.0
 				for _, h := range mu.matrices {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // Learning-rate schedules. All of them warm up linearly.
@@ -24,13 +26,6 @@ const (
 	DecaySqrt = "sqrt"
 	// DecayLinear is 1−x.
 	DecayLinear = "linear"
-)
-
-// Optimizers of the matrices inside the blocks. Embeddings, norms and biases are
-// AdamW's in any case.
-const (
-	OptimizerAdamW = "adamw" // the paper's
-	OptimizerMuon  = "muon"
 )
 
 // Precisions of matrix products; see TrainConfig.Precision.
@@ -59,7 +54,7 @@ type TrainConfig struct {
 	DecayFraction float64 `json:"decay_fraction"` // ScheduleWSD: share of Steps
 	DecayShape    string  `json:"decay_shape"`    // ScheduleWSD; "" means DecaySqrt
 
-	Optimizer string `json:"optimizer,omitempty"` // "" means OptimizerAdamW
+	Optimizer string `json:"optimizer,omitempty"` // one of Optimizers; "" means OptimizerAdamW
 	// Precision is what the factors of matrix products are rounded to; "" means
 	// PrecisionF32. Weights, gradients and moments are float32 in any case. It is
 	// a record for whoever resumes the run: the products are those of the
@@ -162,8 +157,8 @@ func (c TrainConfig) Validate() error {
 		return bad("betas %v and %v must be below 1", c.Beta1, c.Beta2)
 	case c.Momentum == 1 || c.EMA == 1:
 		return bad("momentum %v and moving average's decay %v must be below 1", c.Momentum, c.EMA)
-	case c.Optimizer != "" && c.Optimizer != OptimizerAdamW && c.Optimizer != OptimizerMuon:
-		return bad("optimizer %q, want %q or %q", c.Optimizer, OptimizerAdamW, OptimizerMuon)
+	case c.Optimizer != "" && !slices.Contains(Optimizers(), c.Optimizer):
+		return bad("optimizer %q, want one of %s", c.Optimizer, strings.Join(Optimizers(), ", "))
 	case c.Precision != "" && c.Precision != PrecisionF32 && c.Precision != PrecisionBF16:
 		return bad("precision %q, want %q or %q", c.Precision, PrecisionF32, PrecisionBF16)
 	case c.Epsilon == 0:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"transcend/model/internal/vec"
 )
@@ -54,7 +53,6 @@ type Trainer struct {
 
 	grads   *params
 	opt     *optimizer
-	muon    *muon  // nil for AdamW
 	average *Model // nil without TrainConfig.EMA
 	nw      *network
 	pool    *pool
@@ -87,18 +85,18 @@ func NewTrainer(m *Model, cfg TrainConfig, src Source) (*Trainer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	opt, err := newOptimizer(m.cfg, cfg)
+	if err != nil {
+		return nil, err
+	}
 	pcg := rand.NewPCG(cfg.Seed, trainStream)
 	t := &Trainer{
 		model: m, cfg: cfg, src: src,
-		grads: newParams(m.cfg), opt: newOptimizer(m.cfg), pool: newPool(),
+		grads: newParams(m.cfg), opt: opt, pool: newPool(),
 		pcg: pcg, rng: rand.New(pcg), decayStart: cfg.decayStart(),
 	}
 	t.nw = newNetwork(m, t.pool, true)
 	t.nw.recompute = cfg.Recompute
-	if cfg.Optimizer == OptimizerMuon {
-		t.muon = newMuon(m.cfg)
-		t.opt.adam = slices.DeleteFunc(slices.Clone(t.opt.chunks), func(c flatChunk) bool { return c.hidden })
-	}
 	if cfg.EMA > 0 {
 		t.average = &Model{cfg: m.cfg, p: newParams(m.cfg)}
 		copy(t.average.p.flat, m.p.flat)
@@ -208,10 +206,10 @@ func (t *Trainer) Step() (StepStats, error) {
 	if t.cfg.ClipNorm > 0 {
 		clip = min(1, t.cfg.ClipNorm/(stats.GradNorm+1e-6)) // torch.nn.utils.clip_grad_norm_
 	}
-	t.opt.step(t.pool, t.model.p.flat, t.grads.flat, t.cfg, stats.Step, stats.LearningRate, clip)
-	if t.muon != nil {
-		t.muon.step(t.pool, t.model.p.flat, t.grads.flat, t.opt.m, t.cfg, stats.LearningRate, clip)
-	}
+	t.opt.step(t.pool, update{
+		weights: t.model.p.flat, gradient: t.grads.flat,
+		train: t.cfg, number: stats.Step, rate: stats.LearningRate, scale: clip,
+	})
 	if t.average != nil {
 		t.averageWeights(stats.Step)
 	}

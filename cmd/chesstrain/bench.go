@@ -92,7 +92,7 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	fs.SortFlags = false
 	shapes := fs.StringArray("shape", benchShapes, "layers,heads,width,context,vocab,batch; may be repeated")
 	precision := fs.String("precision", "auto", "products of training: bf16, f32, or auto, the faster one here")
-	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
+	optimizer := fs.String("optimizer", model.OptimizerAdamW, strings.Join(model.Optimizers(), " or "))
 	decodeShapes := fs.StringArray("decode", []string{benchDecodeShape}, "decoding: layers,heads,width,context,vocab,games; may be repeated")
 	weights := fs.StringSlice("weights", []string{"f32", "bf16", "int8"}, "weights of decoding; keys and values are bf16 with all but f32")
 	only := fs.String("only", "", "ceilings, train, decode or signature: nothing else")
@@ -112,7 +112,7 @@ func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []st
 	case !(*seconds > 0 && *seconds < 1e6):
 		return cli.Usagef("--seconds %v: must be positive", *seconds)
 	}
-	if err := cli.OneOf("optimizer", *optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
+	if err := cli.OneOf("optimizer", *optimizer, model.Optimizers()...); err != nil {
 		return err
 	}
 	if *only != "" {

@@ -16,6 +16,7 @@ import (
 	"transcend/data"
 	"transcend/data/league"
 	"transcend/internal/cli"
+	"transcend/model"
 	"transcend/pgn"
 )
 
@@ -181,6 +182,24 @@ func TestInterruptWhileWaitingForStandardInput(t *testing.T) {
 	code := execute(ctx, waiting, io.Discard, &errs, append([]string{"--pgn", "-", "--out", "r"}, small...))
 	if code != cli.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") {
 		t.Errorf("exit %d: %s", code, errs.String())
+	}
+}
+
+// TestRatesByOptimizer: every preset has a learning rate for every optimizer.
+func TestRatesByOptimizer(t *testing.T) {
+	if len(presets) != len(presetNames) {
+		t.Errorf("%d presets, named %q", len(presets), presetNames)
+	}
+	for _, preset := range presetNames {
+		for _, optimizer := range model.Optimizers() {
+			s, _, _, err := parseFlags([]string{"--preset", preset, "--optimizer", optimizer, "--steps", "9"}, io.Discard)
+			if err == nil {
+				err = s.complete()
+			}
+			if rate := presets[preset].learningRate[optimizer]; err != nil || rate <= 0 || s.Trainer.LearningRate != rate {
+				t.Errorf("%s, %s: learning rate %v, want %v over 0 (%v)", preset, optimizer, s.Trainer.LearningRate, rate, err)
+			}
+		}
 	}
 }
 

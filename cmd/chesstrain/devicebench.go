@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -87,7 +88,7 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	decodes := fs.StringArray("decode", deviceDecodes, "decoding: layers,heads,width,context,vocab,games; may be repeated")
 	weights := fs.String("weights", "f32", "of decoding, and of its keys and values: f32 or bf16")
 	only := fs.String("only", "", "train or decode: measure nothing else")
-	optimizer := fs.String("optimizer", model.OptimizerAdamW, "adamw or muon")
+	optimizer := fs.String("optimizer", model.OptimizerAdamW, strings.Join(model.Optimizers(), " or "))
 	matrix := fs.Int("matrix", 8192, "size of the products that the peak is measured with")
 	seconds := fs.Float64("seconds", 10, "time for each measurement, compilation apart")
 	asJSON := fs.Bool("json", false, "print the result as one JSON object")
@@ -108,7 +109,7 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	case !(*seconds > 0 && *seconds < 1e6):
 		return cli.Usagef("--seconds %v: must be positive", *seconds)
 	}
-	if err := cli.OneOf("optimizer", *optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
+	if err := cli.OneOf("optimizer", *optimizer, model.Optimizers()...); err != nil {
 		return err
 	}
 	if err := cli.OneOf("weights", *weights, "f32", "bf16"); err != nil {

@@ -145,18 +145,22 @@ type options struct {
 type preset struct {
 	context, contextChar int
 	rows, accumulate     int
-	learningRate         float64 // of AdamW
-	muonRate             float64 // with --optimizer muon
+	learningRate         map[string]float64 // by optimizer
 	schedule             string
 	warmup               int
 }
 
 var presets = map[string]preset{
-	"tiny":  {context: 256, contextChar: 512, rows: 16, accumulate: 1, learningRate: 2e-3, muonRate: 8e-3, schedule: model.ScheduleWSD, warmup: 100},
-	"small": {context: 256, contextChar: 1023, rows: 16, accumulate: 1, learningRate: 1e-3, muonRate: 4e-3, schedule: model.ScheduleWSD, warmup: 200},
+	"tiny":  {context: 256, contextChar: 512, rows: 16, accumulate: 1, learningRate: rates(2e-3, 8e-3), schedule: model.ScheduleWSD, warmup: 100},
+	"small": {context: 256, contextChar: 1023, rows: 16, accumulate: 1, learningRate: rates(1e-3, 4e-3), schedule: model.ScheduleWSD, warmup: 200},
 	// The paper: 500 sequences a step, 3e-4, cosine over four million steps,
 	// which 100,000 steps hardly see (papers: section 1.5).
-	"paper": {context: 1023, contextChar: 1023, rows: 5, accumulate: 100, learningRate: 3e-4, muonRate: 2e-3, schedule: model.ScheduleCosine, warmup: 2000},
+	"paper": {context: 1023, contextChar: 1023, rows: 5, accumulate: 100, learningRate: rates(3e-4, 2e-3), schedule: model.ScheduleCosine, warmup: 2000},
+}
+
+// rates are known to work with one preset.
+func rates(adamw, muon float64) map[string]float64 {
+	return map[string]float64{model.OptimizerAdamW: adamw, model.OptimizerMuon: muon}
 }
 
 var presetNames = []string{"tiny", "small", "paper"}
@@ -186,10 +190,10 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.IntVar(&s.Model.Width, "width", 0, "override the preset's width")
 	fs.IntVar(&s.Trainer.Rows, "rows", 0, "sequences in a batch (default by preset)")
 	fs.IntVar(&s.Trainer.Accumulate, "accumulate", 0, "batches in a step (default by preset)")
-	fs.Float64Var(&s.Trainer.LearningRate, "learning-rate", 0, "peak learning rate (default by preset)")
+	fs.Float64Var(&s.Trainer.LearningRate, "learning-rate", 0, "peak learning rate (default by preset and optimizer)")
 	fs.StringVar(&s.Trainer.Schedule, "schedule", "", "wsd, cosine or constant (default by preset)")
 	fs.IntVar(&s.Trainer.Warmup, "warmup", -1, "steps of linear warm-up (default by preset)")
-	fs.StringVar(&s.Trainer.Optimizer, "optimizer", model.OptimizerAdamW, "adamw (the paper's) or muon (matrices inside the blocks; the rest stays with AdamW)")
+	fs.StringVar(&s.Trainer.Optimizer, "optimizer", model.OptimizerAdamW, "of the matrices inside the blocks: "+strings.Join(model.Optimizers(), " or ")+"; the rest stays with AdamW, the paper's")
 	fs.StringVar(&s.Trainer.Precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here; weights and sums are f32")
 	fs.BoolVar(&s.Trainer.Recompute, "recompute", false, "keep less for the backward pass and compute it again: a third more work, a fraction of the memory, the same weights")
 	fs.Float64Var(&s.Trainer.EMA, "ema", 0, "decay a step of a moving average of the weights, as 0.999, which is then the model that is evaluated and played; 0: none")
@@ -281,7 +285,7 @@ func (s *settings) complete() error {
 	if s.DrawArtifact && s.Tokenizer != "char" {
 		return cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
 	}
-	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.OptimizerAdamW, model.OptimizerMuon); err != nil {
+	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.Optimizers()...); err != nil {
 		return err
 	}
 	if !(s.Trainer.EMA >= 0 && s.Trainer.EMA < 1) {
@@ -318,10 +322,7 @@ func (s *settings) complete() error {
 	t := &s.Trainer
 	fill(&t.Rows, p.rows)
 	fill(&t.Accumulate, p.accumulate)
-	if t.Optimizer == model.OptimizerMuon {
-		fill(&t.LearningRate, p.muonRate)
-	}
-	fill(&t.LearningRate, p.learningRate)
+	fill(&t.LearningRate, p.learningRate[t.Optimizer])
 	if t.Schedule == "" {
 		t.Schedule = p.schedule
 	}

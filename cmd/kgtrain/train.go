@@ -85,8 +85,8 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&s.Steps, "steps", 0, "training steps of every cell (default by preset)")
 	fs.IntVar(&s.Paragraphs, "paragraphs", 0, "train on so many paragraphs again and again, instead of new ones (default by preset)")
 	fs.IntVar(&s.Rows, "rows", 0, "rows of a batch (default by preset)")
-	fs.Float64Var(&s.LearningRate, "learning-rate", 0, "learning rate (default by preset)")
-	fs.StringVar(&s.Optimizer, "optimizer", "", "muon or adamw (default by preset)")
+	fs.Float64Var(&s.LearningRate, "learning-rate", 0, "learning rate (default by preset and optimizer)")
+	fs.StringVar(&s.Optimizer, "optimizer", "", strings.Join(model.Optimizers(), " or ")+" (default by preset)")
 	fs.IntVar(&s.Layers, "layers", 0, "layers of the model (default by preset)")
 	fs.IntVar(&s.Width, "width", 0, "width of the model, a multiple of 32 (default by preset)")
 	fs.StringVar(&o.init, "init", "", "start from the GPT-2 in this directory: "+strings.Join(gpt2.Files, ", "))
@@ -221,7 +221,7 @@ func (o *training) check(fs *pflag.FlagSet) error {
 		return err
 	}
 	if s.Optimizer != "" {
-		if err := cli.OneOf("optimizer", s.Optimizer, model.OptimizerMuon, model.OptimizerAdamW); err != nil {
+		if err := cli.OneOf("optimizer", s.Optimizer, model.Optimizers()...); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"transcend/kg/eval"
 	"transcend/kg/reference"
+	"transcend/model"
 )
 
 // known is what is said of a group of cells: accuracies of its models and of the vote.
@@ -266,6 +267,33 @@ func TestSelectVerdicts(t *testing.T) {
 		return k
 	}))
 	expect(t, claims, NotReproduced, "Theorem 2.1")
+}
+
+// Every optimizer has a learning rate of its own in every preset, which --lr replaces.
+func TestRatesByOptimizer(t *testing.T) {
+	for _, e := range []Experiment{Denoise(), Select(), Generalize()} {
+		for _, preset := range Presets() {
+			seen := map[float64]string{}
+			for _, name := range append(model.Optimizers(), "") {
+				cells, err := e.Cells(Settings{Preset: preset, Optimizer: name})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range cells {
+					if by := c.Training.Optimizer; by == "" || name != "" && by != name {
+						t.Errorf("%s %s: %s trains with %s", preset, name, c.Name, by)
+					} else if other := seen[c.Training.LearningRate]; other != "" && other != by || c.Training.LearningRate <= 0 {
+						t.Errorf("%s: %s trains with %s at %g, as with %s", preset, c.Name, by, c.Training.LearningRate, other)
+					} else {
+						seen[c.Training.LearningRate] = by
+					}
+				}
+				if cells, err = e.Cells(Settings{Preset: preset, Optimizer: name, LearningRate: 0.5}); err != nil || cells[0].Training.LearningRate != 0.5 {
+					t.Errorf("%s %s: asked for 0.5, got %+v, %v", preset, name, cells[0].Training, err)
+				}
+			}
+		}
+	}
 }
 
 // Every preset plans, no two cells alike, and what a user asks for is what is planned.

@@ -97,6 +97,14 @@ func (e *Experiment) Cells(s Settings) ([]Cell, error) {
 	return cells, checkAll(cells)
 }
 
+// Learning rates by optimizer: tried are Muon's of laptop, AdamW's of the paper, and of AdamW in laptop that
+// 0.004 learns more in a step than Muon's 0.015. The others are a quarter of Muon's, or four times AdamW's, as
+// in chesstrain's presets (docs/results/cpu-engine.md).
+var (
+	laptopRates = map[string]float64{model.OptimizerMuon: 0.015, model.OptimizerAdamW: 0.004}
+	paperRates  = map[string]float64{model.OptimizerMuon: 4e-3, model.OptimizerAdamW: 1e-3}
+)
+
 // Base is a cell of a preset with no experts yet: what plans start from.
 func (s *Settings) Base() Cell {
 	c := Cell{Text: Text{Level: text.OneTemplate}, Measure: Measure{Temperatures: []float64{0.0001, 0.001, 0.1, 1, 1.5}}}
@@ -105,7 +113,8 @@ func (s *Settings) Base() Cell {
 	// comes to 68% of them, width 128 reads twice the text and comes to 79%. Batches of a quarter of the size cost 6%.
 	c.Graph = Graph{Scale: 0.03, Seed: 1}
 	c.Model = Model{Layers: 1, Heads: 4, Width: 128, Context: 128}
-	c.Training = Training{Rows: 64, LearningRate: 0.015, Optimizer: model.OptimizerMuon}
+	c.Training = Training{Rows: 64, Optimizer: model.OptimizerMuon}
+	rates := laptopRates
 	switch s.Preset {
 	case PresetTiny:
 		c.Graph.Scale = synth.MinScale
@@ -119,8 +128,9 @@ func (s *Settings) Base() Cell {
 		c.Graph.Scale = 1
 		c.Model = Model{Layers: 12, Heads: 12, Width: 768, Context: 512}
 		c.Text.Paragraphs = 10_000_000
-		c.Training = Training{Epochs: 1, Rows: 8, Accumulate: 3, LearningRate: 1e-3, Optimizer: model.OptimizerAdamW,
+		c.Training = Training{Epochs: 1, Rows: 8, Accumulate: 3, Optimizer: model.OptimizerAdamW,
 			Schedule: model.ScheduleCosine, Warmup: 1000, WeightDecay: 0.1}
+		rates = paperRates
 	}
 	if s.Graph.Scale > 0 || s.Graph.File != "" {
 		c.Graph.Scale, c.Graph.File, c.Graph.Fingerprint = s.Graph.Scale, s.Graph.File, s.Graph.Fingerprint
@@ -144,8 +154,8 @@ func (s *Settings) Base() Cell {
 		t.Steps, t.Epochs = s.Steps, 0
 	}
 	t.Rows = cmp.Or(s.Rows, t.Rows)
-	t.LearningRate = cmp.Or(s.LearningRate, t.LearningRate)
 	t.Optimizer = cmp.Or(s.Optimizer, t.Optimizer)
+	t.LearningRate = cmp.Or(s.LearningRate, rates[t.Optimizer])
 	c.Model.Layers = cmp.Or(s.Layers, c.Model.Layers)
 	if s.Width > 0 {
 		c.Model.Width, c.Model.Heads = s.Width, max(1, s.Width/32)

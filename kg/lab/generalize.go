@@ -21,6 +21,7 @@ import (
 	"transcend/kg/reference"
 	"transcend/kg/synth"
 	"transcend/kg/text"
+	"transcend/model"
 )
 
 // How two-hop facts are put.
@@ -220,6 +221,9 @@ var parts = []struct {
 	part float64
 }{{"n25", 0.25}, {"n50", 0.5}, {"n75", 0.75}, {groupAll, 1}}
 
+// twoHopRates are those of the preset laptop, see laptopRates.
+var twoHopRates = map[string]float64{model.OptimizerMuon: 0.01, model.OptimizerAdamW: 0.0025}
+
 func planGeneralize(s Settings) ([]Cell, error) {
 	base := s.Base()
 	if s.Preset == PresetPaper {
@@ -233,7 +237,7 @@ func planGeneralize(s Settings) ([]Cell, error) {
 		// examples themselves to be known nearly perfectly, as the paper's are (over 99%, both).
 		base.Model.Layers = cmp.Or(s.Layers, 2)
 		base.Training.Rows = cmp.Or(s.Rows, 16)
-		base.Training.LearningRate = cmp.Or(s.LearningRate, 0.01)
+		base.Training.LearningRate = cmp.Or(s.LearningRate, twoHopRates[base.Training.Optimizer])
 		base.Training.Steps = cmp.Or(s.Steps, 1500)
 		if s.Graph.Scale == 0 && s.Graph.File == "" {
 			base.Graph.Scale = 0.05

@@ -68,11 +68,15 @@ func New(cfg model.Config, train model.TrainConfig, o Options) (Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	layout := model.Layout(cfg)
+	if err := checkOptimizers(train, layout); err != nil {
+		return nil, err
+	}
 	d, err := openDevice(o, train.Precision != model.PrecisionBF16)
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{device: d, cfg: cfg, train: train, layout: model.Layout(cfg), programs: map[programKey]*program{}, multiple: 1}
+	e := &engine{device: d, cfg: cfg, train: train, layout: layout, programs: map[programKey]*program{}, multiple: 1}
 	e.train.Accumulate = max(1, train.Accumulate)
 	if o.Device.Kind == CUDA {
 		e.multiple, e.rolled = 64, true
@@ -148,10 +152,9 @@ func (e *engine) devices() []compute.DeviceNum {
 // parts calls f with each piece of the flat state and where it lies, in the order of
 // stateNodes.flat.
 func (e *engine) parts(s model.EngineState, f func(t model.LayoutTensor, data []float32) error) error {
-	u := e.newUpdate(programKey{})
-	for i, flat := range [][]float32{s.Weights, s.Moment1, s.Moment2, s.Average} {
+	for i, flat := range [stateParts][]float32{s.Weights, s.Moment1, s.Moment2, s.Average} {
 		for _, t := range e.layout {
-			if i == 2 && u.muon(t) || i == 3 && e.train.EMA == 0 {
+			if !kept(e.train, i, t) {
 				continue
 			}
 			var data []float32

@@ -236,11 +236,15 @@ func dataDir(plugin string) string {
 // and perRow that of one row's activations and gradients.
 func Bytes(c model.Config, t model.TrainConfig, context int, fused bool) (fixed, perRow int64) {
 	n, w, heads := int64(c.NumParams()), int64(c.Width), int64(c.Heads)
-	copies := int64(3) // weights and moments
-	if t.EMA > 0 {
-		copies++
+	var state int64 // numbers
+	for _, tensor := range model.Layout(c) {
+		for part := range stateParts {
+			if kept(t, part, tensor) {
+				state += int64(tensor.Size)
+			}
+		}
 	}
-	fixed = 4*n*(2*copies) + 4*n // and the gradient
+	fixed = 4*2*state + 4*n // and the gradient
 	narrow := int64(4)
 	if t.Precision == model.PrecisionBF16 {
 		narrow = 2

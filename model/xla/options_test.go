@@ -138,6 +138,19 @@ func TestMemoryErrors(t *testing.T) {
 	again := tc
 	again.Recompute = true
 	_, less := Bytes(cfg, again, 1024, true)
+	muon, average := tc, tc
+	muon.Optimizer, average.EMA = model.OptimizerMuon, 0.9
+	fewer, _ := Bytes(cfg, muon, 1024, true)
+	more, _ := Bytes(cfg, average, 1024, true)
+	var hidden int64
+	for _, l := range model.Layout(cfg) {
+		if l.Hidden {
+			hidden += int64(l.Size)
+		}
+	}
+	if n := int64(cfg.NumParams()); fixed-fewer != 2*4*hidden || more-fixed != 2*4*n {
+		t.Errorf("the state takes %d bytes with Muon, %d with AdamW, %d with an average", fewer, fixed, more)
+	}
 	if !slices.IsSorted([]int64{less, perRow, plain}) || small*2 != perRow {
 		t.Errorf("recomputed %d, fused %d, plain %d, half the context %d", less, perRow, plain, small)
 	}

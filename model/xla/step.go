@@ -3,7 +3,6 @@
 package xla
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/gomlx/compute/dtypes"
@@ -15,31 +14,6 @@ import (
 
 func itoa(i int) string { return strconv.Itoa(i) }
 
-// rates are the numbers of one step that the host computes, in the order in which they
-// lie in a row of the rates' tensor.
-const (
-	rateScale    = iota // of the loss: 1 / targets of the step
-	rateDecay           // factor of decayed weights
-	rateAdamStep        // learning rate over 1−β₁ᵗ
-	rateAdamRoot        // 1/√(1−β₂ᵗ)
-	rateMuonStep        // learning rate, to be multiplied by 0.2·√max(rows, columns)
-	rateEMA             // share of the distance that the average moves
-	rateCount
-)
-
-// rates computes them as the CPU engine does: in float64, then rounded.
-func ratesOf(c model.TrainConfig, s model.EngineStep) [rateCount]float32 {
-	t := float64(s.Step)
-	return [rateCount]float32{
-		rateScale:    float32(1 / float64(s.Tokens)),
-		rateDecay:    float32(1 - s.LearningRate*c.WeightDecay),
-		rateAdamStep: float32(s.LearningRate / (1 - math.Pow(c.Beta1, t))),
-		rateAdamRoot: float32(1 / math.Sqrt(1-math.Pow(c.Beta2, t))),
-		rateMuonStep: float32(s.LearningRate),
-		rateEMA:      float32(s.EMA),
-	}
-}
-
 // update builds an optimizer's step.
 type update struct {
 	*forward
@@ -48,17 +22,21 @@ type update struct {
 	rolled  bool // see loop
 }
 
-// stateNodes are the trained state, each in the order of the layout; average is nil
-// without one, and second has nothing for Muon's matrices.
+// stateNodes are the trained state, each part in the order of the layout, with nil for what
+// is not kept of a tensor (see kept).
 type stateNodes struct {
 	weights, first, second, average []*Node
 }
 
+func (s *stateNodes) parts() [stateParts]*[]*Node {
+	return [...]*[]*Node{&s.weights, &s.first, &s.second, &s.average}
+}
+
 // flat lists all nodes of the state, as the program takes and returns them.
-func (s stateNodes) flat() []*Node {
+func (s *stateNodes) flat() []*Node {
 	var all []*Node
-	for _, part := range [][]*Node{s.weights, s.first, s.second, s.average} {
-		for _, n := range part {
+	for _, part := range s.parts() {
+		for _, n := range *part {
 			if n != nil {
 				all = append(all, n)
 			}
@@ -69,25 +47,24 @@ func (s stateNodes) flat() []*Node {
 
 // unflat is the inverse of flat.
 func (u *update) unflat(nodes []*Node) stateNodes {
-	take := func(want func(model.LayoutTensor) bool) []*Node {
-		part := make([]*Node, len(u.layout))
-		for i, t := range u.layout {
-			if want(t) {
-				part[i], nodes = nodes[0], nodes[1:]
+	s := u.newState()
+	for i, part := range s.parts() {
+		for j, t := range u.layout {
+			if kept(u.train, i, t) {
+				(*part)[j], nodes = nodes[0], nodes[1:]
 			}
 		}
-		return part
-	}
-	always := func(model.LayoutTensor) bool { return true }
-	s := stateNodes{weights: take(always), first: take(always), second: take(func(t model.LayoutTensor) bool { return !u.muon(t) })}
-	if u.train.EMA > 0 {
-		s.average = take(always)
 	}
 	return s
 }
 
-func (u *update) muon(t model.LayoutTensor) bool {
-	return t.Hidden && u.train.Optimizer == model.OptimizerMuon
+// newState has no nodes yet.
+func (u *update) newState() stateNodes {
+	var s stateNodes
+	for _, part := range s.parts() {
+		*part = make([]*Node, len(u.layout))
+	}
+	return s
 }
 
 // accumulate builds the summed loss of the step's micro batches and the gradient of scale
@@ -172,13 +149,18 @@ func (u *update) step(s stateNodes, batch func(i *Node) batchNodes, rates, ok *N
 		}
 	}
 
-	next = stateNodes{weights: make([]*Node, len(u.layout)), first: make([]*Node, len(u.layout)), second: make([]*Node, len(u.layout))}
-	for i, t := range u.layout {
-		if !u.muon(t) {
-			next.weights[i], next.first[i], next.second[i] = u.adam(t, s.weights[i], s.first[i], s.second[i], grads[i], rate)
+	next = u.newState()
+	for _, name := range model.Optimizers() {
+		var own []int
+		for i, t := range u.layout {
+			if u.train.OptimizerOf(t) == name {
+				own = append(own, i)
+			}
+		}
+		if len(own) > 0 {
+			optimizers[name](u, own, s, next, grads, rate)
 		}
 	}
-	u.muonStep(s, &next, grads, rate)
 	keep := func(new, old []*Node) {
 		for i := range new {
 			if new[i] != nil {
@@ -189,8 +171,7 @@ func (u *update) step(s stateNodes, batch func(i *Node) batchNodes, rates, ok *N
 	keep(next.weights, s.weights)
 	keep(next.first, s.first)
 	keep(next.second, s.second)
-	if s.average != nil {
-		next.average = make([]*Node, len(u.layout))
+	if u.train.EMA > 0 {
 		by := rate(rateEMA)
 		for i := range next.average {
 			next.average[i] = Add(Mul(s.average[i], Sub(num(g, 1), by)), Mul(next.weights[i], by))
@@ -198,98 +179,6 @@ func (u *update) step(s stateNodes, batch func(i *Node) batchNodes, rates, ok *N
 		keep(next.average, s.average)
 	}
 	return next, loss, gradNorm, stillOK
-}
-
-// adam is AdamW (vec.AdamW has the formula).
-func (u *update) adam(t model.LayoutTensor, w, m, v, g *Node, rate func(int) *Node) (w2, m2, v2 *Node) {
-	c := u.train
-	m2 = Add(times(m, float32(c.Beta1)), times(g, float32(1-c.Beta1)))
-	v2 = Add(times(v, float32(c.Beta2)), times(Mul(g, g), float32(1-c.Beta2)))
-	if t.Decay {
-		w = Mul(w, rate(rateDecay))
-	}
-	root := Add(Mul(Sqrt(v2), rate(rateAdamRoot)), num(g.Graph(), float32(c.Epsilon)))
-	return Sub(w, Div(Mul(m2, rate(rateAdamStep)), root)), m2, v2
-}
-
-// muonStep updates the matrices inside the blocks. Those of equal shape are
-// orthogonalized together, as one batch of products.
-func (u *update) muonStep(s stateNodes, next *stateNodes, grads []*Node, rate func(int) *Node) {
-	type piece struct {
-		tensor, column int
-	}
-	width := u.cfg.Width
-	var order [][2]int
-	pieces := map[[2]int][]piece{}
-	nesterov := map[int]*Node{}
-	beta := float32(u.train.Momentum)
-	for i, t := range u.layout {
-		if !u.muon(t) {
-			continue
-		}
-		share := times(grads[i], 1-beta)
-		next.first[i] = Add(times(s.first[i], beta), share)
-		nesterov[i] = Add(times(next.first[i], beta), share)
-		rows, cols := t.Shape[0], t.Shape[1]
-		if cols == 3*width { // queries, keys and values are matrices of their own
-			cols = width
-		}
-		shape := [2]int{rows, cols}
-		if pieces[shape] == nil {
-			order = append(order, shape)
-		}
-		for column := 0; column < t.Shape[1]; column += cols {
-			pieces[shape] = append(pieces[shape], piece{i, column})
-		}
-	}
-	updates := map[int][]*Node{}
-	for _, shape := range order {
-		var stack []*Node
-		for _, p := range pieces[shape] {
-			stack = append(stack, Slice(nesterov[p.tensor], AxisRange(), AxisRange(p.column, p.column+shape[1])))
-		}
-		x := u.orthogonalize(Stack(stack, 0))
-		x = times(x, float32(0.2*math.Sqrt(float64(max(shape[0], shape[1])))))
-		for j, p := range pieces[shape] {
-			updates[p.tensor] = append(updates[p.tensor], Reshape(Slice(x, AxisElem(j)), shape[0], shape[1]))
-		}
-	}
-	for i := range u.layout {
-		if parts := updates[i]; parts != nil {
-			d := parts[0]
-			if len(parts) > 1 {
-				d = Concatenate(parts, 1)
-			}
-			next.weights[i] = Sub(Mul(s.weights[i], rate(rateDecay)), Mul(d, rate(rateMuonStep)))
-		}
-	}
-}
-
-// orthogonalize is Newton and Schulz's iteration on each matrix of x (n, rows, columns);
-// see package model.
-func (u *update) orthogonalize(x *Node) *Node {
-	coefficients, steps := model.NewtonSchulz()
-	size := Sqrt(InsertAxes(ReduceSum(Mul(x, x), 1, 2), -1, -1))
-	x = Div(x, Add(size, num(x.Graph(), 1e-7)))
-	wide := x.Shape().Dimensions[1] <= x.Shape().Dimensions[2]
-	dot := func(a, b *Node, equation string) *Node {
-		return u.wide(Dot(u.narrow(a), u.narrow(b)).WithAccumulatorDType(dtypes.InvalidDType).Einsum(equation))
-	}
-	for range steps {
-		var a *Node
-		if wide {
-			a = dot(x, x, "nij,nkj->nik")
-		} else {
-			a = dot(x, x, "nji,njk->nik")
-		}
-		b := Add(times(a, coefficients[1]), times(dot(a, a, "nij,njk->nik"), coefficients[2]))
-		if wide {
-			x = Add(times(x, coefficients[0]), dot(b, x, "nij,njk->nik"))
-		} else {
-			x = Add(times(x, coefficients[0]), dot(x, b, "nij,njk->nik"))
-		}
-	}
-	return x
 }
 
 // launch builds k steps as one loop on the device. The parameters of the program are the
@@ -326,12 +215,11 @@ func (u *update) launch(g *Graph, k int) []*Node {
 // stateShapes are those of the state's nodes in the order of flat.
 func (u *update) stateShapes() []shapes.Shape {
 	var all []shapes.Shape
-	for part := range 4 {
+	for part := range stateParts {
 		for _, t := range u.layout {
-			if part == 2 && u.muon(t) || part == 3 && u.train.EMA == 0 {
-				continue
+			if kept(u.train, part, t) {
+				all = append(all, shapes.Make(dtypes.Float32, t.Shape...))
 			}
-			all = append(all, shapes.Make(dtypes.Float32, t.Shape...))
 		}
 	}
 	return all

@@ -102,13 +102,16 @@ func (s *randomSource) Next(b *model.Batch) error {
 func (s *randomSource) State() ([]byte, error) { return json.Marshal(s.given) }
 func (s *randomSource) Restore(b []byte) error { return json.Unmarshal(b, &s.given) }
 
-var trainConfigs = map[string]func(*model.TrainConfig){
-	"adamw":      func(c *model.TrainConfig) {},
-	"muon":       func(c *model.TrainConfig) { c.Optimizer = model.OptimizerMuon },
-	"ema":        func(c *model.TrainConfig) { c.EMA = 0.9 },
-	"muon, ema":  func(c *model.TrainConfig) { c.Optimizer, c.EMA = model.OptimizerMuon, 0.9 },
-	"accumulate": func(c *model.TrainConfig) { c.Accumulate, c.Optimizer = 3, model.OptimizerMuon },
-	"no clip":    func(c *model.TrainConfig) { c.ClipNorm = 0 },
+func trainConfigs() map[string]func(*model.TrainConfig) {
+	all := map[string]func(*model.TrainConfig){
+		"accumulate": func(c *model.TrainConfig) { c.Accumulate, c.Optimizer = 3, model.OptimizerMuon },
+		"no clip":    func(c *model.TrainConfig) { c.ClipNorm = 0 },
+	}
+	for _, name := range model.Optimizers() {
+		all[name] = func(c *model.TrainConfig) { c.Optimizer = name }
+		all[name+", ema"] = func(c *model.TrainConfig) { c.Optimizer, c.EMA = name, 0.9 }
+	}
+	return all
 }
 
 var smallConfig = model.Config{Layers: 2, Heads: 2, Width: 16, Context: 24, Vocab: 31, Bias: true, Activation: model.GELU, ExtraVocab: 37, ExtraSlots: 6}
@@ -220,7 +223,7 @@ func compare(t *testing.T, got, want map[string][]float32, bound float64) {
 // TestEngineMakesTheSameSteps: ten steps here and on the CPU; five there and five here
 // and the other way round; and five and five on the device, bit for bit ten.
 func TestEngineMakesTheSameSteps(t *testing.T) {
-	for name, change := range trainConfigs {
+	for name, change := range trainConfigs() {
 		t.Run(name, func(t *testing.T) {
 			tc := smallTrain(change)
 			cpu := newTrainer(t, smallConfig, tc, "", 0)
@@ -380,6 +383,19 @@ func TestDivergenceLeavesTheStateAlone(t *testing.T) {
 			}
 		}
 		at += l.Size
+	}
+}
+
+// TestOptimizers: the graph has every optimizer of package model, and refuses others.
+func TestOptimizers(t *testing.T) {
+	for _, name := range model.Optimizers() {
+		if optimizers[name] == nil {
+			t.Errorf("the graph has no %s", name)
+		}
+	}
+	tc := smallTrain(func(c *model.TrainConfig) { c.Optimizer = "sgd" })
+	if _, err := New(smallConfig, tc, Options{Device: Device{Kind: Go, Count: 1}}); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), `"sgd"`) {
+		t.Errorf("an optimizer that there is not: %v", err)
 	}
 }
 
