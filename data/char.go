@@ -40,7 +40,11 @@ type CharOptions struct {
 type CharTokenizer struct {
 	opts CharOptions
 	ids  [256]int8 // by byte; -1 outside the alphabet
+	ends []int32   // of moveEnds
 }
+
+// moveEnds are the characters that may follow a move in SAN without check marks.
+const moveEnds = " ;+#"
 
 // NewCharTokenizer builds the table.
 func NewCharTokenizer(opts CharOptions) *CharTokenizer {
@@ -51,11 +55,15 @@ func NewCharTokenizer(opts CharOptions) *CharTokenizer {
 	for i := range len(Alphabet) {
 		t.ids[Alphabet[i]] = int8(i)
 	}
+	t.ends = t.appendText(nil, moveEnds)
 	return t
 }
 
 // Name returns "char".
 func (t *CharTokenizer) Name() string { return "char" }
+
+// Unit returns "character".
+func (t *CharTokenizer) Unit() string { return "character" }
 
 // VocabSize returns 32.
 func (t *CharTokenizer) VocabSize() int { return len(Alphabet) }
@@ -173,6 +181,24 @@ func (t *CharTokenizer) DecodeGame(ids []int32) ([]bitboard.Move, error) {
 	}
 	return g.Moves, nil
 }
+
+// AppendMove implements Tokenizer: SAN without "+" and "#", with Black to move after a
+// space.
+func (t *CharTokenizer) AppendMove(dst []int32, p *bitboard.Position, m bitboard.Move) []int32 {
+	var buf [16]byte
+	if p.SideToMove() == bitboard.Black {
+		dst = append(dst, int32(t.ids[' ']))
+	}
+	for _, c := range p.AppendSAN(buf[:0], m) {
+		if strings.IndexByte(moveEnds, c) < 0 {
+			dst = append(dst, int32(t.ids[c]))
+		}
+	}
+	return dst
+}
+
+// MoveEnds returns the ids of " ", ";", "+" and "#".
+func (t *CharTokenizer) MoveEnds() []int32 { return t.ends }
 
 // MaxMoveTokens returns 10, as in the paper's protocol.
 func (t *CharTokenizer) MaxMoveTokens() int { return maxMoveChars }

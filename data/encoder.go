@@ -32,7 +32,7 @@ func NewEncoder(tok Tokenizer, input string) (Encoder, error) {
 	case "", InputMoves:
 		return Encoder{tok, InputMoves}, nil
 	case InputBoard:
-		if _, ok := tok.(*MoveTokenizer); !ok {
+		if !WholeMoves(tok) {
 			return Encoder{}, fmt.Errorf("data: encoder: board input goes with the move tokenizer, not with %q, where a token is a part of a move", tok.Name())
 		}
 		return Encoder{tok, InputBoard}, nil

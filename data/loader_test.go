@@ -80,7 +80,7 @@ func segments(t *testing.T, b *model.Batch, pad int32) []segment {
 // Each game is there once, whole or cut at the end of a row, with its own tokens
 // shifted by one as targets and the separator at the end.
 func TestPackGames(t *testing.T) {
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		for _, context := range []int{2, 7, 64, 300} {
 			for _, window := range []int{1, 5, 64, 1000} {
 				t.Run(fmt.Sprintf("%s/%d/%d", name, context, window), func(t *testing.T) {
@@ -192,7 +192,7 @@ func paperBlocks(texts [][]int32, separator int32, context int) (blocks, targets
 }
 
 func TestPackBlocks(t *testing.T) {
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		for _, context := range []int{2, 5, 64, 257} {
 			t.Run(fmt.Sprintf("%s/%d", name, context), func(t *testing.T) {
 				c := randomCorpus(12, 120, 40)
@@ -357,7 +357,7 @@ func sameBatch(a, b *model.Batch) bool {
 // also after it was used for something else.
 func TestRestore(t *testing.T) {
 	c := randomCorpus(41, 60, 80)
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		for _, packing := range []string{PackGames, PackBlocks} {
 			t.Run(name+"/"+packing, func(t *testing.T) {
 				cfg := LoaderConfig{Rows: 3, Context: 100, Packing: packing, Seed: 1 << 63, Window: 10}
@@ -604,7 +604,7 @@ func TestNoGameWaitsLong(t *testing.T) {
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
 	c := randomCorpus(61, 100, 80)
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		for _, packing := range []string{PackGames, PackBlocks} {
 			l := newLoader(t, c, tok, LoaderConfig{Rows: 4, Context: 128, Packing: packing})
 			b := new(model.Batch)

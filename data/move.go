@@ -80,6 +80,9 @@ func knightMove(from, to int) bool {
 // Name returns "move".
 func (t *MoveTokenizer) Name() string { return "move" }
 
+// Unit returns "move".
+func (t *MoveTokenizer) Unit() string { return "move" }
+
 // VocabSize returns 1,970.
 func (t *MoveTokenizer) VocabSize() int { return NumMoves + 2 }
 
@@ -146,6 +149,15 @@ func (t *MoveTokenizer) DecodeGame(ids []int32) ([]bitboard.Move, error) {
 	}
 	return moves, nil
 }
+
+// AppendMove implements Tokenizer: one token, which every legal move has.
+func (t *MoveTokenizer) AppendMove(dst []int32, _ *bitboard.Position, m bitboard.Move) []int32 {
+	id, _ := t.ID(m)
+	return append(dst, id)
+}
+
+// MoveEnds returns nil: a token is a move.
+func (t *MoveTokenizer) MoveEnds() []int32 { return nil }
 
 // MaxMoveTokens returns 1.
 func (t *MoveTokenizer) MaxMoveTokens() int { return 1 }

@@ -33,7 +33,7 @@ func TestRealGames(t *testing.T) {
 	sameCorpus(t, back, c)
 	t.Logf("%d games, %d plies; %.1f bytes a game in a file", c.Len(), c.Plies(), float64(len(b))/float64(c.Len()))
 
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		var ids []int32
 		n := 0
 		for i, g := range c.All() {

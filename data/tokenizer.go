@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"transcend/internal/bitboard"
 )
@@ -22,8 +23,10 @@ const TokenizerFile = "tokenizer.json"
 // the next game is what follows its last token. Tokenizers hold no state: any
 // number of goroutines may use one.
 type Tokenizer interface {
-	// Name is "move" or "char".
+	// Name is one of TokenizerNames.
 	Name() string
+	// Unit is what a token is, in the singular: "move", "character".
+	Unit() string
 	// VocabSize is the number of ids: 0 to VocabSize()-1.
 	VocabSize() int
 	// Separator starts every game and is the target after its last token.
@@ -43,6 +46,13 @@ type Tokenizer interface {
 	// no such game are an error that wraps ErrNotAGame.
 	DecodeGame(ids []int32) ([]bitboard.Move, error)
 
+	// AppendMove appends the tokens of m as they continue the prompt for p, the position
+	// that it is legal in, without what ends it or follows it (" Bb5" for Black's "Bb5+").
+	AppendMove(dst []int32, p *bitboard.Position, m bitboard.Move) []int32
+	// MoveEnds are the tokens that may follow those of AppendMove: one of them shows that
+	// the move is whole. Nil where every token is a move, which nothing has to end. The
+	// slice is the tokenizer's.
+	MoveEnds() []int32
 	// MaxMoveTokens is how many tokens to sample at most for one move.
 	MaxMoveTokens() int
 	// ReadMove takes the ids sampled after a prompt and returns the text of the
@@ -56,6 +66,44 @@ type Tokenizer interface {
 	Text(id int32) string
 	// MarshalJSON writes the content of tokenizer.json.
 	MarshalJSON() ([]byte, error)
+}
+
+// WholeMoves reports whether every token of t is a move, besides those that are none at
+// all: its separator and padding.
+func WholeMoves(t Tokenizer) bool { return t.MoveEnds() == nil }
+
+// tokenizers are all there are. A new one is a file as move.go and a row here.
+var tokenizers = []struct {
+	name string
+	new  func(CharOptions) (Tokenizer, error)
+}{
+	{"move", func(o CharOptions) (Tokenizer, error) {
+		if o.DrawArtifact {
+			return nil, &TokenizerError{Reason: "the move tokenizer has no draw artifact"}
+		}
+		return NewMoveTokenizer(), nil
+	}},
+	{"char", func(o CharOptions) (Tokenizer, error) { return NewCharTokenizer(o), nil }},
+}
+
+// TokenizerNames lists the names of all tokenizers, the default of the commands first.
+func TokenizerNames() []string {
+	var names []string
+	for _, t := range tokenizers {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// NewTokenizer returns the tokenizer of that name. A name that is not one of
+// TokenizerNames, or options that it does not have, are a *TokenizerError.
+func NewTokenizer(name string, o CharOptions) (Tokenizer, error) {
+	for _, t := range tokenizers {
+		if t.name == name {
+			return t.new(o)
+		}
+	}
+	return nil, &TokenizerError{Reason: fmt.Sprintf("there is none named %q (want %s)", clip(name), strings.Join(TokenizerNames(), " or "))}
 }
 
 // ErrNotAGame is wrapped by the errors of DecodeGame.
@@ -116,17 +164,6 @@ func marshalTokenizer(t Tokenizer, drawArtifact bool) ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// NewTokenizer returns the tokenizer of that name with its default options.
-func NewTokenizer(name string) (Tokenizer, error) {
-	switch name {
-	case "move":
-		return NewMoveTokenizer(), nil
-	case "char":
-		return NewCharTokenizer(CharOptions{}), nil
-	}
-	return nil, &TokenizerError{Reason: fmt.Sprintf("there is none named %q (want move or char)", name)}
-}
-
 // LoadTokenizer reads dir/tokenizer.json. A file that is missing, damaged or of
 // another program is a *TokenizerError.
 func LoadTokenizer(dir string) (Tokenizer, error) {
@@ -169,17 +206,12 @@ func ParseTokenizer(b []byte) (Tokenizer, error) {
 	if f.Version != tokenizerVersion {
 		return nil, &TokenizerError{Reason: fmt.Sprintf("its version is %d, this program reads version %d", f.Version, tokenizerVersion)}
 	}
-	var t Tokenizer
-	switch f.Type {
-	case "move":
-		if f.DrawArtifact {
-			return nil, &TokenizerError{Reason: "the move tokenizer has no draw artifact"}
-		}
-		t = NewMoveTokenizer()
-	case "char":
-		t = NewCharTokenizer(CharOptions{DrawArtifact: f.DrawArtifact})
-	default:
-		return nil, &TokenizerError{Reason: fmt.Sprintf("its type is %q (want move or char)", clip(f.Type))}
+	if !slices.Contains(TokenizerNames(), f.Type) {
+		return nil, &TokenizerError{Reason: fmt.Sprintf("its type is %q (want %s)", clip(f.Type), strings.Join(TokenizerNames(), " or "))}
+	}
+	t, err := NewTokenizer(f.Type, CharOptions{DrawArtifact: f.DrawArtifact})
+	if err != nil {
+		return nil, err
 	}
 	if f.Separator != t.Separator() || f.Pad != t.Pad() {
 		return nil, &TokenizerError{Reason: fmt.Sprintf("its separator and pad are %d and %d, want %d and %d", f.Separator, f.Pad, t.Separator(), t.Pad())}

@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io/fs"
 	"math/rand/v2"
@@ -14,7 +15,7 @@ import (
 	"transcend/internal/bitboard"
 )
 
-var tokenizers = map[string]Tokenizer{
+var allTokenizers = map[string]Tokenizer{
 	"move":          NewMoveTokenizer(),
 	"char":          NewCharTokenizer(CharOptions{}),
 	"char-artifact": NewCharTokenizer(CharOptions{DrawArtifact: true}),
@@ -160,7 +161,7 @@ func TestPrompts(t *testing.T) {
 // the game's tokens before a move, and reading that move out of what follows
 // gives the move that was played.
 func TestTokensOfRandomGames(t *testing.T) {
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			for i := range 60 {
@@ -290,7 +291,7 @@ func TestDecodeGameRefusesWhatIsNoGame(t *testing.T) {
 }
 
 func TestIllegalMovesPanic(t *testing.T) {
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -303,7 +304,7 @@ func TestIllegalMovesPanic(t *testing.T) {
 }
 
 func TestTokenizerFile(t *testing.T) {
-	for name, tok := range tokenizers {
+	for name, tok := range allTokenizers {
 		dir := t.TempDir()
 		b, err := tok.MarshalJSON()
 		if err != nil {
@@ -316,7 +317,7 @@ func TestTokenizerFile(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for other, o := range tokenizers {
+		for other, o := range allTokenizers {
 			if got, want := SameTokenizer(back, o), other == name; got != want {
 				t.Errorf("%s loaded, equal to %s: %v", name, other, got)
 			}
@@ -356,12 +357,69 @@ func TestTokenizerFileErrors(t *testing.T) {
 	if _, err := LoadTokenizer(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing file: %v, want fs.ErrNotExist", err)
 	}
-	if _, err := NewTokenizer("word"); err == nil {
-		t.Error("there is a tokenizer named word")
+	var te *TokenizerError
+	if _, err := NewTokenizer("word", CharOptions{}); !errors.As(err, &te) || !strings.Contains(err.Error(), "want move or char") {
+		t.Errorf("a tokenizer that there is not: %v", err)
 	}
-	for _, name := range []string{"move", "char"} {
-		if tok, err := NewTokenizer(name); err != nil || tok.Name() != name {
+	if _, err := NewTokenizer("move", CharOptions{DrawArtifact: true}); !errors.As(err, &te) {
+		t.Errorf("an option that it has not: %v", err)
+	}
+	for _, name := range TokenizerNames() {
+		if tok, err := NewTokenizer(name, CharOptions{}); err != nil || tok.Name() != name || !SameTokenizer(tok, allTokenizers[name]) {
 			t.Errorf("NewTokenizer(%q) = %v, %v", name, tok, err)
 		}
 	}
+}
+
+// TestAppendMove: what AppendMove writes continues the prompt as the game does, up to a
+// token that ends it, ReadMove reads it as that move, and no two moves of a position are alike.
+func TestAppendMove(t *testing.T) {
+	played := game(t, bitboard.WhiteWins, showpiece).Moves
+	for name, tok := range allTokenizers {
+		p := bitboard.Start()
+		for i, m := range played {
+			prompt := tok.AppendPrompt(nil, played[:i])
+			whole := tok.AppendGame(nil, &Game{Moves: played[:i+1]})
+			seen := map[string]bitboard.Move{}
+			for _, other := range p.Legal(nil) {
+				tokens := tok.AppendMove(nil, &p, other)
+				if n := len(tokens); n < 1 || n > tok.MaxMoveTokens() {
+					t.Fatalf("%s: ply %d: %v takes %d tokens", name, i+1, other, n)
+				}
+				key := fmt.Sprint(tokens)
+				if _, ok := seen[key]; ok {
+					t.Errorf("%s: ply %d: %v is written as %v", name, i+1, other, seen[key])
+				}
+				seen[key] = other
+				ends := tok.MoveEnds()
+				if WholeMoves(tok) != (ends == nil) || WholeMoves(tok) != (tok.Unit() == "move") {
+					t.Fatalf("%s: its unit is %q, what ends a move %v", name, tok.Unit(), ends)
+				}
+				for _, end := range append([]int32{-1}, ends...) {
+					sampled := tokens
+					if end >= 0 {
+						sampled = append(slices.Clone(tokens), end)
+					} else if ends != nil {
+						continue
+					}
+					text, complete := tok.ReadMove(sampled)
+					if read, err := tok.ParseMove(&p, text); err != nil || read != other || !complete && tok.Text(end) != "#" {
+						t.Errorf("%s: ply %d: %v, ended by %q, is read as %q, %v", name, i+1, other, tok.Text(end), text, err)
+					}
+				}
+			}
+			got := append(prompt, tok.AppendMove(nil, &p, m)...)
+			if rest, ok := cutPrefix(whole, got); !ok || len(rest) > 0 && !slices.Contains(tok.MoveEnds(), rest[0]) {
+				t.Errorf("%s: ply %d: %v continues with %v, the game is %v", name, i+1, m, got, whole)
+			}
+			p.Make(m)
+		}
+	}
+}
+
+func cutPrefix(s, prefix []int32) ([]int32, bool) {
+	if len(s) < len(prefix) || !slices.Equal(s[:len(prefix)], prefix) {
+		return nil, false
+	}
+	return s[len(prefix):], true
 }

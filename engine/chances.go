@@ -98,13 +98,13 @@ func (w *chanceWalk) below(candidates []candidate, logits []float32, probability
 		rest = rest[same:]
 		if id == whole {
 			ends := 0.0
-			for i := range len(moveEnds) {
-				ends += next[p.tokenOf[moveEnds[i]]]
+			for _, end := range p.ends {
+				ends += next[end]
 			}
 			w.found = append(w.found, Chance{group[0].move, probability * ends})
 			continue
 		}
-		if p.tokenOf == nil {
+		if p.ends == nil {
 			w.found = append(w.found, Chance{group[0].move, probability * next[id]})
 			continue
 		}

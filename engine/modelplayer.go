@@ -10,8 +10,8 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +30,7 @@ var ErrSetUpPosition = errors.New("a model can only play games from the initial 
 type ModelConfig struct {
 	Name      string // "" is "model"; " board input" is added where the model has that
 	Model     *model.Model
-	Tokenizer data.Tokenizer // *data.MoveTokenizer or *data.CharTokenizer
+	Tokenizer data.Tokenizer
 	Sampling  model.Sampling
 	Policy    IllegalPolicy
 	// Batch decodes for several players of Model together; nil: float32, for this one.
@@ -78,10 +78,9 @@ type ModelPlayer struct {
 	initial bitboard.Position
 	context int
 	// free says which ids may be drawn without a mask; nil permits all.
-	free []bool
-	// tokenOf writes characters as ids; nil for the move tokenizer.
-	tokenOf *[256]int32
-	closed  atomic.Bool
+	free   []bool
+	ends   []int32 // Tokenizer.MoveEnds
+	closed atomic.Bool
 	// busy is held while the decoder is in use; who finds the player closed afterwards
 	// gives its memory back by release, once.
 	busy    sync.Mutex
@@ -170,6 +169,7 @@ func newModelPlayer(cfg ModelConfig, dec decoder, c model.Config) (*ModelPlayer,
 		dec:     dec,
 		rng:     gameRand(0, sampleStream),
 		mask:    make([]bool, vocab),
+		ends:    tok.MoveEnds(),
 	}
 	// Some checkpoints have a vocabulary rounded up; what is beyond the tokenizer's
 	// means nothing.
@@ -177,20 +177,12 @@ func newModelPlayer(cfg ModelConfig, dec decoder, c model.Config) (*ModelPlayer,
 	for id := range tok.VocabSize() {
 		free[id] = true
 	}
-	switch tok.(type) {
-	case *data.MoveTokenizer:
+	if data.WholeMoves(tok) {
+		// They are no moves; elsewhere the separator ends one.
 		free[tok.Separator()], free[tok.Pad()] = false, false
+	}
+	if slices.Contains(free, false) {
 		p.free = free
-	case *data.CharTokenizer:
-		p.tokenOf = new([256]int32)
-		for id := range int32(tok.VocabSize()) {
-			p.tokenOf[tok.Text(id)[0]] = id
-		}
-		if vocab > tok.VocabSize() {
-			p.free = free
-		}
-	default:
-		return nil, fmt.Errorf("engine: %s: no player for the tokenizer %q", cfg.Name, tok.Name())
 	}
 	return p, nil
 }
@@ -368,7 +360,7 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 		}
 	}
 	r.Text = pos.SAN(r.Move)
-	if p.tokenOf == nil {
+	if p.ends == nil {
 		r.Text = r.Move.String()
 	}
 	return r, nil
@@ -532,37 +524,20 @@ func (p *ModelPlayer) maskNext(left []candidate) (whole bitboard.Move) {
 	}
 	if whole != bitboard.NoMove && len(left) > 1 {
 		// "O-O" may be all, or go on to "O-O-O".
-		for i := range len(moveEnds) {
-			p.mask[p.tokenOf[moveEnds[i]]] = true
+		for _, id := range p.ends {
+			p.mask[id] = true
 		}
 	}
 	return whole
 }
 
-// moveEnds are the characters that may follow a move in SAN without check marks.
-const moveEnds = " ;+#"
-
 // writeLegal sets the candidates: the legal moves as they continue the prompt.
 func (p *ModelPlayer) writeLegal(pos *bitboard.Position) {
 	p.candidates, p.tokens = p.candidates[:0], p.tokens[:0]
 	moves := pos.Legal(p.legal[:0])
-	var buf [16]byte
 	for _, m := range moves {
 		from := len(p.tokens)
-		if tok, ok := p.cfg.Tokenizer.(*data.MoveTokenizer); ok {
-			// Every legal move has a token.
-			id, _ := tok.ID(m)
-			p.tokens = append(p.tokens, id)
-		} else {
-			if pos.SideToMove() == bitboard.Black {
-				p.tokens = append(p.tokens, p.tokenOf[' '])
-			}
-			for _, c := range pos.AppendSAN(buf[:0], m) {
-				if strings.IndexByte(moveEnds, c) < 0 {
-					p.tokens = append(p.tokens, p.tokenOf[c])
-				}
-			}
-		}
+		p.tokens = p.cfg.Tokenizer.AppendMove(p.tokens, pos, m)
 		// The slice stays right when the backing array moves.
 		p.candidates = append(p.candidates, candidate{m, p.tokens[from:len(p.tokens):len(p.tokens)]})
 	}

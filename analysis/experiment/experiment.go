@@ -126,7 +126,7 @@ type Model struct {
 	Heads     int    `json:"heads"`
 	Width     int    `json:"width"`
 	Context   int    `json:"context"`
-	Tokenizer string `json:"tokenizer"` // "move" or "char"
+	Tokenizer string `json:"tokenizer"` // one of data.TokenizerNames
 	// Input is what the model is shown at each position: data.InputMoves or data.InputBoard.
 	Input string `json:"input"`
 }
@@ -232,7 +232,7 @@ func (c *Cell) Validate() error {
 		return bad("%v", err)
 	}
 	// The model needs a token for the separator, and must be able to finish its games.
-	if longest := c.Measure.MaxPlies; tok.Name() == "move" && c.Model.Context <= longest {
+	if longest := c.Measure.MaxPlies; data.WholeMoves(tok) && c.Model.Context <= longest {
 		return bad("games of %d plies do not fit into a context of %d", longest, c.Model.Context)
 	}
 	if len(c.Measure.Temperatures) == 0 {

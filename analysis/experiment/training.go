@@ -21,7 +21,9 @@ import (
 )
 
 // tokenizer of a model.
-func (m Model) tokenizer() (data.Tokenizer, error) { return data.NewTokenizer(m.Tokenizer) }
+func (m Model) tokenizer() (data.Tokenizer, error) {
+	return data.NewTokenizer(m.Tokenizer, data.CharOptions{})
+}
 
 // config is the shape of the network.
 func (m Model) config(tok data.Tokenizer) (model.Config, error) {

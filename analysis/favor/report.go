@@ -17,7 +17,7 @@ type Report struct {
 	Scorer   string  `json:"scorer"`
 	Opponent string  `json:"opponent,omitempty"`
 	Visiting float64 `json:"visiting_temperature"`
-	// Tokens are "moves" or "characters".
+	// Tokens are what the model writes, "moves" or "characters": data.Tokenizer's Unit in the plural.
 	Tokens  string   `json:"tokens"`
 	Samples int      `json:"samples"` // a position and temperature; 0: exact expectations
 	Rounded bool     `json:"rounded,omitempty"`
@@ -48,7 +48,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	how := "exact expectations"
 	if r.Samples > 0 {
 		how = fmt.Sprintf("%d samples a position", r.Samples)
-	} else if r.Tokens == "characters" {
+	} else if r.Tokens != "moves" {
 		how += " over the moves as the training data spell them; other spellings count as illegal"
 	}
 	fmt.Fprintf(&b, "%s; intervals of 95%% from resampling games\n", how)

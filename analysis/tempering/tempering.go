@@ -60,8 +60,7 @@ func NewReader(m *model.Model, tok data.Tokenizer, temperatures []float64) (*Rea
 	if err != nil {
 		return nil, err
 	}
-	_, moves := tok.(*data.MoveTokenizer)
-	return &Reader{player: player, temperatures: temperatures, characters: !moves}, nil
+	return &Reader{player: player, temperatures: temperatures, characters: !data.WholeMoves(tok)}, nil
 }
 
 // Close frees the reader.

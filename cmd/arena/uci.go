@@ -146,7 +146,7 @@ type uciModel struct {
 }
 
 // CheapChances: a move is one token, whose probabilities are there anyway.
-func (m uciModel) CheapChances() bool { return m.tokenizer.Name() == "move" }
+func (m uciModel) CheapChances() bool { return data.WholeMoves(m.tokenizer) }
 
 func (m uciModel) NewPlayer(s model.Sampling, p engine.IllegalPolicy) (uciserver.Player, error) {
 	return engine.NewModelPlayer(engine.ModelConfig{Name: m.name, Model: m.model, Tokenizer: m.tokenizer, Sampling: s, Policy: p,

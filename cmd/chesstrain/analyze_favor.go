@@ -290,10 +290,7 @@ type favorWork struct {
 }
 
 func (w *favorWork) run(ctx context.Context, visit *visiting, resamples int) (*favor.Report, error) {
-	report := &favor.Report{Temperatures: w.temperatures, Visiting: w.temperatures[0], Samples: w.samples, Rounded: w.round, Tokens: "characters"}
-	if _, moves := w.tok.(*data.MoveTokenizer); moves {
-		report.Tokens = "moves"
-	}
+	report := &favor.Report{Temperatures: w.temperatures, Visiting: w.temperatures[0], Samples: w.samples, Rounded: w.round, Tokens: w.tok.Unit() + "s"}
 	var cache *favor.Cache
 	var err error
 	if report.Scorer, cache, err = w.score.open(ctx, w.a, w.limit); err != nil {

@@ -11,7 +11,6 @@ import (
 	"transcend/analysis"
 	"transcend/analysis/favor"
 	"transcend/analysis/tempering"
-	"transcend/data"
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/internal/parallel"
@@ -94,10 +93,7 @@ func (w *favorWork) levels(ctx context.Context, visit *visiting, duels, resample
 	if err != nil {
 		return nil, err
 	}
-	report.Scorer, report.Tokens, report.Where = id, "characters", "of the corpus"
-	if _, moves := w.tok.(*data.MoveTokenizer); moves {
-		report.Tokens = "moves"
-	}
+	report.Scorer, report.Tokens, report.Where = id, w.tok.Unit()+"s", "of the corpus"
 	if about.Opponent != "" {
 		report.Where = fmt.Sprintf("played at T=%v against %s", w.temperatures[0], about.Opponent)
 	}

@@ -279,6 +279,11 @@ func TestHelp(t *testing.T) {
 	if code != cli.ExitOK || errs != "" || !strings.Contains(out, "examples:") || !strings.Contains(out, "--max-elo") {
 		t.Errorf("exit %d, stderr %q, output:\n%s", code, errs, out)
 	}
+	for _, name := range data.TokenizerNames() {
+		if !strings.Contains(out, name+" (") {
+			t.Errorf("the help does not say what --tokenizer %s is", name)
+		}
+	}
 	for _, args := range [][]string{{"help"}, {"train", "--help"}, {"help", "train"}} {
 		if code, again, errs := command(t, "", args...); code != cli.ExitOK || errs != "" || again != out {
 			t.Errorf("%v: exit %d, stderr %q, another help than --help", args, code, errs)

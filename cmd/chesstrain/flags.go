@@ -270,20 +270,24 @@ func (s *settings) complete() error {
 	if err := cli.OneOf("preset", s.Preset, presetNames...); err != nil {
 		return err
 	}
-	if err := cli.OneOf("tokenizer", s.Tokenizer, "move", "char"); err != nil {
+	if err := cli.OneOf("tokenizer", s.Tokenizer, data.TokenizerNames()...); err != nil {
+		return err
+	}
+	if s.DrawArtifact && s.Tokenizer != "char" {
+		return cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
+	}
+	tok, err := s.newTokenizer()
+	if err != nil {
 		return err
 	}
 	if err := cli.OneOf("input", s.Input, data.InputMoves, data.InputBoard); err != nil {
 		return err
 	}
-	if s.Input == data.InputBoard && s.Tokenizer != "move" {
+	if s.Input == data.InputBoard && !data.WholeMoves(tok) {
 		return cli.WithHint(cli.Usagef("--input board shows the board before each move: it goes with tokens that are moves, not with --tokenizer %s", s.Tokenizer), "leave --tokenizer out")
 	}
 	if err := cli.OneOf("packing", s.Packing, data.PackGames, data.PackBlocks); err != nil {
 		return err
-	}
-	if s.DrawArtifact && s.Tokenizer != "char" {
-		return cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
 	}
 	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.Optimizers()...); err != nil {
 		return err
@@ -291,7 +295,6 @@ func (s *settings) complete() error {
 	if !(s.Trainer.EMA >= 0 && s.Trainer.EMA < 1) {
 		return cli.Usagef("--ema %v: must be at least 0 and below 1", s.Trainer.EMA)
 	}
-	var err error
 	if s.Trainer.Precision, err = devicePrecision(s.onDevice, s.Trainer.Precision); err != nil {
 		return err
 	}
@@ -305,12 +308,12 @@ func (s *settings) complete() error {
 	fill(&m.Layers, shape.Layers)
 	fill(&m.Heads, shape.Heads)
 	fill(&m.Width, shape.Width)
-	if s.Tokenizer == "char" {
-		fill(&m.Context, p.contextChar)
-	} else {
+	if data.WholeMoves(tok) {
 		fill(&m.Context, p.context)
+	} else {
+		fill(&m.Context, p.contextChar)
 	}
-	encoder, err := data.NewEncoder(s.newTokenizer(), s.Input)
+	encoder, err := data.NewEncoder(tok, s.Input)
 	if err != nil {
 		return err
 	}
@@ -389,11 +392,8 @@ func fill[T int | float64](v *T, byDefault T) {
 	}
 }
 
-func (s *settings) newTokenizer() data.Tokenizer {
-	if s.Tokenizer == "char" {
-		return data.NewCharTokenizer(data.CharOptions{DrawArtifact: s.DrawArtifact})
-	}
-	return data.NewMoveTokenizer()
+func (s *settings) newTokenizer() (data.Tokenizer, error) {
+	return data.NewTokenizer(s.Tokenizer, data.CharOptions{DrawArtifact: s.DrawArtifact})
 }
 
 // name makes a run's name from what sets it apart.

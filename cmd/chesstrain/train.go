@@ -171,7 +171,9 @@ func (t *trainRun) resumeCommand() string {
 func (t *trainRun) printf(format string, args ...any) { fmt.Fprintf(t.stderr, format+"\n", args...) }
 
 func (t *trainRun) do(ctx context.Context) (out *outcome, err error) {
-	t.tok = t.newTokenizer()
+	if t.tok, err = t.newTokenizer(); err != nil {
+		return nil, err
+	}
 	if err := t.loadCorpus(ctx); err != nil {
 		return nil, err
 	}
@@ -435,6 +437,7 @@ func (t *trainRun) evaluate(ctx context.Context, m *model.Model, e analysis.Eval
 		Run: t.dir.Path(), Checkpoint: r.Checkpoint, Steps: r.Step, ElapsedSeconds: r.Elapsed.Seconds(),
 		Seed: t.Seed, Tokenizer: t.tok.Name(), Input: cmp.Or(t.Input, data.InputMoves), Preset: t.Preset, Parameters: t.Model.NumParams(),
 		TrainingLoss: finite(r.Loss), ValidationLoss: loss, Moves: quality, Corpus: t.report, Machine: machine(t.threads),
+		unit: t.tok.Unit(),
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
@@ -467,6 +470,8 @@ type outcome struct {
 	Moves          analysis.Moves    `json:"moves"`
 	Corpus         data.FilterReport `json:"corpus"`
 	Machine        string            `json:"machine"` // that the run ended on
+
+	unit string // what the loss is of, data.Tokenizer's
 }
 
 // machine says what a run was made on, as far as it decides how long that took.
@@ -483,10 +488,9 @@ func (o *outcome) writeText(w io.Writer) error {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-18s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	unit := map[string]string{"move": "move", "char": "character"}[o.Tokenizer]
 	line("input", "%s", map[string]string{data.InputMoves: "moves", data.InputBoard: "board: the model saw the board before each move"}[o.Input])
 	line("steps", "%s in %s", cli.Count(o.Steps), cli.Duration(time.Duration(o.ElapsedSeconds*float64(time.Second))))
-	line("validation loss", "%.4f nats a %s (training %.4f)", o.ValidationLoss, unit, o.TrainingLoss)
+	line("validation loss", "%.4f nats a %s (training %.4f)", o.ValidationLoss, o.unit, o.TrainingLoss)
 	m := o.Moves
 	n := float64(m.Positions)
 	line("move match", "%s of %s held-out positions (argmax is the move played)", cli.Percent(float64(m.Match), n), cli.Count(m.Positions))
