@@ -5,6 +5,7 @@ package joint
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -119,18 +120,24 @@ func aggregate(games []Game, index map[int]int, model Model) (edges []edge, cell
 	return edges, cell
 }
 
-// add counts games with one outcome.
+// add counts games with one outcome. The model must be one of Models.
 func (e *edge) add(o elo.Outcome, times float64, model Model) {
-	switch {
-	case o == elo.Win:
+	switch o {
+	case elo.Win:
 		e.win += times
-	case o == elo.Loss:
+		return
+	case elo.Loss:
 		e.loss += times
-	case model == Points:
+		return
+	}
+	switch model {
+	case Davidson:
+		e.draw += times
+	case Points:
 		e.win += times / 2
 		e.loss += times / 2
 	default:
-		e.draw += times
+		panic(fmt.Sprintf("joint: the model %q does not say what a draw is", model))
 	}
 }
 

@@ -89,6 +89,9 @@ const (
 	Points Model = "points"
 )
 
+// Models lists them, the default first.
+func Models() []Model { return []Model{Davidson, Points} }
+
 // Options of Fit. The zero value is usable.
 type Options struct {
 	Model      Model   // default Davidson
@@ -267,8 +270,8 @@ func Rate(players []Player, games []Game, opt Options) (*Fit, error) {
 
 func check(players []Player, games []Game, opt Options) error {
 	switch {
-	case opt.Model != Davidson && opt.Model != Points:
-		return fmt.Errorf("joint: no model %q (there are %s and %s)", opt.Model, Davidson, Points)
+	case !slices.Contains(Models(), opt.Model):
+		return fmt.Errorf("joint: no model %q (want one of %v)", opt.Model, Models())
 	case !(opt.Confidence > 0.5 && opt.Confidence < 1):
 		return fmt.Errorf("joint: confidence %v is not between 0.5 and 1", opt.Confidence)
 	case !(math.Abs(opt.Center) <= elo.MaxRating):

@@ -344,6 +344,24 @@ func TestAdvantageUnknown(t *testing.T) {
 	}
 }
 
+// TestDrawsOfEveryModel: each says what a draw is, half of the points of a game to each
+// side, and one that there is not counts nothing in silence.
+func TestDrawsOfEveryModel(t *testing.T) {
+	for _, m := range Models() {
+		var e edge
+		e.add(elo.Draw, 2, m)
+		if e.win+e.draw/2 != 1 || e.loss+e.draw/2 != 1 {
+			t.Errorf("%s counts two draws as %+v", m, e)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("draws of a model that there is not were counted")
+		}
+	}()
+	new(edge).add(elo.Draw, 1, "bradley-terry")
+}
+
 func TestErrors(t *testing.T) {
 	one := []Game{{0, 1, elo.Draw, 0}}
 	bad := named(2)
@@ -440,7 +458,7 @@ func TestOddTournaments(t *testing.T) {
 			w := rng.IntN(n)
 			games = append(games, Game{w, (w + 1 + rng.IntN(n-1)) % n, kinds[rng.IntN(len(kinds))], rng.IntN(10)})
 		}
-		f, err := Rate(players, games, Options{Bootstrap: 10, Seed: uint64(trial), Center: 1000, Model: []Model{Davidson, Points}[trial%2]})
+		f, err := Rate(players, games, Options{Bootstrap: 10, Seed: uint64(trial), Center: 1000, Model: Models()[trial%len(Models())]})
 		if err != nil {
 			t.Fatalf("trial %d: %v: %v", trial, games, err)
 		}

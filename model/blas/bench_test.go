@@ -103,8 +103,12 @@ func rate(flops float64, f func()) float64 {
 // benchLevels are the kernels of this machine, each in the precision it is for.
 func benchLevels() []Options {
 	var all []Options
-	for _, o := range []Options{{Level: AVX2}, {Level: AVX512}, {Level: AVX512BF16, Precision: BF16}, {Level: AMX, Precision: BF16}} {
-		if o.Level <= Supported() {
+	for _, l := range Levels()[1:] {
+		o := Options{Level: l}
+		if l >= AVX512BF16 {
+			o.Precision = BF16
+		}
+		if l <= Supported() {
 			all = append(all, o)
 		}
 	}

@@ -63,6 +63,16 @@ const (
 
 var levelNames = [...]string{"auto", "gonum", "avx2", "avx512", "avx512bf16", "amx"}
 
+// Levels lists all levels but Auto, the least demanding first: those that there are, of
+// which the CPU has the ones up to [Supported].
+func Levels() []Level {
+	var all []Level
+	for i := range levelNames[1:] {
+		all = append(all, Level(i+1))
+	}
+	return all
+}
+
 // String returns the level's name as [ParseLevel] reads it.
 func (l Level) String() string {
 	if int(l) < len(levelNames) {

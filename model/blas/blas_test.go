@@ -2,6 +2,7 @@ package blas
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestNew(t *testing.T) {
 		{name: "unknown precision", options: Options{Precision: 7}, err: "unknown precision"},
 		{name: "unknown level", options: Options{Level: 9}, err: "not supported"},
 	}
-	for l := AVX2; l <= AMX; l++ {
+	for _, l := range Levels()[1:] {
 		c := struct {
 			name      string
 			options   Options
@@ -76,7 +77,7 @@ func TestNew(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for l := Auto; l <= AMX; l++ {
+	for _, l := range append(Levels(), Auto) {
 		if got, err := ParseLevel(l.String()); got != l || err != nil {
 			t.Errorf("ParseLevel(%q) = %v, %v", l, got, err)
 		}
@@ -86,6 +87,9 @@ func TestNames(t *testing.T) {
 			t.Errorf("ParsePrecision(%q) = %v, %v", p, got, err)
 		}
 	}
+	if all := Levels(); all[0] != Gonum || all[len(all)-1] != AMX || len(all) != int(AMX) {
+		t.Errorf("Levels() = %v", all)
+	}
 	if _, err := ParsePrecision("f16"); err == nil {
 		t.Error("ParsePrecision took f16")
 	}
@@ -94,11 +98,26 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestLevelsAreTested: .ci/levels runs the tests at every level.
+func TestLevelsAreTested(t *testing.T) {
+	script, err := os.ReadFile("../../.ci/levels")
+	if err != nil {
+		t.Skip(err)
+	}
+	var names []string
+	for _, l := range Levels() {
+		names = append(names, l.String())
+	}
+	if want := "for level in " + strings.Join(names, " ") + "; do"; !strings.Contains(string(script), want) {
+		t.Errorf(".ci/levels has not the line %q", want)
+	}
+}
+
 func TestPeak(t *testing.T) {
 	if got := Peak(Gonum, F32, 1, time.Millisecond); got != 0 {
 		t.Errorf("peak of gonum is %v", got)
 	}
-	for l := AVX2; l <= AMX; l++ {
+	for _, l := range Levels()[1:] {
 		for p := F32; p <= BF16; p++ {
 			there := l <= Supported() && (p == F32 || l >= AVX512BF16)
 			if got := Peak(l, p, 2, time.Millisecond); (got > 0) != there {

@@ -59,8 +59,10 @@ func stored(s Storage, x float32, largest float64) float64 {
 
 func packedLevels() []Level {
 	var out []Level
-	for l := Gonum; l <= Supported(); l++ {
-		out = append(out, l)
+	for _, l := range Levels() {
+		if l <= Supported() {
+			out = append(out, l)
+		}
 	}
 	return out
 }
