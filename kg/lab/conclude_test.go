@@ -271,7 +271,7 @@ func TestSelectVerdicts(t *testing.T) {
 
 // Every optimizer has a learning rate of its own in every preset, which --lr replaces.
 func TestRatesByOptimizer(t *testing.T) {
-	for _, e := range []Experiment{Denoise(), Select(), Generalize()} {
+	for _, e := range Experiments() {
 		for _, preset := range Presets() {
 			seen := map[float64]string{}
 			for _, name := range append(model.Optimizers(), "") {
