@@ -314,11 +314,12 @@ func readCurve(m map[string]any) (r reading, ok bool) {
 	}
 	bound, _ := limit["cap"].(float64)
 	r.text += fmt.Sprintf(", the cap %.0f", bound)
-	if verdict["other_pool"] == true {
-		r.why = "cap and rating count different players, whom nothing here ties together"
-	}
 	if verdict["all_lost"] == true {
 		r.verdict, r.why = NotTestable, "every game was lost: it takes a stronger model, trained for longer, or weaker opponents"
+		return r, true
+	}
+	if verdict["other_pool"] == true {
+		r.verdict, r.why = NotTestable, "cap and rating count different players, whom nothing here ties together"
 		return r, true
 	}
 	value, one := rating["rating"].(float64)
