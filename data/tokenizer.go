@@ -227,13 +227,6 @@ func ParseTokenizer(b []byte) (Tokenizer, error) {
 	return t, nil
 }
 
-// SameTokenizer reports whether two tokenizers give the same ids.
-func SameTokenizer(a, b Tokenizer) bool {
-	x, errX := a.MarshalJSON()
-	y, errY := b.MarshalJSON()
-	return errX == nil && errY == nil && slices.Equal(x, y)
-}
-
 // clip shortens text from outside for an error message.
 func clip(s string) string {
 	const most = 80

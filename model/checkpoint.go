@@ -43,7 +43,8 @@ import (
 const (
 	optimizerFile = "optimizer.safetensors"
 	trainerFile   = "trainer.json"
-	// keepFile marks a checkpoint that PruneCheckpoints leaves alone.
+	// keepFile, which is the user's to make, marks a checkpoint that PruneCheckpoints
+	// leaves alone.
 	keepFile = "KEEP"
 
 	trainerFormat = 1
@@ -447,17 +448,8 @@ type brokenError struct{ reasons []error }
 func (e brokenError) Error() string        { return errors.Join(e.reasons...).Error() }
 func (e brokenError) Is(target error) bool { return target == ErrCheckpoint }
 
-// MarkCheckpoint keeps a checkpoint from PruneCheckpoints for good. Removing
-// the file KEEP from it takes the mark away.
-func MarkCheckpoint(dir string) error {
-	if err := checkComplete(dir); err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(filepath.Join(dir, keepFile), 0o644, nil)
-}
-
 // PruneCheckpoints removes all complete checkpoints in runDir but the newest
-// keep and those that are marked, and what a killed Save or PruneCheckpoints
+// keep and those in which there is a file KEEP, and what a killed Save or PruneCheckpoints
 // left behind. Only the process that trains in runDir may call it. Incomplete
 // checkpoints are neither counted nor touched.
 func PruneCheckpoints(runDir string, keep int) error {

@@ -558,11 +558,8 @@ func TestLatestAndPrune(t *testing.T) {
 	}
 	latest(5)
 
-	if err := MarkCheckpoint(at(2)); err != nil {
+	if err := os.WriteFile(filepath.Join(at(2), keepFile), nil, 0o644); err != nil {
 		t.Fatal(err)
-	}
-	if err := MarkCheckpoint(at(6)); err == nil {
-		t.Error("a broken checkpoint was marked")
 	}
 	if err := PruneCheckpoints(runDir, 0); err == nil {
 		t.Error("pruning to nothing was accepted")

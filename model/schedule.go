@@ -185,13 +185,9 @@ func (c TrainConfig) decayStart() int {
 	return c.Steps - int(math.Round(c.DecayFraction*float64(c.Steps)))
 }
 
-// LearningRateAt is the learning rate of step number step, counted from 0.
-// Step s of the warm-up has (s+1)/(Warmup+1) of the peak, so that the first is
-// not wasted on 0.
-func (c TrainConfig) LearningRateAt(step int) float64 {
-	return c.learningRateAt(step, c.decayStart())
-}
-
+// learningRateAt is the learning rate of step number step, counted from 0, where
+// ScheduleWSD decays from step decayStart on. Step s of the warm-up has
+// (s+1)/(Warmup+1) of the peak, so that the first is not wasted on 0.
 func (c TrainConfig) learningRateAt(step, decayStart int) float64 {
 	if step < c.Warmup {
 		return c.LearningRate * float64(step+1) / float64(c.Warmup+1)

@@ -467,7 +467,7 @@ func TestLearningRates(t *testing.T) {
 		cfg := base
 		cfg.Schedule, cfg.DecayShape = c.schedule, c.shape
 		for step, want := range c.want {
-			if got := cfg.LearningRateAt(step); math.Abs(got-want) > 1e-12 {
+			if got := cfg.learningRateAt(step, cfg.decayStart()); math.Abs(got-want) > 1e-12 {
 				t.Errorf("%s %s: learning rate at %d = %v, want %v", c.schedule, c.shape, step, got, want)
 			}
 		}

@@ -110,16 +110,6 @@ func (p Precision) String() string {
 	return fmt.Sprintf("Precision(%d)", uint8(p))
 }
 
-// ParsePrecision returns the precision of that name; case does not matter.
-func ParsePrecision(name string) (Precision, error) {
-	for _, p := range []Precision{F32, BF16} {
-		if strings.EqualFold(name, p.String()) {
-			return p, nil
-		}
-	}
-	return F32, fmt.Errorf("blas: unknown precision %q (known: f32, bf16)", name)
-}
-
 // ErrUnsupported is wrapped by the error of [New] for a level that this CPU, its
 // operating system or this build does not have.
 var ErrUnsupported = errors.New("not supported here")

@@ -82,16 +82,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("ParseLevel(%q) = %v, %v", l, got, err)
 		}
 	}
-	for p := F32; p <= BF16; p++ {
-		if got, err := ParsePrecision(strings.ToUpper(p.String())); got != p || err != nil {
-			t.Errorf("ParsePrecision(%q) = %v, %v", p, got, err)
-		}
-	}
 	if all := Levels(); all[0] != Gonum || all[len(all)-1] != AMX || len(all) != int(AMX) {
 		t.Errorf("Levels() = %v", all)
-	}
-	if _, err := ParsePrecision("f16"); err == nil {
-		t.Error("ParsePrecision took f16")
 	}
 	if Level(9).String() != "Level(9)" || Precision(9).String() != "Precision(9)" {
 		t.Error("names of unknown values:", Level(9), Precision(9))

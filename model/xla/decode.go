@@ -593,7 +593,7 @@ func (e *decoder) begin(slots, tokens int) error {
 
 // fits estimates whether the device's memory suffices.
 func (e *decoder) fits(slots, tokens int) error {
-	fixed, perGame := DecodingBytes(e.m, e.formats, tokens, e.window)
+	fixed, perGame := decodingBytes(e.m, e.formats, tokens, e.window)
 	if need := fixed + int64(slots)*perGame; e.memory > 0 && need > e.memory*9/10 {
 		return decodingMemoryError(fmt.Errorf("%d MiB, of %d", need>>20, e.memory>>20), e.m, e.formats, slots, tokens, e.window, e.memory)
 	}
@@ -681,7 +681,7 @@ func decodingMemoryError(err error, c model.Config, o model.BatchOptions, games,
 	fit := games / 2
 	if memory > 0 {
 		// Memory is taken for a power of two.
-		fixed, perGame := DecodingBytes(c, o, frozen, window)
+		fixed, perGame := decodingBytes(c, o, frozen, window)
 		for fit > 0 && fixed+int64(fit)*perGame > memory*9/10 {
 			fit /= 2
 		}
@@ -694,4 +694,20 @@ func decodingMemoryError(err error, c model.Config, o model.BatchOptions, games,
 		hints = append(hints, "or twice as many with --weights bf16, whose keys and values take half")
 	}
 	return cli.WithHint(err, hints...)
+}
+
+// decodingBytes estimates the device memory of decoding: fixed is that of the weights, and
+// perGame that of the keys and values of one game: frozen tokens, and a window of recent
+// ones, which every pass writes anew. One of the frozen parts is there twice while it
+// is written.
+func decodingBytes(c model.Config, o model.BatchOptions, frozen, window int) (fixed, perGame int64) {
+	weight, number := int64(4), int64(4)
+	if o.Weights == model.BF16 {
+		weight = 2
+	}
+	if o.Cache == model.BF16 {
+		number = 2
+	}
+	parts, width := 2*int64(c.Layers), int64(c.Width)
+	return weight * int64(c.NumParams()), number * width * ((parts+1)*int64(frozen) + 2*parts*int64(window))
 }

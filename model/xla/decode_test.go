@@ -187,7 +187,7 @@ func TestDecoderEqualsTheCPUs(t *testing.T) {
 	for name, cfg := range decodeConfigs {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2) {
-				v, e := newVersus(t, cfg, model.BatchOptions{}, seed, BoundF32)
+				v, e := newVersus(t, cfg, model.BatchOptions{}, seed, boundF32)
 				v.play(9, 18)
 				if e.slots != 16 {
 					t.Errorf("room for %d games was made for 9 and a few forks", e.slots)
@@ -196,7 +196,7 @@ func TestDecoderEqualsTheCPUs(t *testing.T) {
 		})
 	}
 	t.Run("bf16", func(t *testing.T) {
-		v, _ := newVersus(t, decodeConfigs["board"], model.BatchOptions{Weights: model.BF16, Cache: model.BF16}, 5, BoundBF16)
+		v, _ := newVersus(t, decodeConfigs["board"], model.BatchOptions{Weights: model.BF16, Cache: model.BF16}, 5, boundBF16)
 		v.play(5, 12)
 		if v.worst < 1e-4 {
 			t.Error("nothing was rounded")
@@ -207,7 +207,7 @@ func TestDecoderEqualsTheCPUs(t *testing.T) {
 // TestDecoderGrows: games enter while others go on, and the largest parts are cut.
 func TestDecoderGrows(t *testing.T) {
 	cfg := model.Config{Layers: 1, Heads: 1, Width: 4, Context: 90, Vocab: 7, Activation: model.GELU}
-	v, e := newVersus(t, cfg, model.BatchOptions{}, 3, BoundF32)
+	v, e := newVersus(t, cfg, model.BatchOptions{}, 3, boundF32)
 	lengths := []int{}
 	for _, games := range []int{3, 20, 700} {
 		for len(v.pairs) < games {
@@ -234,7 +234,7 @@ func TestDecoderGrows(t *testing.T) {
 // TestDecoderRefuses what the CPU's refuses, and stays as it was.
 func TestDecoderRefuses(t *testing.T) {
 	cfg := decodeConfigs["moves"]
-	v, _ := newVersus(t, cfg, model.BatchOptions{}, 8, BoundF32)
+	v, _ := newVersus(t, cfg, model.BatchOptions{}, 8, boundF32)
 	v.add()
 	v.step([]int{38})
 	for _, tokens := range [][]int32{{1, 2, 3}, {}, {70}, {-1}} {

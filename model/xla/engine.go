@@ -222,7 +222,7 @@ func (e *engine) group(rows, context int) int {
 	if e.options.Device.Kind != CUDA {
 		return 1
 	}
-	fixed, perRow := Bytes(e.cfg, e.train, context, e.fused)
+	fixed, perRow := trainingBytes(e.cfg, e.train, context, e.fused)
 	best := 1
 	for g := 1; g <= e.train.Accumulate; g++ {
 		n := g * rows

@@ -146,10 +146,10 @@ var pluginNames = []string{
 	"lib/python3*/site-packages/jax_plugins/xla_cuda12/xla_cuda_plugin.so",
 }
 
-// SearchPlaces are the directories in which FindPlugin looks, in order: those of
+// searchPlaces are the directories in which FindPlugin looks, in order: those of
 // PJRT_PLUGIN_LIBRARY_PATH, GoMLX's own, and Python's, for the plugin inside an installed
 // jax-cuda wheel. Patterns are in the form of filepath.Match.
-func SearchPlaces() []string {
+func searchPlaces() []string {
 	var places []string
 	for _, dir := range filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH")) {
 		if dir != "" {
@@ -174,12 +174,12 @@ func SearchPlaces() []string {
 }
 
 // FindPlugin returns the absolute path of a PJRT plugin: path itself if it is a file, the
-// first in it if it is a directory, or, for "", the first in SearchPlaces. Nothing is ever
+// first in it if it is a directory, or, for "", the first in searchPlaces. Nothing is ever
 // downloaded.
 func FindPlugin(path string) (string, error) {
 	places := []string{path}
 	if path == "" {
-		places = SearchPlaces()
+		places = searchPlaces()
 	} else if info, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("xla: --pjrt: %w", err)
 	} else if !info.IsDir() {
@@ -231,10 +231,10 @@ func dataDir(plugin string) string {
 	return ""
 }
 
-// Bytes estimates the device memory that training needs for micro batches of the given
+// trainingBytes estimates the device memory that training needs for micro batches of the given
 // size: fixed is that of the state, twice because XLA writes the new one beside the old,
 // and perRow that of one row's activations and gradients.
-func Bytes(c model.Config, t model.TrainConfig, context int, fused bool) (fixed, perRow int64) {
+func trainingBytes(c model.Config, t model.TrainConfig, context int, fused bool) (fixed, perRow int64) {
 	n, w, heads := int64(c.NumParams()), int64(c.Width), int64(c.Heads)
 	var state int64 // numbers
 	for _, tensor := range model.Layout(c) {
@@ -270,7 +270,7 @@ func Bytes(c model.Config, t model.TrainConfig, context int, fused bool) (fixed,
 func suggestRows(c model.Config, t model.TrainConfig, context, rows int, fused bool, memory int64) int {
 	fit := rows / 2
 	if memory > 0 {
-		fixed, perRow := Bytes(c, t, context, fused)
+		fixed, perRow := trainingBytes(c, t, context, fused)
 		fit = min(fit, int((memory*9/10-fixed)/perRow))
 	}
 	return max(fit, 0)
@@ -301,22 +301,6 @@ func CheckDecoding(d Device) error {
 			fmt.Sprintf("--device cuda:%d; for more, start a program for each: they share the work", d.First))
 	}
 	return nil
-}
-
-// DecodingBytes estimates the device memory of decoding: fixed is that of the weights, and
-// perGame that of the keys and values of one game: frozen tokens, and a window of recent
-// ones, which every pass writes anew. One of the frozen parts is there twice while it
-// is written.
-func DecodingBytes(c model.Config, o model.BatchOptions, frozen, window int) (fixed, perGame int64) {
-	weight, number := int64(4), int64(4)
-	if o.Weights == model.BF16 {
-		weight = 2
-	}
-	if o.Cache == model.BF16 {
-		number = 2
-	}
-	parts, width := 2*int64(c.Layers), int64(c.Width)
-	return weight * int64(c.NumParams()), number * width * ((parts+1)*int64(frozen) + 2*parts*int64(window))
 }
 
 // isMemoryError recognizes XLA's and CUDA's words.

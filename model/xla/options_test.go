@@ -119,7 +119,7 @@ func TestMemoryErrors(t *testing.T) {
 	err := memoryError(cause, cfg, tc, 1024, 500, true, 80<<30)
 	hints := strings.Join(cli.Hints(err), "; ")
 	rows := suggestRows(cfg, tc, 1024, 500, true, 80<<30)
-	fixed, perRow := Bytes(cfg, tc, 1024, true)
+	fixed, perRow := trainingBytes(cfg, tc, 1024, true)
 	if need := fixed + int64(rows)*perRow; rows < 20 || need > 80<<30 || need+perRow < 70<<30 && rows < 250 {
 		t.Errorf("%d rows, which need %d bytes", rows, need)
 	}
@@ -133,15 +133,15 @@ func TestMemoryErrors(t *testing.T) {
 		t.Errorf("%d rows fit into a megabyte", n)
 	}
 	// More of anything needs more.
-	_, small := Bytes(cfg, tc, 512, true)
-	_, plain := Bytes(cfg, tc, 1024, false)
+	_, small := trainingBytes(cfg, tc, 512, true)
+	_, plain := trainingBytes(cfg, tc, 1024, false)
 	again := tc
 	again.Recompute = true
-	_, less := Bytes(cfg, again, 1024, true)
+	_, less := trainingBytes(cfg, again, 1024, true)
 	muon, average := tc, tc
 	muon.Optimizer, average.EMA = model.OptimizerMuon, 0.9
-	fewer, _ := Bytes(cfg, muon, 1024, true)
-	more, _ := Bytes(cfg, average, 1024, true)
+	fewer, _ := trainingBytes(cfg, muon, 1024, true)
+	more, _ := trainingBytes(cfg, average, 1024, true)
 	var hidden int64
 	for _, l := range model.Layout(cfg) {
 		if l.Hidden {

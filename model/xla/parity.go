@@ -8,15 +8,6 @@ import (
 	"transcend/model"
 )
 
-// Bounds of Check: the loss relative to the CPU engine's, and of each tensor's gradient
-// the norm of the difference relative to the CPU engine's norm. Those of bf16 are what
-// rounding to 8 bits gives a network of up to 16 blocks, with a factor of about two.
-const (
-	BoundF32      = 1e-4
-	BoundBF16Loss = 5e-3
-	BoundBF16     = 5e-2
-)
-
 // Parity says how far a device is from the CPU engine in float32.
 type Parity struct {
 	Loss   float64 `json:"loss"`          // relative difference
