@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/pflag"
 	gonumblas "gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
@@ -86,145 +84,161 @@ type benchTrain struct {
 	Share       float64 `json:"share,omitempty"`
 }
 
-// bench is the subcommand.
-func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" bench", pflag.ContinueOnError)
-	fs.SortFlags = false
+// benchOptions are what is to be measured, and how.
+type benchOptions struct {
+	runs, decodes []benchRun
+	formats       []model.Format // of decoding's weights
+	precision     string         // of training's products
+	optimizer     string
+	only          string // a part; "": all
+	threads       int
+	during        time.Duration // of each shape
+	quiet, json   bool
+}
+
+// wanted says whether a part is to be measured.
+func (o *benchOptions) wanted(part string) bool { return o.only == "" || o.only == part }
+
+// parseBench reads the command line.
+func parseBench(args []string, stdout io.Writer) (*benchOptions, error) {
+	var o benchOptions
+	fs := flagSet(program + " bench")
 	shapes := fs.StringArray("shape", benchShapes, "layers,heads,width,context,vocab,batch; may be repeated")
 	precision := fs.String("precision", "auto", "products of training: bf16, f32, or auto, the faster one here")
-	optimizer := fs.String("optimizer", model.OptimizerAdamW, strings.Join(model.Optimizers(), " or "))
-	decodeShapes := fs.StringArray("decode", []string{benchDecodeShape}, "decoding: layers,heads,width,context,vocab,games; may be repeated")
+	fs.StringVar(&o.optimizer, "optimizer", model.OptimizerAdamW, strings.Join(model.Optimizers(), " or "))
+	decodes := fs.StringArray("decode", []string{benchDecodeShape}, "decoding: layers,heads,width,context,vocab,games; may be repeated")
 	weights := fs.StringSlice("weights", []string{"f32", "bf16", "int8"}, "weights of decoding; keys and values are bf16 with all but f32")
-	only := fs.String("only", "", "ceilings, train, decode or signature: nothing else")
-	threads := fs.Int("threads", 0, "cores to use (default all)")
+	fs.StringVar(&o.only, "only", "", "ceilings, train, decode or signature: nothing else")
+	addThreads(fs, &o.threads, "the signature does not depend on it")
 	seconds := fs.Float64("seconds", 5, "time for each shape")
-	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
-	asJSON := fs.Bool("json", false, "print the result as one JSON object")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, benchHelp, fs.FlagUsagesWrapped(100)) })
-	if err != nil {
-		return err
+	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
+	fs.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	if err := cli.Parse(fs, args, stdout, showHelp(fs, benchHelp, "")); err != nil {
+		return nil, err
 	}
 	switch {
 	case fs.NArg() > 0:
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
-	case *threads < 0 || *threads > 4096:
-		return cli.Usagef("--threads %d: must be between 1 and 4096", *threads)
+		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
 	case !(*seconds > 0 && *seconds < 1e6):
-		return cli.Usagef("--seconds %v: must be positive", *seconds)
+		return nil, cli.Usagef("--seconds %v: must be positive", *seconds)
 	}
-	if err := cli.OneOf("optimizer", *optimizer, model.Optimizers()...); err != nil {
-		return err
+	o.during = time.Duration(*seconds * float64(time.Second))
+	if err := allCores(&o.threads); err != nil {
+		return nil, err
 	}
-	if *only != "" {
-		if err := cli.OneOf("only", *only, "ceilings", "train", "decode", "signature"); err != nil {
-			return err
+	if err := cli.OneOf("optimizer", o.optimizer, model.Optimizers()...); err != nil {
+		return nil, err
+	}
+	if o.only != "" {
+		if err := cli.OneOf("only", o.only, "ceilings", "train", "decode", "signature"); err != nil {
+			return nil, err
 		}
 	}
-	wanted := func(part string) bool { return *only == "" || *only == part }
-	if *threads == 0 {
-		*threads = runtime.NumCPU()
+	var err error
+	if o.runs, err = parseShapes("shape", *shapes); err != nil {
+		return nil, err
 	}
-	var runs, decodes []benchRun
-	for _, part := range []struct {
-		flag   string
-		shapes []string
-		to     *[]benchRun
-	}{{"shape", *shapes, &runs}, {"decode", *decodeShapes, &decodes}} {
-		for _, s := range part.shapes {
-			r, err := parseShape(part.flag, s)
-			if err != nil {
-				return err
-			}
-			*part.to = append(*part.to, r)
-		}
+	if o.decodes, err = parseShapes("decode", *decodes); err != nil {
+		return nil, err
 	}
-	var formats []model.Format
 	for _, name := range *weights {
 		f, err := model.ParseFormat(name)
 		if err != nil {
-			return cli.Usagef("--weights: %w", err)
+			return nil, cli.Usagef("--weights: %w", err)
 		}
-		formats = append(formats, f)
+		o.formats = append(o.formats, f)
 	}
-	trainPrecision, err := resolvePrecision(*precision)
+	if o.precision, err = resolvePrecision(*precision); err != nil {
+		return nil, err
+	}
+	if !o.wanted("train") {
+		o.runs = nil
+	}
+	if !o.wanted("decode") {
+		o.decodes = nil
+	}
+	return &o, nil
+}
+
+// bench is the subcommand.
+func bench(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+	o, err := parseBench(args, stdout)
 	if err != nil {
 		return err
 	}
-
-	result := benchResult{Threads: *threads}
-	if *quiet {
+	if o.quiet {
 		stderr = io.Discard
 	}
 	status := cli.NewStatus(stderr)
 	defer status.Close()
-	during := time.Duration(*seconds * float64(time.Second))
-	if !wanted("train") {
-		runs = nil
-	}
-	if !wanted("decode") {
-		decodes = nil
-	}
-	done, steps := 0.0, float64(2+len(runs)+len(decodes)*len(formats))
-	show := func(what string) {
+	done, steps := 0.0, float64(2+len(o.runs)+len(o.decodes)*len(o.formats))
+	result, err := o.measure(ctx, func(what string) {
 		status.Set(done/steps, " "+what)
 		done++
+	})
+	if err != nil {
+		return err
 	}
+	status.Close()
+	if o.json {
+		return cli.PrintJSON(stdout, result)
+	}
+	return result.writeText(stdout)
+}
+
+// measure measures what is wanted, one thing after the other; show is told of each.
+func (o *benchOptions) measure(ctx context.Context, show func(what string)) (*benchResult, error) {
+	result := &benchResult{Threads: o.threads}
 	show("ceilings and products")
-	if wanted("ceilings") || wanted("train") {
-		if err := result.ceilings(); err != nil {
-			return err
-		}
-	} else if err := result.kernels(); err != nil {
-		return err
+	measure := result.kernels
+	if o.wanted("ceilings") || o.wanted("train") {
+		measure = result.ceilings
 	}
-	if err := useProducts(trainPrecision, *threads); err != nil {
-		return err
+	if err := measure(); err != nil {
+		return nil, err
+	}
+	if err := useProducts(o.precision, o.threads); err != nil {
+		return nil, err
 	}
 	ceiling := result.FMAF32
-	if trainPrecision == model.PrecisionBF16 {
+	if o.precision == model.PrecisionBF16 {
 		ceiling = result.DotBF16
 	}
-	for _, r := range runs {
+	for i, r := range o.runs {
 		show("training " + r.name)
-		t, err := r.train(ctx, *optimizer, trainPrecision, during)
+		t, err := r.train(ctx, o.optimizer, o.precision, o.during)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		t.Share = share(t.GFLOPS, ceiling)
 		result.Train = append(result.Train, t)
+		if i == 0 {
+			result.TrainTokPerS = t.TokPerS
+		}
 	}
-	if len(runs) > 0 {
-		result.TrainTokPerS = result.Train[0].TokPerS
-	}
-	for _, r := range decodes {
-		for _, f := range formats {
+	for _, r := range o.decodes {
+		for _, f := range o.formats {
 			show("decoding " + r.name + " " + f.String())
-			d, err := r.decode(ctx, f, during)
+			d, err := r.decode(ctx, f, o.during)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			result.Decode = append(result.Decode, d)
-			if d.Shape == decodes[0].name && d.TokPerS > result.DecodeTokPerS {
+			if d.Shape == o.decodes[0].name && d.TokPerS > result.DecodeTokPerS {
 				result.DecodeTokPerS, result.DecodeOneTokPerS = d.TokPerS, d.OneTokPS
 			}
 		}
 	}
-	if wanted("signature") {
-		show("signature")
-		if err := useProducts(model.PrecisionF32, *threads); err != nil {
-			return err
-		}
-		if result.Signature, err = model.Signature(signatureSteps, signatureTokens); err != nil {
-			return err
-		}
+	if !o.wanted("signature") {
+		return result, nil
 	}
-	status.Close()
-	if *asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(result)
+	show("signature")
+	if err := useProducts(model.PrecisionF32, o.threads); err != nil {
+		return nil, err
 	}
-	return result.writeText(stdout)
+	var err error
+	result.Signature, err = model.Signature(signatureSteps, signatureTokens)
+	return result, err
 }
 
 func share(rate, ceiling float64) float64 {
@@ -304,6 +318,19 @@ type benchRun struct {
 	name string
 	cfg  model.Config
 	rows int
+}
+
+// parseShapes reads all values of a flag.
+func parseShapes(flag string, shapes []string) ([]benchRun, error) {
+	var runs []benchRun
+	for _, s := range shapes {
+		r, err := parseShape(flag, s)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
 }
 
 func parseShape(flag, s string) (benchRun, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -120,20 +119,14 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 			return err
 		}
 	}
-	var lists [2][]benchRun
-	for i, flag := range []struct {
-		name   string
-		shapes []string
-	}{{"shape", *shapes}, {"decode", *decodes}} {
-		for _, s := range flag.shapes {
-			r, err := parseShape(flag.name, s)
-			if err != nil {
-				return err
-			}
-			lists[i] = append(lists[i], r)
-		}
+	runs, err := parseShapes("shape", *shapes)
+	if err != nil {
+		return err
 	}
-	runs, decoding := lists[0], lists[1]
+	decoding, err := parseShapes("decode", *decodes)
+	if err != nil {
+		return err
+	}
 	if err := useProducts(model.PrecisionF32, runtime.NumCPU()); err != nil {
 		return err
 	}
@@ -164,9 +157,7 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 		}
 	}
 	if *asJSON {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(result)
+		err = cli.PrintJSON(stdout, result)
 	} else {
 		err = result.writeText(stdout)
 	}
