@@ -89,36 +89,46 @@ func (l *lichessMonths) goesOn() []string {
 	return []string{fmt.Sprintf("what was fetched is in %s: the same command goes on there", l.KeepMonths)}
 }
 
-// monthSource is a month, whose stream counts, hashes and verifies what comes by itself.
+// monthSource is the source of a month.
 func monthSource(ctx context.Context, m lichess.Month, config lichess.Config) *source {
-	var stream atomic.Pointer[lichess.Stream] // nil until it is open
+	own := new(monthStream)
 	return &source{
-		name: m.FileName(), size: -1, verified: true,
+		name: m.FileName(), size: -1, own: own, about: own.describe,
 		open: func() (io.ReadCloser, error) {
 			s, err := lichess.Open(ctx, m, config)
 			if err != nil {
 				return nil, err
 			}
-			stream.Store(s)
+			own.Store(s)
 			return s, nil
 		},
-		measure: func() (read, size int64) {
-			if s := stream.Load(); s != nil {
-				return s.Progress()
-			}
-			return 0, -1
-		},
-		about: func(d *data.Source) {
-			info := stream.Load().Info()
-			d.URL, d.Size, d.SHA256, d.Verified = info.URL, max(info.Size, 0), info.SHA256, info.Verified
-		},
-		damaged: func() { stream.Load().Damaged() },
-		spoiled: func(err error) bool {
-			var changed *lichess.ChangedError
-			var wrong *lichess.ChecksumError
-			return errors.As(err, &changed) || errors.As(err, &wrong)
-		},
 	}
+}
+
+// monthStream is the verifier of a month: its stream, nil until it is open.
+type monthStream struct {
+	atomic.Pointer[lichess.Stream]
+}
+
+func (m *monthStream) progress() (read, size int64) {
+	if s := m.Load(); s != nil {
+		return s.Progress()
+	}
+	return 0, -1
+}
+
+func (m *monthStream) damaged() { m.Load().Damaged() }
+
+func (m *monthStream) spoiled(err error) bool {
+	var changed *lichess.ChangedError
+	var wrong *lichess.ChecksumError
+	return errors.As(err, &changed) || errors.As(err, &wrong)
+}
+
+// describe fills in what the server said.
+func (m *monthStream) describe(d *data.Source) {
+	info := m.Load().Info()
+	d.URL, d.Size, d.SHA256, d.Verified = info.URL, max(info.Size, 0), info.SHA256, info.Verified
 }
 
 // fetchKey is the key under which a context has a lichess.Config.

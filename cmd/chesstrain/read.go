@@ -88,17 +88,28 @@ func (o *origin) gather(ctx context.Context, stdin io.Reader, stderr io.Writer, 
 // before is right.
 func cutOff(err error, sources []*source) bool {
 	for _, s := range sources {
-		if s.spoiled != nil && s.spoiled(err) {
+		if s.own != nil && s.own.spoiled(err) {
 			return false
 		}
 	}
 	for _, s := range sources {
 		// A connection was lost for good.
-		if s.verified && s.opened() && s.failed() {
+		if s.own != nil && s.opened() && s.failed() {
 			return true
 		}
 	}
 	return errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// verifier is what a source has that counts and hashes its bytes by itself, and fails where they are
+// not all there.
+type verifier interface {
+	// progress returns the bytes read so far, before it is open, too, and the size, -1 when it is not known.
+	progress() (read, size int64)
+	// damaged is told that what was read does not decode.
+	damaged()
+	// spoiled says that by an error what was read before it is not to be used.
+	spoiled(err error) bool
 }
 
 // source is one input of games, a file for instance, counted and hashed while it is read.
@@ -107,12 +118,7 @@ type source struct {
 	size int64 // -1 when it is not known before it is opened
 	open func() (io.ReadCloser, error)
 
-	// verified: it counts and hashes its bytes by itself, and fails where they are not all there. Of such a
-	// source, and of no other, there are measure, damaged and spoiled.
-	verified bool
-	measure  func() (read, size int64) // progress, before it is open, too
-	damaged  func()                    // what was read does not decode
-	spoiled  func(error) bool          // the error says that what was read is not to be used
+	own verifier // nil: it is counted and hashed here
 
 	about func(*data.Source)                                                    // what a corpus says of it beyond name, size and hash; may be nil
 	line  func(kept, limit int64, seconds float64) (share float64, line string) // what progress shows in place of bytes; may be nil
@@ -122,7 +128,7 @@ type source struct {
 	stopping atomic.Bool // whoever closes the source does not want the rest
 
 	mu    sync.Mutex // hash and ended: what is closed may still be read
-	hash  hash.Hash  // nil of one that is verified
+	hash  hash.Hash  // nil of one that has a verifier
 	ended error      // what the last Read returned, nil before
 }
 
@@ -133,7 +139,7 @@ func (s *source) input() pgn.Input {
 		if err != nil {
 			return nil, err
 		}
-		if !s.verified {
+		if s.own == nil {
 			s.hash = sha256.New()
 		}
 		s.began.Store(true)
@@ -153,8 +159,8 @@ func (s *source) failed() bool {
 
 // progress returns the bytes read so far and the size, -1 when it is not known.
 func (s *source) progress() (read, size int64) {
-	if s.verified {
-		return s.measure()
+	if s.own != nil {
+		return s.own.progress()
 	}
 	return s.read.Load(), s.size
 }
@@ -167,7 +173,7 @@ func (s *source) describe() data.Source {
 	if s.name == standardInput {
 		out.Name = s.name // no path
 	}
-	if s.ended == io.EOF && !s.verified {
+	if s.ended == io.EOF && s.own == nil {
 		out.Size, out.SHA256 = s.read.Load(), hex.EncodeToString(s.hash.Sum(nil))
 	}
 	if s.about != nil {
@@ -211,8 +217,8 @@ func (r *reading) Close() error {
 	s.mu.Lock()
 	ended := s.ended
 	s.mu.Unlock()
-	if s.verified && ended == nil && !s.stopping.Load() {
-		s.damaged()
+	if s.own != nil && ended == nil && !s.stopping.Load() {
+		s.own.damaged()
 	}
 	return r.rc.Close()
 }
