@@ -270,21 +270,9 @@ func (s *settings) complete() error {
 	if err := cli.OneOf("preset", s.Preset, presetNames...); err != nil {
 		return err
 	}
-	if err := cli.OneOf("tokenizer", s.Tokenizer, data.TokenizerNames()...); err != nil {
-		return err
-	}
-	if s.DrawArtifact && s.Tokenizer != "char" {
-		return cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
-	}
-	tok, err := s.newTokenizer()
+	encoder, err := s.encoder()
 	if err != nil {
 		return err
-	}
-	if err := cli.OneOf("input", s.Input, data.InputMoves, data.InputBoard); err != nil {
-		return err
-	}
-	if s.Input == data.InputBoard && !data.WholeMoves(tok) {
-		return cli.WithHint(cli.Usagef("--input board shows the board before each move: it goes with tokens that are moves, not with --tokenizer %s", s.Tokenizer), "leave --tokenizer out")
 	}
 	if err := cli.OneOf("packing", s.Packing, data.PackGames, data.PackBlocks); err != nil {
 		return err
@@ -292,12 +280,51 @@ func (s *settings) complete() error {
 	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.Optimizers()...); err != nil {
 		return err
 	}
-	if !(s.Trainer.EMA >= 0 && s.Trainer.EMA < 1) {
-		return cli.Usagef("--ema %v: must be at least 0 and below 1", s.Trainer.EMA)
-	}
 	if s.Trainer.Precision, err = devicePrecision(s.onDevice, s.Trainer.Precision); err != nil {
 		return err
 	}
+	if err := s.completeModel(encoder); err != nil {
+		return err
+	}
+	s.completeTrainer()
+	if playWithin {
+		s.League.Within = s.Time / playingShare
+	}
+	if err := s.checkNumbers(); err != nil {
+		return err
+	}
+	if s.EvalEvery == 0 {
+		s.EvalEvery = 100
+		if s.Trainer.Steps > 0 {
+			s.EvalEvery = max(1, s.Trainer.Steps/20)
+		}
+	}
+	return nil
+}
+
+// encoder checks what the model is to read, and returns what writes it.
+func (s *settings) encoder() (data.Encoder, error) {
+	if err := cli.OneOf("tokenizer", s.Tokenizer, data.TokenizerNames()...); err != nil {
+		return data.Encoder{}, err
+	}
+	if s.DrawArtifact && s.Tokenizer != "char" {
+		return data.Encoder{}, cli.Usagef("--draw-artifact is about characters: it needs --tokenizer char")
+	}
+	tok, err := s.newTokenizer()
+	if err != nil {
+		return data.Encoder{}, err
+	}
+	if err := cli.OneOf("input", s.Input, data.InputMoves, data.InputBoard); err != nil {
+		return data.Encoder{}, err
+	}
+	if s.Input == data.InputBoard && !data.WholeMoves(tok) {
+		return data.Encoder{}, cli.WithHint(cli.Usagef("--input board shows the board before each move: it goes with tokens that are moves, not with --tokenizer %s", s.Tokenizer), "leave --tokenizer out")
+	}
+	return data.NewEncoder(tok, s.Input)
+}
+
+// completeModel sets the shape of the model that reads what encoder writes, and checks it.
+func (s *settings) completeModel(encoder data.Encoder) error {
 	p := presets[s.Preset]
 	shape, ok := model.Preset(s.Preset)
 	if !ok {
@@ -308,21 +335,21 @@ func (s *settings) complete() error {
 	fill(&m.Layers, shape.Layers)
 	fill(&m.Heads, shape.Heads)
 	fill(&m.Width, shape.Width)
-	if data.WholeMoves(tok) {
+	if data.WholeMoves(encoder.Tokenizer) {
 		fill(&m.Context, p.context)
 	} else {
 		fill(&m.Context, p.contextChar)
-	}
-	encoder, err := data.NewEncoder(tok, s.Input)
-	if err != nil {
-		return err
 	}
 	encoder.Configure(m)
 	if err := m.Validate(); err != nil {
 		return cli.Usagef("%w", err)
 	}
+	return nil
+}
 
-	t := &s.Trainer
+// completeTrainer sets how the model is trained, and for how long.
+func (s *settings) completeTrainer() {
+	p, t := presets[s.Preset], &s.Trainer
 	fill(&t.Rows, p.rows)
 	fill(&t.Accumulate, p.accumulate)
 	fill(&t.LearningRate, p.learningRate[t.Optimizer])
@@ -334,9 +361,6 @@ func (s *settings) complete() error {
 		if s.League != nil {
 			s.Time = duration(9 * time.Minute)
 		}
-	}
-	if playWithin {
-		s.League.Within = s.Time / playingShare
 	}
 	if t.Warmup < 0 {
 		t.Warmup = p.warmup
@@ -352,7 +376,14 @@ func (s *settings) complete() error {
 	t.DecayFraction = 0.2
 	t.Beta1, t.Beta2, t.Epsilon = 0.9, 0.95, 1e-8
 	t.Seed = s.Seed
+}
+
+// checkNumbers checks what is left when all is filled in.
+func (s *settings) checkNumbers() error {
+	t, m := &s.Trainer, &s.Model
 	switch {
+	case !(t.EMA >= 0 && t.EMA < 1):
+		return cli.Usagef("--ema %v: must be at least 0 and below 1", t.EMA)
 	case t.Steps < 0 || s.Time < 0:
 		return cli.Usagef("--steps and --time must be positive")
 	case t.Steps > 0 && s.Time > 0:
@@ -374,12 +405,6 @@ func (s *settings) complete() error {
 	}
 	if err := t.Validate(); err != nil {
 		return cli.Usagef("%w", err)
-	}
-	if s.EvalEvery == 0 {
-		s.EvalEvery = 100
-		if t.Steps > 0 {
-			s.EvalEvery = max(1, t.Steps/20)
-		}
 	}
 	return nil
 }
