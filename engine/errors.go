@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
+
+	"transcend/engine/internal/clip"
 )
 
 var (
@@ -32,10 +33,13 @@ type IllegalMoveError struct {
 	FEN   string
 }
 
+// Failure is IllegalMove.
+func (e *IllegalMoveError) Failure() Failure { return IllegalMove }
+
 func (e *IllegalMoveError) Error() string {
 	texts := make([]string, len(e.Texts))
 	for i, t := range e.Texts {
-		texts[i] = fmt.Sprintf("%q", clip(t, 40))
+		texts[i] = fmt.Sprintf("%q", clip.Text(t, 40))
 	}
 	noun := "illegal move"
 	if len(texts) > 1 {
@@ -62,6 +66,9 @@ type CrashError struct {
 	LastLine, Stderr string
 }
 
+// Failure is Crash.
+func (e *CrashError) Failure() Failure { return Crash }
+
 func (e *CrashError) Error() string {
 	var b strings.Builder
 	if e.ClosedOutput {
@@ -86,6 +93,14 @@ type TimeoutError struct {
 	Stalled bool
 	// LastLine and Stderr are as in CrashError.
 	LastLine, Stderr string
+}
+
+// Failure is Stall or TimeLoss.
+func (e *TimeoutError) Failure() Failure {
+	if e.Stalled {
+		return Stall
+	}
+	return TimeLoss
 }
 
 func (e *TimeoutError) Error() string {
@@ -118,55 +133,12 @@ type ProtocolError struct {
 	Reason string
 }
 
+// Failure is Protocol.
+func (e *ProtocolError) Failure() Failure { return Protocol }
+
 func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("engine: %s: protocol error (%s): %s: %q", e.Player, e.During, e.Reason, e.Line)
 }
-
-// StartError is a program that could not be run at all.
-type StartError struct {
-	Path string
-	Err  error
-}
-
-func (e *StartError) Error() string { return fmt.Sprintf("engine: starting %s: %v", e.Path, e.Err) }
-func (e *StartError) Unwrap() error { return e.Err }
-
-// Hint says what to check.
-func (e *StartError) Hint() string {
-	if errors.Is(e.Err, fs.ErrPermission) {
-		return "make it executable: chmod +x " + e.Path
-	}
-	return ""
-}
-
-// OptionError is a setting that the engine does not offer, or not with that
-// value.
-type OptionError struct {
-	Player      string
-	Name, Value string
-	Reason      string
-	Near        []string // announced names that look like Name, nearest first
-}
-
-func (e *OptionError) Error() string {
-	return fmt.Sprintf("engine: %s: option %q: %s", e.Player, clip(e.Name, 60), e.Reason)
-}
-
-// Hint lists the options that may have been meant.
-func (e *OptionError) Hint() string {
-	if len(e.Near) == 0 {
-		return ""
-	}
-	return "did you mean " + strings.Join(e.Near, ", or ") + "?"
-}
-
-// UnsupportedError is a limit, a position or a second game that an engine cannot
-// be given.
-type UnsupportedError struct {
-	Player, Reason string
-}
-
-func (e *UnsupportedError) Error() string { return fmt.Sprintf("engine: %s %s", e.Player, e.Reason) }
 
 // Failure is the kind of a player's error: how a lost game is counted.
 type Failure uint8
@@ -205,37 +177,20 @@ func (f Failure) String() string {
 // Forfeits reports whether the player loses the game by it.
 func (f Failure) Forfeits() bool { return f >= IllegalMove && f <= Length }
 
-// FailureOf sorts an error returned by a Player.
+// FailureOf sorts an error returned by a Player. An error that has a method Failure says
+// itself what it is.
 func FailureOf(err error) Failure {
-	var (
-		illegal  *IllegalMoveError
-		crash    *CrashError
-		timeout  *TimeoutError
-		protocol *ProtocolError
-		start    *StartError
-		missing  *NotFoundError
-		option   *OptionError
-		cannot   *UnsupportedError
-	)
+	var sorted interface{ Failure() Failure }
 	switch {
 	case err == nil:
 		return NoFailure
-	case errors.As(err, &illegal):
-		return IllegalMove
-	case errors.As(err, &crash):
-		return Crash
-	case errors.As(err, &timeout):
-		if timeout.Stalled {
-			return Stall
-		}
-		return TimeLoss
-	case errors.As(err, &protocol):
-		return Protocol
+	case errors.As(err, &sorted):
+		return sorted.Failure()
 	case errors.Is(err, ErrResigned):
 		return Resignation
 	case errors.Is(err, ErrContextFull):
 		return Length
-	case errors.As(err, &start), errors.As(err, &missing), errors.As(err, &option), errors.As(err, &cannot), errors.Is(err, ErrSetUpPosition):
+	case errors.Is(err, ErrSetUpPosition):
 		return Setup
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrClosed):
 		return Canceled
@@ -264,16 +219,8 @@ func writeTail(b *strings.Builder, lastLine, stderr string) {
 		stderr = stderr[i+1:]
 	}
 	if stderr != "" {
-		fmt.Fprintf(b, "; it complained: %q", clip(stderr, 200))
+		fmt.Fprintf(b, "; it complained: %q", clip.Text(stderr, 200))
 	} else if lastLine != "" {
-		fmt.Fprintf(b, "; its last line was %q", clip(lastLine, 200))
+		fmt.Fprintf(b, "; its last line was %q", clip.Text(lastLine, 200))
 	}
-}
-
-// clip shortens text from outside for a message.
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "..."
 }

@@ -14,6 +14,7 @@ import (
 
 	"transcend/analysis/ideal"
 	"transcend/data/league"
+	"transcend/engine/internal/clip"
 	"transcend/internal/bitboard"
 )
 
@@ -38,16 +39,16 @@ const idealTemperature = 0.001
 func ParseIdeal(text string) (IdealConfig, error) {
 	c := IdealConfig{Temperature: idealTemperature}
 	fail := func(format string, args ...any) (IdealConfig, error) {
-		return IdealConfig{}, &IdealTextError{Text: clip(text, 80), Err: fmt.Errorf(format, args...)}
+		return IdealConfig{}, &IdealTextError{Text: clip.Text(text, 80), Err: fmt.Errorf(format, args...)}
 	}
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(text, ",") {
 		name, value, ok := strings.Cut(part, "=")
 		if !ok || value == "" {
-			return fail("%q is not of the form KEY=VALUE", clip(part, 40))
+			return fail("%q is not of the form KEY=VALUE", clip.Text(part, 40))
 		}
 		if seen[name] {
-			return fail("%s is given twice", clip(name, 40))
+			return fail("%s is given twice", clip.Text(name, 40))
 		}
 		seen[name] = true
 		var err error
@@ -78,7 +79,7 @@ func ParseIdeal(text string) (IdealConfig, error) {
 			err = errors.New("there is no such parameter (there are pool, temp, posterior, chars, gap, openings, unseen)")
 		}
 		if err != nil {
-			return fail("%s: %w", clip(part, 40), err)
+			return fail("%s: %w", clip.Text(part, 40), err)
 		}
 	}
 	if c.Pool == "" {

@@ -105,7 +105,7 @@ func (p *LeaguePlayer) Move(ctx context.Context, g *bitboard.Game, limit Limit) 
 // the share of the moves to go, and most of the increment.
 func searchOptions(limit Limit, side bitboard.Color, start time.Time) search.Options {
 	o := search.Options{Depth: limit.Depth, Nodes: limit.Nodes}
-	left, ok := limit.budget(side)
+	left, ok := limit.Budget(side)
 	if !ok {
 		return o
 	}

@@ -492,7 +492,7 @@ func TestModelErrors(t *testing.T) {
 		}
 	})
 	t.Run("set-up position", func(t *testing.T) {
-		_, err := p.Move(t.Context(), newGame(t, castlingFEN), Limit{})
+		_, err := p.Move(t.Context(), newGame(t, "4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1"), Limit{})
 		if !errors.Is(err, ErrSetUpPosition) || FailureOf(err) != Setup || FailureOf(err).Forfeits() {
 			t.Errorf("got %v", err)
 		}
@@ -579,22 +579,4 @@ func TestModelErrors(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-// TestFailures: every kind has a name, and forfeits or not.
-func TestFailures(t *testing.T) {
-	seen := make(map[string]bool)
-	for f := NoFailure; f <= Internal; f++ {
-		name := f.String()
-		if seen[name] || strings.Contains(name, "(") {
-			t.Errorf("kind %d is called %q", f, name)
-		}
-		seen[name] = true
-	}
-	if FailureOf(nil) != NoFailure || FailureOf(errors.New("x")) != Internal || FailureOf(fmt.Errorf("x: %w", &CrashError{})) != Crash {
-		t.Error("FailureOf is wrong")
-	}
-	if NoFailure.Forfeits() || Setup.Forfeits() || Canceled.Forfeits() || !TimeLoss.Forfeits() {
-		t.Error("Forfeits is wrong")
-	}
 }

@@ -1,6 +1,7 @@
-// Package engine is what plays the games of an arena: UCI and xboard engines in
-// processes of their own, models that know chess only as a sequence of tokens, simulated
-// players, ideal learners of their games, and a uniformly random mover. All of them are Players.
+// Package engine says what plays the games of an arena, a Player, and has the players
+// that need no other program: models that know chess only as a sequence of tokens, ideal
+// learners, simulated players, and a uniformly random mover. Engines in processes of their
+// own are Players of package uci.
 //
 // An error says whose fault it is and of what kind; FailureOf sorts them:
 //
@@ -10,9 +11,11 @@
 //	*ProtocolError     the engine answered something that its protocol does not know
 //	ErrContextFull     the game is longer than the model's context
 //	ErrResigned        the player wrote a game result instead of a move
-//	*StartError, *NotFoundError, *OptionError, *UnsupportedError  the configuration is wrong
+//	ErrSetUpPosition   the game began where a model cannot play
 //
-// Errors of a context passed in come back wrapped and are nobody's loss.
+// Errors of other packages say it by a method Failure() Failure: those of package uci that
+// a wrong configuration is the cause of. Errors of a context passed in come back wrapped
+// and are nobody's loss.
 package engine
 
 import (
@@ -71,9 +74,9 @@ func (l Limit) Validate() error {
 	return nil
 }
 
-// budget is how long a search within l may take for the side to move, false
+// Budget is how long a search within l may take for the side to move, false
 // when no part of l is a time.
-func (l Limit) budget(side bitboard.Color) (time.Duration, bool) {
+func (l Limit) Budget(side bitboard.Color) (time.Duration, bool) {
 	clock := l.White
 	if side == bitboard.Black {
 		clock = l.Black

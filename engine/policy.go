@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"transcend/engine/internal/clip"
 	"transcend/model"
 )
 
@@ -106,10 +107,10 @@ func ParseIllegalPolicy(s string) (IllegalPolicy, error) {
 			}
 			n, err := strconv.Atoi(number)
 			if err != nil || n < 1 || n > maxAttempts {
-				return IllegalPolicy{}, fmt.Errorf("engine: illegal-move policy %q: want a number of attempts from 1 to %d", clip(s, 40), maxAttempts)
+				return IllegalPolicy{}, fmt.Errorf("engine: illegal-move policy %q: want a number of attempts from 1 to %d", clip.Text(s, 40), maxAttempts)
 			}
 			return IllegalPolicy{Kind: kind, Attempts: n}, nil
 		}
 	}
-	return IllegalPolicy{}, fmt.Errorf("engine: no illegal-move policy %q (want forfeit-after-5, mask, resample-5, or another number)", clip(s, 40))
+	return IllegalPolicy{}, fmt.Errorf("engine: no illegal-move policy %q (want forfeit-after-5, mask, resample-5, or another number)", clip.Text(s, 40))
 }

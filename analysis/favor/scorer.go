@@ -12,6 +12,7 @@ import (
 	"transcend/data/league"
 	"transcend/data/league/search"
 	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/bitboard"
 )
 
@@ -54,51 +55,51 @@ const engineHash = 16
 
 // engineScorer is a UCI engine with MultiPV.
 type engineScorer struct {
-	uci   *engine.UCI
-	limit Search
-	id    string
+	player *uci.Engine
+	limit  Search
+	id     string
 }
 
 // NewEngineScorer starts an engine, such as Stockfish, at full strength and on one thread. Its memory is
 // emptied before every position, so that scores do not depend on what was scored before.
 func NewEngineScorer(ctx context.Context, path string, limit Search) (Scorer, error) {
-	found, err := engine.Find(path)
+	found, err := uci.Find(path)
 	if err != nil {
 		return nil, err
 	}
-	uci, err := engine.StartUCI(ctx, engine.Config{Path: found, Options: []engine.Option{
+	player, err := uci.Start(ctx, uci.Config{Path: found, Options: []uci.Option{
 		{Name: "Threads", Value: "1"}, {Name: "Hash", Value: strconv.Itoa(engineHash)}, {Name: "MultiPV", Value: strconv.Itoa(bitboard.MaxMoves)},
-	}, Timeouts: engine.Timeouts{Margin: time.Minute}})
+	}, Timeouts: uci.Timeouts{Margin: time.Minute}})
 	if err != nil {
 		return nil, fmt.Errorf("favor: starting the engine that scores: %w", err)
 	}
-	spec := uci.Spec()
-	id := fmt.Sprintf("%s %s hash=%d %s", uci.Name(), spec["sha256"][:12], engineHash, searchText(limit))
-	return &engineScorer{uci, limit, id}, nil
+	spec := player.Spec()
+	id := fmt.Sprintf("%s %s hash=%d %s", player.Name(), spec["sha256"][:12], engineHash, searchText(limit))
+	return &engineScorer{player, limit, id}, nil
 }
 
 func (s *engineScorer) ID() string   { return s.id }
-func (s *engineScorer) Close() error { return s.uci.Close() }
+func (s *engineScorer) Close() error { return s.player.Close() }
 
 func (s *engineScorer) Score(ctx context.Context, g *bitboard.Game) ([]MoveScore, error) {
-	if err := s.uci.NewGame(ctx, 0); err != nil {
+	if err := s.player.NewGame(ctx, 0); err != nil {
 		return nil, err
 	}
-	lines, err := s.uci.Lines(ctx, g, s.limit)
+	lines, err := s.player.Lines(ctx, g, s.limit)
 	if err != nil {
 		return nil, err
 	}
 	// A search that ends before it has come to all moves is done again, to the depth that all have.
 	var buf [bitboard.MaxMoves]bitboard.Move
 	if len(lines) < len(g.Position().Legal(buf[:0])) {
-		if lines, err = s.uci.Lines(ctx, g, Search{Depth: 1}); err != nil {
+		if lines, err = s.player.Lines(ctx, g, Search{Depth: 1}); err != nil {
 			return nil, err
 		}
 	}
 	scores := make([]MoveScore, len(lines))
 	for i, l := range lines {
 		if l.Score.IsMate && l.Score.Mate == 0 {
-			return nil, fmt.Errorf("favor: %s says of %v in %s that it is mate in 0 moves", s.uci.Name(), l.Move, g.Position().FEN())
+			return nil, fmt.Errorf("favor: %s says of %v in %s that it is mate in 0 moves", s.player.Name(), l.Move, g.Position().FEN())
 		}
 		scores[i] = MoveScore{Move: l.Move, Centipawns: l.Score.Centipawns, Mate: l.Score.Mate}
 	}

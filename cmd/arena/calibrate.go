@@ -28,6 +28,7 @@ import (
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/match"
+	"transcend/engine/uci"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 )
@@ -396,7 +397,7 @@ func lichessPlayers(ctx context.Context, list string) ([]calibrated, error) {
 			return nil, badPlayer("lichess-ai="+list, "Lichess has levels 1 to %d", len(lichessAI))
 		}
 		l := lichessAI[n-1]
-		p, err := tryCalibrated(ctx, "fairy-stockfish", []engine.Option{{Name: "Skill Level", Value: strconv.Itoa(l.skill)}},
+		p, err := tryCalibrated(ctx, "fairy-stockfish", []uci.Option{{Name: "Skill Level", Value: strconv.Itoa(l.skill)}},
 			match.Control{Depth: l.depth, MoveTime: time.Duration(l.ms) * time.Millisecond}, fmt.Sprintf("lichess-ai %d", n))
 		if err != nil {
 			return nil, err
@@ -409,7 +410,7 @@ func lichessPlayers(ctx context.Context, list string) ([]calibrated, error) {
 // enginePlayers are an engine at one strength or several, as stockfish:level=0..5:movetime=10ms.
 func enginePlayers(ctx context.Context, text string) ([]calibrated, error) {
 	fields := strings.Split(text, ":")
-	var options []engine.Option
+	var options []uci.Option
 	var control match.Control
 	strengths, strengthName := []int{0}, ""
 	deeper := -1 // depth=level+deeper
@@ -441,7 +442,7 @@ func enginePlayers(ctx context.Context, text string) ([]calibrated, error) {
 			if !ok {
 				return nil, badPlayer(text, "no setting %q", key)
 			}
-			options = append(options, engine.Option{Name: name, Value: value})
+			options = append(options, uci.Option{Name: name, Value: value})
 		}
 		if err != nil {
 			return nil, badPlayer(text, "%s: %v", key, err)
@@ -455,12 +456,12 @@ func enginePlayers(ctx context.Context, text string) ([]calibrated, error) {
 		o, control := slices.Clone(options), control
 		switch strengthName {
 		case "level":
-			o = append(o, engine.Option{Name: "Skill Level", Value: strconv.Itoa(n)})
+			o = append(o, uci.Option{Name: "Skill Level", Value: strconv.Itoa(n)})
 			if deeper >= 0 {
 				control.Depth = n + deeper
 			}
 		case "elo":
-			o = append(o, engine.Option{Name: "UCI_LimitStrength", Value: "true"}, engine.Option{Name: "UCI_Elo", Value: strconv.Itoa(n)})
+			o = append(o, uci.Option{Name: "UCI_LimitStrength", Value: "true"}, uci.Option{Name: "UCI_Elo", Value: strconv.Itoa(n)})
 		}
 		if err := control.Validate(); err != nil || control == (match.Control{}) {
 			return nil, badPlayer(text, "a limit of thinking is missing or impossible: movetime, nodes or depth")
@@ -500,9 +501,9 @@ func parseNumbers(s string) ([]int, error) {
 }
 
 // tryCalibrated starts an engine once, to see that it works and what it is.
-func tryCalibrated(ctx context.Context, program string, options []engine.Option, control match.Control, name string) (calibrated, error) {
-	config := engine.Config{Path: program, Options: options}
-	factory := func(ctx context.Context) (engine.Player, error) { return engine.StartUCI(ctx, config) }
+func tryCalibrated(ctx context.Context, program string, options []uci.Option, control match.Control, name string) (calibrated, error) {
+	config := uci.Config{Path: program, Options: options}
+	factory := func(ctx context.Context) (engine.Player, error) { return uci.Start(ctx, config) }
 	p, err := factory(ctx)
 	if err != nil {
 		return calibrated{}, err

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"transcend/elo"
-	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/cli"
 	"transcend/internal/fakeengine"
 )
@@ -212,8 +212,8 @@ func TestParseNumbers(t *testing.T) {
 
 // TestLichessAI: Fairy-Stockfish takes the levels, below 0, too.
 func TestLichessAI(t *testing.T) {
-	if _, err := engine.Find("fairy-stockfish"); err != nil {
-		var missing *engine.NotFoundError
+	if _, err := uci.Find("fairy-stockfish"); err != nil {
+		var missing *uci.NotFoundError
 		if errors.As(err, &missing) {
 			t.Skip("needs fairy-stockfish (apt install fairy-stockfish)")
 		}

@@ -21,6 +21,7 @@ import (
 	"transcend/engine"
 	"transcend/engine/device"
 	"transcend/engine/match"
+	"transcend/engine/uci"
 	"transcend/internal/cli"
 	"transcend/model"
 )
@@ -261,7 +262,7 @@ type entrant struct {
 
 // makers makes entrants; models are loaded once each.
 type makers struct {
-	limits  engine.ProcessLimits
+	limits  uci.ProcessLimits
 	cpus    func(worker int) []int // nil: any
 	traffic *trafficLog            // nil: none
 	models  map[string]loaded
@@ -317,7 +318,7 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 	if out.name == "" {
 		out.name = p.Name()
 	}
-	if x, ok := p.(*engine.XBoard); ok && !x.Reusable() {
+	if x, ok := p.(*uci.XBoard); ok && !x.Reusable() {
 		out.Restart = true
 	}
 	spec := p.Spec()
@@ -330,15 +331,15 @@ func (m *makers) entrant(ctx context.Context, e entrantConfig) (*entrant, error)
 
 // engine makes the factory of an engine.
 func (m *makers) engine(e entrantConfig, control match.Control) (match.Factory, error) {
-	path, err := engine.Find(e.Cmd)
+	path, err := uci.Find(e.Cmd)
 	if err != nil {
 		return nil, err
 	}
-	config := engine.Config{Path: path, Args: e.Args, Dir: e.Dir, Init: e.Init, Name: e.Name, Limits: m.limits}
+	config := uci.Config{Path: path, Args: e.Args, Dir: e.Dir, Init: e.Init, Name: e.Name, Limits: m.limits}
 	// The referee rules on lost time; the client only ends what never ends.
 	config.Timeouts.Margin = control.Margin + 200*time.Millisecond
 	for _, text := range e.Options {
-		o, err := engine.ParseOption(text)
+		o, err := uci.ParseOption(text)
 		if err != nil {
 			return nil, cli.Usagef("%s: option.%s: %w", e.label(), text, err)
 		}
@@ -354,9 +355,9 @@ func (m *makers) engine(e entrantConfig, control match.Control) (match.Factory, 
 			c.Trace = m.traffic.tracer(fmt.Sprintf("%s [%d]", e.label(), worker+1))
 		}
 		if e.Proto == protoXBoard {
-			return engine.StartXBoard(ctx, c)
+			return uci.StartXBoard(ctx, c)
 		}
-		return engine.StartUCI(ctx, c)
+		return uci.Start(ctx, c)
 	}, nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"transcend/engine/arena"
 	"transcend/engine/device"
 	"transcend/engine/match"
+	"transcend/engine/uci"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
@@ -679,7 +680,7 @@ func parseJudge(text string) (entrantConfig, int, error) {
 }
 
 // processLimits are the limits of each engine's process.
-func (s *matchSettings) processLimits() engine.ProcessLimits {
+func (s *matchSettings) processLimits() uci.ProcessLimits {
 	cpu, _ := time.ParseDuration(s.CPULimit) // was checked
-	return engine.ProcessLimits{Memory: int64(s.MemoryLimit) << 20, CPUTime: cpu}
+	return uci.ProcessLimits{Memory: int64(s.MemoryLimit) << 20, CPUTime: cpu}
 }

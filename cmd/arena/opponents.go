@@ -17,6 +17,7 @@ import (
 	"transcend/engine"
 	"transcend/engine/arena"
 	"transcend/engine/match"
+	"transcend/engine/uci"
 	"transcend/internal/cli"
 )
 
@@ -40,7 +41,7 @@ func (a *sweeping) openOpponents(ctx context.Context) ([]*arena.Opponent, error)
 		a.limit = match.Control{} // it does not think
 		return []*arena.Opponent{o}, nil
 	}
-	path, err := engine.Find(a.engine)
+	path, err := uci.Find(a.engine)
 	if err != nil {
 		return nil, err
 	}
@@ -129,9 +130,9 @@ func (a *sweeping) setsStrength() bool {
 
 // engineAt is the engine at a level, or at its own strength.
 func (a *sweeping) engineAt(path string, level *int) (*arena.Opponent, error) {
-	config := engine.Config{Path: path, Args: a.engineArgs}
+	config := uci.Config{Path: path, Args: a.engineArgs}
 	for _, text := range a.options {
-		o, err := engine.ParseOption(text)
+		o, err := uci.ParseOption(text)
 		if err != nil {
 			return nil, cli.Usagef("--option %q: %w", text, err)
 		}
@@ -139,14 +140,14 @@ func (a *sweeping) engineAt(path string, level *int) (*arena.Opponent, error) {
 	}
 	o := &arena.Opponent{Short: filepath.Base(path)}
 	if level != nil {
-		config.Options = append(config.Options, engine.Option{Name: "Skill Level", Value: fmt.Sprint(*level)})
+		config.Options = append(config.Options, uci.Option{Name: "Skill Level", Value: fmt.Sprint(*level)})
 		o.Short = fmt.Sprintf("level %d", *level)
 	}
 	o.Label = o.Short
 	o.Try = func(ctx context.Context, o *arena.Opponent) error { return try(ctx, o, level != nil) }
 	keeps := a.defects[defectSharedHash]
 	o.New = func(ctx context.Context) (engine.Player, error) {
-		p, err := engine.StartUCI(ctx, config)
+		p, err := uci.Start(ctx, config)
 		if err == nil && keeps {
 			return &keepsHash{Player: p}, nil
 		}

@@ -24,7 +24,7 @@ func newTrafficLog(path string) (*trafficLog, error) {
 	return &trafficLog{file: f, began: time.Now()}, nil
 }
 
-// tracer is engine.Config.Trace for one engine.
+// tracer is uci.Config.Trace for one engine.
 func (l *trafficLog) tracer(name string) func(sent bool, line []byte) {
 	return func(sent bool, line []byte) {
 		arrow := "<"

@@ -11,6 +11,7 @@ import (
 
 	"transcend/analysis/checkpoint"
 	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -26,8 +27,8 @@ func TestUCIGamesAreTheModelsGames(t *testing.T) {
 	}
 	saved := writeModel(t, dir)
 	ctx := context.Background()
-	out, err := engine.StartUCI(ctx, engine.Config{Path: bin, Args: []string{"uci", "--model", saved},
-		Options: []engine.Option{{Name: "Temperature", Value: "1"}, {Name: "IllegalPolicy", Value: "resample-5"}, {Name: "Threads", Value: "2"}}})
+	out, err := uci.Start(ctx, uci.Config{Path: bin, Args: []string{"uci", "--model", saved},
+		Options: []uci.Option{{Name: "Temperature", Value: "1"}, {Name: "IllegalPolicy", Value: "resample-5"}, {Name: "Threads", Value: "2"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

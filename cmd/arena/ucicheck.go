@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/engine/ucicheck"
 	"transcend/internal/cli"
 )
@@ -72,7 +72,7 @@ func uciCheck(ctx context.Context, stdout, _ io.Writer, args []string) error {
 			return err
 		}
 	}
-	path, err := engine.Find(o.Path)
+	path, err := uci.Find(o.Path)
 	if err != nil {
 		return err
 	}

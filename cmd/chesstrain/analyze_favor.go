@@ -21,6 +21,7 @@ import (
 	"transcend/engine"
 	"transcend/engine/device"
 	"transcend/engine/match"
+	"transcend/engine/uci"
 	"transcend/internal/cli"
 	"transcend/internal/parallel"
 	"transcend/model"
@@ -166,14 +167,14 @@ func (v *visiting) factory() (match.Factory, match.Control, error) {
 		if err != nil || level < 0 || level > 20 {
 			return nil, match.Control{}, cli.WithHint(cli.Usagef("--opponent %s: the level must be between 0 and 20", v.opponent), "as stockfish:1")
 		}
-		path, err := engine.Find("stockfish")
+		path, err := uci.Find("stockfish")
 		if err != nil {
 			return nil, match.Control{}, cli.WithHint(err, "--opponent league:800 needs no engine")
 		}
 		return func(ctx context.Context) (engine.Player, error) {
-			return engine.StartUCI(ctx, engine.Config{
-				Path: path, Options: []engine.Option{{Name: "Skill Level", Value: rest}, {Name: "Threads", Value: "1"}},
-				Timeouts: engine.Timeouts{Margin: patience}, // nobody loses on time here
+			return uci.Start(ctx, uci.Config{
+				Path: path, Options: []uci.Option{{Name: "Skill Level", Value: rest}, {Name: "Threads", Value: "1"}},
+				Timeouts: uci.Timeouts{Margin: patience}, // nobody loses on time here
 			})
 		}, match.Control{MoveTime: v.time}, nil
 	}

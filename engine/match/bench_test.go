@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/bitboard"
 	"transcend/internal/fakeengine"
 )
@@ -14,7 +15,7 @@ import (
 // what a move costs beside the engines' thinking. One worker keeps two processes
 // busy in turn, as many as there are cores of the machine that the issue names.
 // The peer is the same conversation with neither rules nor records: the moves of
-// BenchmarkUCIMove in package engine.
+// BenchmarkMove in package uci.
 func BenchmarkNullEngines(b *testing.B) {
 	path, err := fakeengine.Build(b.TempDir())
 	if err != nil {
@@ -23,7 +24,7 @@ func BenchmarkNullEngines(b *testing.B) {
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			start := func(ctx context.Context) (engine.Player, error) {
-				return engine.StartUCI(ctx, engine.Config{Path: path})
+				return uci.Start(ctx, uci.Config{Path: path})
 			}
 			limit := Control{Nodes: 1}
 			openings, err := BuiltinOpenings(OpeningOptions{Shuffle: true})
@@ -62,16 +63,7 @@ func BenchmarkNullEngines(b *testing.B) {
 // BenchmarkReferee plays games between players that cost nothing: the rules, the
 // clocks and the records alone.
 func BenchmarkReferee(b *testing.B) {
-	var line []bitboard.Move
-	for seed := uint64(1); len(line) < 150; seed++ {
-		g := bitboard.NewGame(bitboard.Start())
-		for g.Ply() < 150 && g.Position().HasLegalMove() {
-			if err := g.Make(fakeengine.Choose(seed, g.Position())); err != nil {
-				b.Fatal(err)
-			}
-		}
-		line = g.Moves()
-	}
+	line := fakeengine.Game(150).Moves()
 	players := [2]engine.Player{&replayer{line: line}, &replayer{line: line}}
 	moves := 0
 	b.ReportAllocs()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/fakeengine"
 )
 
@@ -119,10 +120,10 @@ func TestFaultMatrix(t *testing.T) {
 		workers.Go(func() {
 			for c := range queue {
 				t.Run(c.flags, func(t *testing.T) {
-					config := engine.Config{Path: fake, Args: strings.Fields(c.flags), Options: []engine.Option{{Name: "Hash", Value: "1"}},
-						Timeouts: engine.Timeouts{Start: long, Ready: long, Margin: long, Search: long, Stop: long, Quit: long}}
+					config := uci.Config{Path: fake, Args: strings.Fields(c.flags), Options: []uci.Option{{Name: "Hash", Value: "1"}},
+						Timeouts: uci.Timeouts{Start: long, Ready: long, Margin: long, Search: long, Stop: long, Quit: long}}
 					if c.want.cause == CauseStall || c.want.void == engine.Stall || strings.Contains(c.flags, "-stall") {
-						config.Timeouts = engine.Timeouts{Start: 5 * short, Ready: 5 * short, Search: short, Margin: short, Stop: short, Quit: long}
+						config.Timeouts = uci.Timeouts{Start: 5 * short, Ready: 5 * short, Search: short, Margin: short, Stop: short, Quit: long}
 					}
 					if c.want.quit > 0 {
 						config.Timeouts.Quit = 3 * short
@@ -144,7 +145,7 @@ func TestFaultMatrix(t *testing.T) {
 					if strings.Contains(c.flags, "options") || strings.Contains(c.flags, "-uci") {
 						config.Options = nil
 					}
-					judgeFault(t, config, engine.Config{Path: fake}, control, c.want)
+					judgeFault(t, config, uci.Config{Path: fake}, control, c.want)
 				})
 			}
 		})
@@ -160,13 +161,13 @@ func TestFaultMatrix(t *testing.T) {
 }
 
 // judgeFault plays two games and compares what became of them.
-func judgeFault(t *testing.T, faulty, sound engine.Config, control Control, want faultVerdict) {
-	start := func(c engine.Config) Factory {
+func judgeFault(t *testing.T, faulty, sound uci.Config, control Control, want faultVerdict) {
+	start := func(c uci.Config) Factory {
 		return func(ctx context.Context) (engine.Player, error) {
 			if slices.Contains(c.Args, "-xboard") {
-				return engine.StartXBoard(ctx, c)
+				return uci.StartXBoard(ctx, c)
 			}
-			return engine.StartUCI(ctx, c)
+			return uci.Start(ctx, c)
 		}
 	}
 	var mu sync.Mutex

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/bitboard"
 )
 
@@ -27,10 +28,10 @@ func TestBuiltinOpenings(t *testing.T) {
 	if o.Len() < 100 || !o.Blindfold() {
 		t.Errorf("%d openings, from the initial position: %v", o.Len(), o.Blindfold())
 	}
-	var judge *engine.UCI
+	var judge *uci.Engine
 	depth := 0
 	if _, err := fmt.Sscan(os.Getenv("OPENINGS_TEST_DEPTH"), &depth); err == nil {
-		if judge, err = engine.StartUCI(t.Context(), engine.Config{Path: "stockfish"}); err != nil {
+		if judge, err = uci.Start(t.Context(), uci.Config{Path: "stockfish"}); err != nil {
 			t.Fatal(err)
 		}
 		defer judge.Close()

@@ -341,7 +341,7 @@ var checks = []check{
 		for _, l := range slices.Backward(a.lines) {
 			if _, pv, ok := strings.Cut(l, " pv "); ok && (!strings.Contains(l, " multipv ") || strings.Contains(l, " multipv 1 ")) {
 				if first, _, _ := strings.Cut(strings.TrimSpace(pv), " "); first != a.text {
-					return failf("bestmove %s, pv %s", a.text, clip(pv))
+					return failf("bestmove %s, pv %s", a.text, short(pv))
 				}
 				return nil
 			}
@@ -426,7 +426,7 @@ func gameOver(p *probe, position string) error {
 	}
 	words := strings.Fields(lines[len(lines)-1])
 	if len(words) > 1 && !slices.Contains([]string{"(none)", "0000", "NULL", "null"}, words[1]) {
-		return failf("it played %s", clip(words[1]))
+		return failf("it played %s", short(words[1]))
 	}
 	return p.sync()
 }
@@ -509,7 +509,7 @@ func checkOptions(p *probe) error {
 	for _, line := range p.options {
 		o, ok := parseOption(line)
 		if !ok {
-			return failf("%q is no option", clip(line))
+			return failf("%q is no option", short(line))
 		}
 		name := strings.ToLower(o.name)
 		if seen[name] {
@@ -534,7 +534,7 @@ func checkOptions(p *probe) error {
 			}
 		case "string", "button":
 		default:
-			return failf("option %s: there is no type %q", o.name, clip(o.typ))
+			return failf("option %s: there is no type %q", o.name, short(o.typ))
 		}
 	}
 	return nil
@@ -548,7 +548,7 @@ func checkInfo(lines []string, pos *bitboard.Position) error {
 	for _, line := range lines {
 		rest, ok := strings.CutPrefix(line, "info ")
 		if !ok {
-			return warnf("%q is no info line", clip(line))
+			return warnf("%q is no info line", short(line))
 		}
 		words := strings.Fields(rest)
 		for i := 0; i < len(words); {
@@ -567,15 +567,15 @@ func checkInfo(lines []string, pos *bitboard.Position) error {
 				i = len(words)
 			case slices.Contains(infoNumbers, word):
 				if !number() {
-					return failf("no number after %s: %q", word, clip(line))
+					return failf("no number after %s: %q", word, short(line))
 				}
 			case word == "score":
 				if i >= len(words) || words[i] != "cp" && words[i] != "mate" {
-					return failf("score is neither cp nor mate: %q", clip(line))
+					return failf("score is neither cp nor mate: %q", short(line))
 				}
 				i++
 				if !number() {
-					return failf("a score without a number: %q", clip(line))
+					return failf("a score without a number: %q", short(line))
 				}
 				for i < len(words) && (words[i] == "lowerbound" || words[i] == "upperbound") {
 					i++
@@ -583,15 +583,15 @@ func checkInfo(lines []string, pos *bitboard.Position) error {
 			case word == "wdl":
 				for range 3 {
 					if !number() {
-						return failf("wdl needs three numbers: %q", clip(line))
+						return failf("wdl needs three numbers: %q", short(line))
 					}
 				}
 			case word == "currmove":
 				if i >= len(words) {
-					return failf("no move after currmove: %q", clip(line))
+					return failf("no move after currmove: %q", short(line))
 				}
 				if _, err := pos.ParseUCIMove(words[i]); err != nil {
-					return failf("currmove %s is not legal", clip(words[i]))
+					return failf("currmove %s is not legal", short(words[i]))
 				}
 				i++
 			case word == "pv", word == "refutation", word == "currline":
@@ -605,11 +605,11 @@ func checkInfo(lines []string, pos *bitboard.Position) error {
 				}
 				if i < len(words) && word == "pv" {
 					if _, err := bitboard.ParseUCI(words[i]); err == nil {
-						return failf("%s in a pv is not legal: %q", words[i], clip(line))
+						return failf("%s in a pv is not legal: %q", words[i], short(line))
 					}
 				}
 			default:
-				return failf("%q means nothing in %q", clip(word), clip(line))
+				return failf("%q means nothing in %q", short(word), short(line))
 			}
 		}
 	}

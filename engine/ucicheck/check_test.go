@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"transcend/engine"
+	"transcend/engine/uci"
 	"transcend/internal/fakeengine"
 )
 
@@ -140,7 +140,7 @@ func TestNothingStarts(t *testing.T) {
 
 // TestStockfish: an engine that everybody uses passes.
 func TestStockfish(t *testing.T) {
-	path, err := engine.Find("stockfish")
+	path, err := uci.Find("stockfish")
 	if err != nil {
 		t.Skip("needs stockfish (apt install stockfish)")
 	}

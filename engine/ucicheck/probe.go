@@ -10,8 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"transcend/engine"
+	"transcend/engine/internal/clip"
 	"transcend/engine/internal/process"
+	"transcend/engine/uci"
 	"transcend/internal/bitboard"
 )
 
@@ -60,7 +61,7 @@ func (p *probe) start() error {
 		}
 	})
 	if err != nil {
-		return &engine.StartError{Path: p.Path, Err: err}
+		return &uci.StartError{Path: p.Path, Err: err}
 	}
 	p.proc, p.lines = proc, lines
 	return nil
@@ -134,15 +135,11 @@ func lastOf(lines []string) string {
 	if len(lines) == 0 {
 		return ", and nothing else"
 	}
-	return fmt.Sprintf("; the last line was %q", clip(lines[len(lines)-1]))
+	return fmt.Sprintf("; the last line was %q", short(lines[len(lines)-1]))
 }
 
-func clip(s string) string {
-	if len(s) > 120 {
-		return s[:120] + "..."
-	}
-	return s
-}
+// short is what a finding quotes of what an engine wrote.
+func short(s string) string { return clip.Text(s, 120) }
 
 func (p *probe) died(during string) error {
 	select {
@@ -152,7 +149,7 @@ func (p *probe) died(during string) error {
 	}
 	text := fmt.Sprintf("the engine ended (%v), %s", p.proc.State, during)
 	if s := strings.TrimSpace(p.proc.Stderr()); s != "" {
-		text += fmt.Sprintf("; it complained: %q", clip(s[strings.LastIndexByte(s, '\n')+1:]))
+		text += fmt.Sprintf("; it complained: %q", short(s[strings.LastIndexByte(s, '\n')+1:]))
 	}
 	return &finding{Fail, text}
 }
@@ -161,7 +158,7 @@ func (p *probe) died(during string) error {
 func (p *probe) none(word string, d time.Duration) error {
 	lines, err := p.until(word, d)
 	if err == nil {
-		return failf("%q came unasked", clip(lines[len(lines)-1]))
+		return failf("%q came unasked", short(lines[len(lines)-1]))
 	}
 	var f *finding
 	if errors.As(err, &f) && strings.HasPrefix(f.text, "no ") {
@@ -176,7 +173,7 @@ func (p *probe) sync() error {
 	lines, err := p.until("readyok", p.Timeout)
 	for _, l := range lines {
 		if strings.HasPrefix(l, "bestmove") {
-			return failf("%q came unasked", clip(l))
+			return failf("%q came unasked", short(l))
 		}
 	}
 	return err
@@ -270,19 +267,19 @@ func (p *probe) answer(position string, within time.Duration) (*answered, error)
 	a.text = words[1]
 	pos := gameOf(position).Position()
 	if a.move, err = pos.ParseUCIMove(a.text); err != nil {
-		return nil, failf("bestmove %s is not legal in %s", clip(a.text), pos.FEN())
+		return nil, failf("bestmove %s is not legal in %s", short(a.text), pos.FEN())
 	}
 	if a.move.String() != a.text {
-		return nil, failf("bestmove %s is not how UCI writes %s", clip(a.text), a.move)
+		return nil, failf("bestmove %s is not how UCI writes %s", short(a.text), a.move)
 	}
 	if len(words) == 4 && words[2] == "ponder" {
 		next := *pos
 		next.Make(a.move)
 		if _, err := next.ParseUCIMove(words[3]); err != nil {
-			return nil, failf("ponder move %s is not legal after bestmove %s", clip(words[3]), a.text)
+			return nil, failf("ponder move %s is not legal after bestmove %s", short(words[3]), a.text)
 		}
 	} else if len(words) != 2 {
-		return nil, failf("%q is no bestmove line", clip(lines[len(lines)-1]))
+		return nil, failf("%q is no bestmove line", short(lines[len(lines)-1]))
 	}
 	return a, p.sync()
 }

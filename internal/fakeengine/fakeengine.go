@@ -620,6 +620,22 @@ func Choose(seed uint64, p *bitboard.Position) bitboard.Move {
 	return choose(seed, p, buf[:0])
 }
 
+// Game is a game of so many plies in which both sides are engines with the same seed: a line
+// of play for benchmarks in which choosing moves shall cost nothing.
+func Game(plies int) *bitboard.Game {
+	for seed := uint64(1); ; seed++ {
+		g := bitboard.NewGame(bitboard.Start())
+		for g.Ply() < plies && g.Position().HasLegalMove() {
+			if err := g.Make(Choose(seed, g.Position())); err != nil {
+				panic(err) // it is legal
+			}
+		}
+		if g.Ply() == plies {
+			return g
+		}
+	}
+}
+
 func choose(seed uint64, p *bitboard.Position, buf []bitboard.Move) bitboard.Move {
 	moves := p.Legal(buf)
 	if len(moves) == 0 {

@@ -1,9 +1,10 @@
-package engine
+package uci
 
 import (
 	"cmp"
 	"testing"
 
+	"transcend/engine"
 	"transcend/internal/bitboard"
 )
 
@@ -32,7 +33,7 @@ func TestKeepLines(t *testing.T) {
 	} {
 		k.keep([]byte(line))
 	}
-	got := map[string]Score{}
+	got := map[string]engine.Score{}
 	for _, l := range k.lines {
 		s := parseInfo(l.text)
 		got[s.PV] = *s
@@ -56,10 +57,10 @@ func TestKeepLines(t *testing.T) {
 			t.Errorf("%v allocations in %d lines, with an index: %v", n, len(lines), index != nil)
 		}
 	}
-	order := []Score{{IsMate: true, Mate: -1}, {IsMate: true, Mate: -5}, {Centipawns: -300}, {}, {Centipawns: 20_000}, {IsMate: true, Mate: 5}, {IsMate: true, Mate: 1}}
+	order := []engine.Score{{IsMate: true, Mate: -1}, {IsMate: true, Mate: -5}, {Centipawns: -300}, {}, {Centipawns: 20_000}, {IsMate: true, Mate: 5}, {IsMate: true, Mate: 1}}
 	for i := range order {
 		for j := range order {
-			if got, want := order[i].compare(&order[j]), cmp.Compare(i, j); got != want {
+			if got, want := compareScores(&order[i], &order[j]), cmp.Compare(i, j); got != want {
 				t.Errorf("%+v against %+v: %d", order[i], order[j], got)
 			}
 		}
@@ -79,7 +80,7 @@ func TestStockfishLines(t *testing.T) {
 	} {
 		g := newGame(t, fen)
 		legal := g.Position().Legal(nil)
-		for _, limit := range []Limit{{Nodes: 30_000}, {Depth: 2}, {Nodes: 50}} {
+		for _, limit := range []engine.Limit{{Nodes: 30_000}, {Depth: 2}, {Nodes: 50}} {
 			if len(legal) == 0 {
 				continue
 			}
@@ -89,7 +90,7 @@ func TestStockfishLines(t *testing.T) {
 			seen := map[bitboard.Move]bool{}
 			for i, l := range lines {
 				seen[l.Move] = g.Position().IsLegal(l.Move)
-				if i > 0 && lines[i-1].Score.compare(&l.Score) < 0 {
+				if i > 0 && compareScores(&lines[i-1].Score, &l.Score) < 0 {
 					t.Errorf("%s: %v stands behind %v", fen, l, lines[i-1])
 				}
 			}
@@ -103,7 +104,7 @@ func TestStockfishLines(t *testing.T) {
 	}
 	// Other searches keep one line, as ever.
 	g := newGame(t, "")
-	r := mustMove(t, c, g, Limit{Depth: 2})
+	r := mustMove(t, c, g, engine.Limit{Depth: 2})
 	if r.Score == nil || c.info.index != nil || len(c.info.lines) != 0 {
 		t.Errorf("after Lines: score %+v, %d lines", r.Score, len(c.info.lines))
 	}

@@ -1,10 +1,12 @@
-package engine
+package uci
 
 import (
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
+
+	"transcend/engine"
 )
 
 func TestParseOption(t *testing.T) {
@@ -125,8 +127,8 @@ func TestCheckOptions(t *testing.T) {
 						t.Errorf("%v (%s) does not say %s", err, e.Hint(), part)
 					}
 				}
-				if FailureOf(err) != Setup {
-					t.Errorf("FailureOf is %v", FailureOf(err))
+				if engine.FailureOf(err) != engine.Setup {
+					t.Errorf("FailureOf is %v", engine.FailureOf(err))
 				}
 				return
 			}
@@ -153,7 +155,7 @@ func TestCheckOptions(t *testing.T) {
 func TestOptionsOfAnEngine(t *testing.T) {
 	cfg := fake()
 	cfg.Options = []Option{{"Skil Levl", "3"}}
-	_, err := StartUCI(t.Context(), cfg)
+	_, err := Start(t.Context(), cfg)
 	var e *OptionError
 	if !errors.As(err, &e) || e.Player != "Fake 1.0" || !reflect.DeepEqual(e.Near, []string{`"Skill Level"`}) {
 		t.Errorf("got %+v", err)
@@ -162,11 +164,11 @@ func TestOptionsOfAnEngine(t *testing.T) {
 	if o := findOption(odd.Options(), "wide name"); o == nil || o.Min != -5 || o.Max != 5 {
 		t.Errorf("got %+v", o)
 	}
-	if _, err := StartUCI(t.Context(), func() Config {
+	if _, err := Start(t.Context(), func() Config {
 		cfg := fake("-no-options")
 		cfg.Options = []Option{{"Hash", "16"}}
 		return cfg
-	}()); FailureOf(err) != Setup {
+	}()); engine.FailureOf(err) != engine.Setup {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"cmp"
@@ -6,20 +6,21 @@ import (
 	"math"
 	"slices"
 
+	"transcend/engine"
 	"transcend/internal/bitboard"
 )
 
 // Line is a move of a position and what an engine makes of it.
 type Line struct {
 	Move  bitboard.Move
-	Score Score // from the side of the one who moves
+	Score engine.Score // from the side of the one who moves
 }
 
 // Lines searches a position and returns the moves that the engine scores, the best first: as
 // many as its option MultiPV asks for, or as there are legal moves. An engine without that option
 // scores one. Errors are Move's. Where the last iteration was not finished, the moves that it had not come to have
 // their scores of the one before: the order is by scores, and then the engine's.
-func (c *UCI) Lines(ctx context.Context, g *bitboard.Game, limit Limit) ([]Line, error) {
+func (c *Engine) Lines(ctx context.Context, g *bitboard.Game, limit engine.Limit) ([]Line, error) {
 	c.mu.Lock()
 	c.info.index = map[string]int{}
 	c.mu.Unlock()
@@ -43,15 +44,15 @@ func (c *UCI) Lines(ctx context.Context, g *bitboard.Game, limit Limit) ([]Line,
 		ranks[m] = kept.rank
 	}
 	slices.SortFunc(lines, func(a, b Line) int {
-		return cmp.Or(b.Score.compare(&a.Score), cmp.Compare(ranks[a.Move], ranks[b.Move]), cmp.Compare(a.Move, b.Move))
+		return cmp.Or(compareScores(&b.Score, &a.Score), cmp.Compare(ranks[a.Move], ranks[b.Move]), cmp.Compare(a.Move, b.Move))
 	})
 	return lines, nil
 }
 
-// compare orders scores from lost to won.
-func (s *Score) compare(t *Score) int {
+// compareScores orders scores from lost to won.
+func compareScores(s, t *engine.Score) int {
 	// Mates lie beyond all centipawns, the nearer the farther.
-	value := func(s *Score) int {
+	value := func(s *engine.Score) int {
 		switch {
 		case !s.IsMate:
 			return s.Centipawns

@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"fmt"
@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/agnivade/levenshtein"
+
+	"transcend/engine"
+	"transcend/engine/internal/clip"
 )
 
 // Option is a setting of a UCI engine: "Skill Level", "5". A button has no value.
@@ -135,13 +138,13 @@ func (o *OptionInfo) canonical(value string) (string, string) {
 	case Check:
 		v := strings.ToLower(value)
 		if v != "true" && v != "false" {
-			return "", fmt.Sprintf("%q is neither true nor false", clip(value, 40))
+			return "", fmt.Sprintf("%q is neither true nor false", clip.Text(value, 40))
 		}
 		return v, ""
 	case Spin:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
-			return "", fmt.Sprintf("%q is not a whole number", clip(value, 40))
+			return "", fmt.Sprintf("%q is not a whole number", clip.Text(value, 40))
 		}
 		if o.HasMin && n < o.Min || o.HasMax && n > o.Max {
 			return "", fmt.Sprintf("%d is outside %s", n, o.bounds())
@@ -153,7 +156,7 @@ func (o *OptionInfo) canonical(value string) (string, string) {
 				return v, ""
 			}
 		}
-		return "", fmt.Sprintf("%q is none of %s", clip(value, 40), strings.Join(o.Vars, ", "))
+		return "", fmt.Sprintf("%q is none of %s", clip.Text(value, 40), strings.Join(o.Vars, ", "))
 	}
 	return value, ""
 }
@@ -168,6 +171,30 @@ func (o *OptionInfo) bounds() string {
 		hi = strconv.FormatInt(o.Max, 10)
 	}
 	return "[" + lo + ", " + hi + "]"
+}
+
+// OptionError is a setting that the engine does not offer, or not with that
+// value.
+type OptionError struct {
+	Player      string
+	Name, Value string
+	Reason      string
+	Near        []string // announced names that look like Name, nearest first
+}
+
+// Failure is engine.Setup.
+func (e *OptionError) Failure() engine.Failure { return engine.Setup }
+
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("engine: %s: option %q: %s", e.Player, clip.Text(e.Name, 60), e.Reason)
+}
+
+// Hint lists the options that may have been meant.
+func (e *OptionError) Hint() string {
+	if len(e.Near) == 0 {
+		return ""
+	}
+	return "did you mean " + strings.Join(e.Near, ", or ") + "?"
 }
 
 // findOption looks a name up as the protocol has it: case does not matter.

@@ -1,14 +1,30 @@
-package engine
+// Package uci runs chess engines in processes of their own and plays with them: Start those
+// that speak UCI, StartXBoard those that speak the older protocol of xboard and WinBoard.
+// Both kinds are Players, configured by a Config.
+//
+// Every exchange has a deadline (Timeouts), and nothing of an engine is left after Close, or
+// after the end of this process, however it ends.
+//
+// An engine's faults are the errors of package engine, which a game is lost by:
+// *engine.CrashError, *engine.TimeoutError, *engine.ProtocolError, *engine.IllegalMoveError.
+// Those of this package mean that no game can be played as it was asked for:
+//
+//	*NotFoundError     there is no such program
+//	*StartError        it cannot be run
+//	*OptionError       the engine has no such option, or not with that value
+//	*UnsupportedError  its protocol has no word for the limit, the position or a second game
+package uci
 
 import (
 	"context"
 	"strconv"
 	"time"
 
+	"transcend/engine"
 	"transcend/internal/bitboard"
 )
 
-// UCI is a running UCI engine. It is a Player.
+// Engine is a running UCI engine. It is an engine.Player.
 //
 // Its rules for the traps of the protocol:
 //
@@ -23,7 +39,7 @@ import (
 //
 // An engine that died, or was killed, is not started again: every later call
 // returns the error of its death, and Close is still due.
-type UCI struct {
+type Engine struct {
 	client
 	author string
 
@@ -32,23 +48,23 @@ type UCI struct {
 	info  infoKeeper
 }
 
-// StartUCI starts an engine, shakes hands with it and sets its options. ctx
+// Start starts an engine, shakes hands with it and sets its options. ctx
 // bounds the start, not the engine's life: Close ends that.
-func StartUCI(ctx context.Context, cfg Config) (*UCI, error) {
-	c := newUCI(cfg)
+func Start(ctx context.Context, cfg Config) (*Engine, error) {
+	c := newEngine(cfg)
 	if err := c.run(ctx, c.greet); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func newUCI(cfg Config) *UCI {
-	c := &UCI{client: newClient(cfg, "stop\n")}
+func newEngine(cfg Config) *Engine {
+	c := &Engine{client: newClient(cfg, "stop\n")}
 	c.obey = c.hear
 	return c
 }
 
-func (c *UCI) greet(ctx context.Context) error {
+func (c *Engine) greet(ctx context.Context) error {
 	c.buf = append(c.buf[:0], "uci\n"...)
 	if err := c.require(ctx, "uci", c.cfg.Timeouts.Start, func() bool { return !c.handshake }); err != nil {
 		return err
@@ -75,19 +91,19 @@ func appendSetOption(dst []byte, o Option, t OptionType) []byte {
 	return append(dst, '\n')
 }
 
-// Spec implements Player: kind, name (the engine's own), version (the part of it
+// Spec implements engine.Player: kind, name (the engine's own), version (the part of it
 // from the first word with a digit on), author, program, sha256 (of the program),
 // args, init, and every option that was set.
-func (c *UCI) Spec() map[string]string {
+func (c *Engine) Spec() map[string]string {
 	spec := c.spec("uci")
 	spec["author"] = c.author
 	return spec
 }
 
-// NewGame implements Player: "ucinewgame", and the answer to a ping. An engine
+// NewGame implements engine.Player: "ucinewgame", and the answer to a ping. An engine
 // that announces an option "Seed" which the configuration does not set gets the
 // game's seed in it, folded into the option's range; others have no use for it.
-func (c *UCI) NewGame(ctx context.Context, seed uint64) error {
+func (c *Engine) NewGame(ctx context.Context, seed uint64) error {
 	if err := c.acquire(ctx, "ucinewgame"); err != nil {
 		return err
 	}
@@ -100,13 +116,13 @@ func (c *UCI) NewGame(ctx context.Context, seed uint64) error {
 	return c.ping(ctx, "ucinewgame")
 }
 
-// Move implements Player. An engine that does not answer in time is told to
-// stop; so it is when ctx ends. Errors are *IllegalMoveError, *ProtocolError,
-// *TimeoutError, *CrashError, and those that wrap ErrGameOver, ErrClosed or the
+// Move implements engine.Player. An engine that does not answer in time is told to
+// stop; so it is when ctx ends. Errors are *engine.IllegalMoveError, *engine.ProtocolError,
+// *engine.TimeoutError, *engine.CrashError, and those that wrap engine.ErrGameOver, engine.ErrClosed or the
 // error of ctx.
-func (c *UCI) Move(ctx context.Context, g *bitboard.Game, limit Limit) (Reply, error) {
+func (c *Engine) Move(ctx context.Context, g *bitboard.Game, limit engine.Limit) (engine.Reply, error) {
 	if err := c.begin(ctx, g, limit); err != nil {
-		return Reply{}, err
+		return engine.Reply{}, err
 	}
 	defer c.release()
 	pos := g.Position()
@@ -120,13 +136,13 @@ func (c *UCI) Move(ctx context.Context, g *bitboard.Game, limit Limit) (Reply, e
 	c.mu.Unlock()
 	start, err := c.search(ctx, pos.SideToMove(), limit)
 	if err != nil {
-		return Reply{}, err
+		return engine.Reply{}, err
 	}
 	return c.answer(pos, start)
 }
 
 // answer turns the bestmove that has come into a Reply.
-func (c *UCI) answer(pos *bitboard.Position, start time.Time) (Reply, error) {
+func (c *Engine) answer(pos *bitboard.Position, start time.Time) (engine.Reply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.reply(pos, start, c.info.score(), func(text string) (bitboard.Move, bool, error) {
@@ -139,7 +155,7 @@ func (c *UCI) answer(pos *bitboard.Position, start time.Time) (Reply, error) {
 }
 
 // appendPosition appends the "position" command for g.
-func (c *UCI) appendPosition(dst []byte, g *bitboard.Game) []byte {
+func (c *Engine) appendPosition(dst []byte, g *bitboard.Game) []byte {
 	dst = append(dst, "position "...)
 	if start := g.StartPosition(); start == c.initial {
 		dst = append(dst, "startpos"...)
@@ -158,7 +174,7 @@ func (c *UCI) appendPosition(dst []byte, g *bitboard.Game) []byte {
 
 // appendGo appends the "go" command for a limit. Times are sent in whole
 // milliseconds, rounded down, but never as 0.
-func appendGo(dst []byte, l Limit, side bitboard.Color) []byte {
+func appendGo(dst []byte, l engine.Limit, side bitboard.Color) []byte {
 	number := func(name string, n int64) {
 		dst = append(dst, name...)
 		dst = strconv.AppendInt(dst, n, 10)
@@ -189,7 +205,7 @@ func appendGo(dst []byte, l Limit, side bitboard.Color) []byte {
 }
 
 // ping appends "isready" to what is to be sent and waits for the answer.
-func (c *UCI) ping(ctx context.Context, during string) error {
+func (c *Engine) ping(ctx context.Context, during string) error {
 	c.buf = append(c.buf, "isready\n"...)
 	c.mu.Lock()
 	c.pings++
@@ -198,7 +214,7 @@ func (c *UCI) ping(ctx context.Context, during string) error {
 }
 
 // hear takes a line of the engine's apart; mu is held.
-func (c *UCI) hear(word, rest []byte, long bool) {
+func (c *Engine) hear(word, rest []byte, long bool) {
 	switch string(word) {
 	case "info":
 		if c.searching && c.pings == 0 {

@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"bytes"
@@ -10,11 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"transcend/engine"
+	"transcend/engine/internal/clip"
 	"transcend/internal/bitboard"
 )
 
 // XBoard is a running engine that speaks the protocol of xboard and WinBoard, the
-// Chess Engine Communication Protocol, in version 2 or 1. It is a Player.
+// Chess Engine Communication Protocol, in version 2 or 1. It is an
+// engine.Player.
 //
 // Its rules for the traps of the protocol:
 //
@@ -33,7 +36,7 @@ import (
 //     feature ping. Without it a program that is silent from its start on is not
 //     found out before its first move is due.
 //   - Results are the referee's business. A claim instead of a move is a
-//     resignation when it is the engine's own loss, and a *ProtocolError
+//     resignation when it is the engine's own loss, and a *engine.ProtocolError
 //     otherwise; with a move it is ignored. Draws that it offers are declined.
 //
 // An engine that died, or was killed, is not started again: every later call
@@ -67,6 +70,17 @@ type features struct {
 	reuse, memory, smp                  bool
 	variants                            string
 }
+
+// UnsupportedError is a limit, a position or a second game that an engine cannot
+// be given.
+type UnsupportedError struct {
+	Player, Reason string
+}
+
+// Failure is engine.Setup.
+func (e *UnsupportedError) Failure() engine.Failure { return engine.Setup }
+
+func (e *UnsupportedError) Error() string { return fmt.Sprintf("engine: %s %s", e.Player, e.Reason) }
 
 // StartXBoard starts an engine, negotiates its features and sets its options. Those
 // are the engine's own ("feature option"), besides "memory" (MiB), which may be
@@ -118,7 +132,7 @@ func (c *XBoard) greet(ctx context.Context) error {
 	f := c.features
 	c.mu.Unlock()
 	if f.variants != "" && !slices.Contains(strings.FieldsFunc(f.variants, func(r rune) bool { return r == ',' || r == ' ' }), "normal") {
-		return c.unsupported("plays no standard chess, only " + clip(f.variants, 100))
+		return c.unsupported("plays no standard chess, only " + clip.Text(f.variants, 100))
 	}
 	if f.memory {
 		c.announced = append(c.announced, OptionInfo{Name: "memory", Type: Spin, Min: 1, HasMin: true})
@@ -212,7 +226,7 @@ func (c *XBoard) Reusable() bool {
 	return c.features.reuse
 }
 
-// Spec implements Player: as that of UCI, without an author, and protocol, 1 or 2.
+// Spec implements engine.Player: as that of UCI, without an author, and protocol, 1 or 2.
 func (c *XBoard) Spec() map[string]string {
 	spec := c.spec("xboard")
 	c.mu.Lock()
@@ -224,7 +238,7 @@ func (c *XBoard) Spec() map[string]string {
 	return spec
 }
 
-// NewGame implements Player: "new", and the answer to a ping where there is one. An
+// NewGame implements engine.Player: "new", and the answer to a ping where there is one. An
 // engine with an option "Seed" gets the game's seed as UCI engines do. An engine
 // that is not Reusable plays one game.
 func (c *XBoard) NewGame(ctx context.Context, seed uint64) error {
@@ -254,22 +268,22 @@ func (c *XBoard) appendNew(dst []byte) []byte {
 	return append(dst, "new\nforce\npost\neasy\n"...)
 }
 
-// Move implements Player. Limits are sent as "level", "st" and "sd". Times for one
+// Move implements engine.Player. Limits are sent as "level", "st" and "sd". Times for one
 // move that are not whole seconds are a time control of one move, "level 1", whose
 // clock is set before each; a depth alone comes with 40 moves in 5 minutes, for "sd"
 // does not lift the clock. Nodes cannot be limited, nor can a clock and the time of
 // one move at once. An engine that does not answer in time is told to move; so it is
-// when ctx ends. Errors are *IllegalMoveError, *ProtocolError, *TimeoutError,
-// *CrashError, *UnsupportedError, and those that wrap ErrResigned, ErrGameOver,
-// ErrClosed or the error of ctx.
-func (c *XBoard) Move(ctx context.Context, g *bitboard.Game, limit Limit) (Reply, error) {
+// when ctx ends. Errors are *engine.IllegalMoveError, *engine.ProtocolError, *engine.TimeoutError,
+// *engine.CrashError, *UnsupportedError, and those that wrap engine.ErrResigned, engine.ErrGameOver,
+// engine.ErrClosed or the error of ctx.
+func (c *XBoard) Move(ctx context.Context, g *bitboard.Game, limit engine.Limit) (engine.Reply, error) {
 	if err := c.begin(ctx, g, limit); err != nil {
-		return Reply{}, err
+		return engine.Reply{}, err
 	}
 	defer c.release()
 	pos := g.Position()
 	if err := c.compose(g, limit); err != nil {
-		return Reply{}, err
+		return engine.Reply{}, err
 	}
 	c.mu.Lock()
 	c.searching, c.interrupted = true, false
@@ -285,7 +299,7 @@ func (c *XBoard) Move(ctx context.Context, g *bitboard.Game, limit Limit) (Reply
 		c.mu.Lock()
 		c.searching = false
 		c.mu.Unlock()
-		return Reply{}, err
+		return engine.Reply{}, err
 	}
 	r, err := c.answer(pos, start)
 	if err == nil {
@@ -296,7 +310,7 @@ func (c *XBoard) Move(ctx context.Context, g *bitboard.Game, limit Limit) (Reply
 }
 
 // answer turns the move that has come into a Reply.
-func (c *XBoard) answer(pos *bitboard.Position, start time.Time) (Reply, error) {
+func (c *XBoard) answer(pos *bitboard.Position, start time.Time) (engine.Reply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.reply(pos, start, parsePost(c.post.line()), func(text string) (bitboard.Move, bool, error) {
@@ -322,7 +336,7 @@ func (c *XBoard) interruption(ctx context.Context, side bitboard.Color) error {
 	case refusal != "":
 		return c.protocolError("refuses what is legal", refusal)
 	case strings.HasPrefix(claim, "resign"), strings.HasPrefix(claim, lost):
-		return fmt.Errorf("engine: %s: %w: %q", c.name, ErrResigned, clip(claim, lastLineLength))
+		return fmt.Errorf("engine: %s: %w: %q", c.name, engine.ErrResigned, clip.Text(claim, lastLineLength))
 	}
 	// Some claim first and move then. Who answers a ping does not think any more.
 	c.buf = c.appendPing(c.buf[:0])
@@ -342,7 +356,7 @@ func (c *XBoard) interruption(ctx context.Context, side bitboard.Color) error {
 
 // compose writes into c.buf what makes the engine think about g: as little as
 // possible, for engines are used to the opponent's moves one by one.
-func (c *XBoard) compose(g *bitboard.Game, limit Limit) error {
+func (c *XBoard) compose(g *bitboard.Game, limit engine.Limit) error {
 	side := g.Position().SideToMove()
 	c.mu.Lock()
 	f := c.features
@@ -422,7 +436,7 @@ type control struct {
 
 // controlOf says a limit in the words of the protocol: a control, which is sent
 // when it changes, and the clocks, which are sent before each move.
-func (c *XBoard) controlOf(l Limit, side bitboard.Color, hasTime bool) (control, []byte, error) {
+func (c *XBoard) controlOf(l engine.Limit, side bitboard.Color, hasTime bool) (control, []byte, error) {
 	own, other, inc := l.White, l.Black, l.WhiteInc
 	if side == bitboard.Black {
 		own, other, inc = l.Black, l.White, l.BlackInc
@@ -736,11 +750,11 @@ func (k *infoKeeper) keepPost(ply, rest []byte) {
 const mateScore = 100_000
 
 // parsePost reads a line that keepPost kept, nil for an empty one.
-func parsePost(line []byte) *Score {
+func parsePost(line []byte) *engine.Score {
 	if len(line) == 0 {
 		return nil
 	}
-	s := new(Score)
+	s := new(engine.Score)
 	number := func() int64 {
 		var word []byte
 		word, line = nextWord(line)
@@ -791,11 +805,11 @@ func parsePost(line []byte) *Score {
 	if n := len(pv); n > 0 {
 		switch pv[n-1] {
 		case '?':
-			s.Bound = UpperBound
+			s.Bound = engine.UpperBound
 		case '!':
-			s.Bound = LowerBound
+			s.Bound = engine.LowerBound
 		}
-		if s.Bound != Exact {
+		if s.Bound != engine.Exact {
 			pv = bytes.TrimSpace(pv[:n-1])
 		}
 	}

@@ -1,9 +1,11 @@
-package engine
+package uci
 
 import (
 	"bytes"
 	"strconv"
 	"time"
+
+	"transcend/engine"
 )
 
 // infoKeeper holds the last scores of a search as the engine wrote them. Lines
@@ -48,7 +50,7 @@ func (k *infoKeeper) line() []byte {
 }
 
 // score parses line.
-func (k *infoKeeper) score() *Score {
+func (k *infoKeeper) score() *engine.Score {
 	line := k.line()
 	if len(line) == 0 {
 		return nil
@@ -123,8 +125,8 @@ func rankOf(word []byte) int {
 
 // parseInfo reads a line in which readInfo found a score. Values that are no numbers
 // are left at zero.
-func parseInfo(line []byte) *Score {
-	s := new(Score)
+func parseInfo(line []byte) *engine.Score {
+	s := new(engine.Score)
 	number := func() int64 {
 		var word []byte
 		word, line = nextWord(line)
@@ -153,9 +155,9 @@ func parseInfo(line []byte) *Score {
 			// overflow.
 			s.Time = time.Duration(min(max(number(), 0), 1<<35)) * time.Millisecond
 		case "lowerbound":
-			s.Bound = LowerBound
+			s.Bound = engine.LowerBound
 		case "upperbound":
-			s.Bound = UpperBound
+			s.Bound = engine.UpperBound
 		case "score":
 			word, line = nextWord(line)
 			if string(word) == "mate" {

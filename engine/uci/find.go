@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"crypto/sha256"
@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"transcend/engine"
+	"transcend/engine/internal/clip"
 )
 
 // NotFoundError is an engine that is nowhere to be found.
@@ -20,11 +23,14 @@ type NotFoundError struct {
 	Searched []string // directories, besides those of PATH
 }
 
+// Failure is engine.Setup.
+func (e *NotFoundError) Failure() engine.Failure { return engine.Setup }
+
 func (e *NotFoundError) Error() string {
 	if strings.ContainsAny(e.Name, `/\`) {
 		return fmt.Sprintf("engine: there is no file %s", e.Name)
 	}
-	return fmt.Sprintf("engine: no engine named %q in PATH or in %s", clip(e.Name, 60), strings.Join(e.Searched, ", "))
+	return fmt.Sprintf("engine: no engine named %q in PATH or in %s", clip.Text(e.Name, 60), strings.Join(e.Searched, ", "))
 }
 
 // Is makes errors.Is(err, fs.ErrNotExist) true.
@@ -37,6 +43,26 @@ func (e *NotFoundError) Hint() string {
 			"on Windows download it from https://stockfishchess.org/download/ and put it in PATH; or give its path"
 	}
 	return "give the path of its program"
+}
+
+// StartError is a program that could not be run at all.
+type StartError struct {
+	Path string
+	Err  error
+}
+
+// Failure is engine.Setup.
+func (e *StartError) Failure() engine.Failure { return engine.Setup }
+
+func (e *StartError) Error() string { return fmt.Sprintf("engine: starting %s: %v", e.Path, e.Err) }
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Hint says what to check.
+func (e *StartError) Hint() string {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return "make it executable: chmod +x " + e.Path
+	}
+	return ""
 }
 
 // wellKnownDirs is where packages put engines although it is not in everybody's
@@ -90,8 +116,8 @@ func find(name string, dirs []string) (string, error) {
 	return "", &NotFoundError{Name: name, Searched: dirs}
 }
 
-// hashFile returns the SHA-256 of a file in hexadecimal: which binary, or which
-// weights, a result was made with.
+// hashFile returns the SHA-256 of a file in hexadecimal: which program a result was
+// made with.
 func hashFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

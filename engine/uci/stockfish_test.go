@@ -1,9 +1,11 @@
-package engine
+package uci
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"transcend/engine"
 )
 
 // TestStockfish plays a short game with the real one.
@@ -23,14 +25,14 @@ func TestStockfish(t *testing.T) {
 	wantNoError(t, c.NewGame(t.Context(), 1))
 	g := newGame(t, "")
 	for ply := range 12 {
-		limit := Limit{MoveTime: 10 * time.Millisecond}
+		limit := engine.Limit{MoveTime: 10 * time.Millisecond}
 		switch ply % 4 {
 		case 1:
-			limit = Limit{Nodes: 200}
+			limit = engine.Limit{Nodes: 200}
 		case 2:
-			limit = Limit{Depth: 4}
+			limit = engine.Limit{Depth: 4}
 		case 3:
-			limit = Limit{White: time.Second, Black: time.Second, WhiteInc: 10 * time.Millisecond}
+			limit = engine.Limit{White: time.Second, Black: time.Second, WhiteInc: 10 * time.Millisecond}
 		}
 		r := mustMove(t, c, g, limit)
 		if r.Score == nil || r.Score.Depth == 0 || r.Score.Nodes == 0 || r.Score.PV == "" || r.Elapsed <= 0 {
@@ -44,7 +46,7 @@ func TestStockfish(t *testing.T) {
 		}
 	}
 	// The view is that of the side to move: it has a mate in one, then is lost.
-	r := mustMove(t, c, newGame(t, "6k1/5ppp/8/8/8/8/8/K2R4 w - - 0 1"), Limit{Depth: 8})
+	r := mustMove(t, c, newGame(t, "6k1/5ppp/8/8/8/8/8/K2R4 w - - 0 1"), engine.Limit{Depth: 8})
 	if r.Score == nil || !r.Score.IsMate || r.Score.Mate != 1 {
 		t.Errorf("score %+v, want mate in 1", r.Score)
 	}
@@ -53,7 +55,7 @@ func TestStockfish(t *testing.T) {
 	}
 	wantNoError(t, c.Close())
 
-	if _, err := StartUCI(t.Context(), Config{Path: path, Options: []Option{{"Skill Level", "21"}}}); FailureOf(err) != Setup {
+	if _, err := Start(t.Context(), Config{Path: path, Options: []Option{{"Skill Level", "21"}}}); engine.FailureOf(err) != engine.Setup {
 		t.Errorf("Skill Level 21: %v", err)
 	}
 }

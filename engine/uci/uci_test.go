@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"transcend/engine"
+	"transcend/engine/internal/clip"
 	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
 	"transcend/internal/fakeengine"
@@ -25,14 +27,14 @@ type outcome struct {
 	stage    string // the first that failed: "start", "game", "move 3", "" for none
 	err      error
 	closeErr error
-	replies  []Reply
+	replies  []engine.Reply
 }
 
 // starter starts an engine of some protocol.
-type starter func(context.Context, Config) (Player, *client, error)
+type starter func(context.Context, Config) (engine.Player, *client, error)
 
-func startUCI(ctx context.Context, cfg Config) (Player, *client, error) {
-	c, err := StartUCI(ctx, cfg)
+func startUCI(ctx context.Context, cfg Config) (engine.Player, *client, error) {
+	c, err := Start(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +45,7 @@ func startUCI(ctx context.Context, cfg Config) (Player, *client, error) {
 // timeouts hold from the stage on that is expected to run into them, so that none
 // before it can be late by accident. With dies the engine ends after its last
 // move, which is waited for before it is closed.
-func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit Limit, stage string, timeouts Timeouts, dies bool) (o outcome) {
+func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit engine.Limit, stage string, timeouts Timeouts, dies bool) (o outcome) {
 	t.Helper()
 	const caseEnv = "TRANSCEND_ENGINE_TEST_CASE"
 	mark := caseEnv + "=" + strings.ReplaceAll(t.Name(), "\x00", "") + "." + fmt.Sprint(time.Now().UnixNano())
@@ -80,7 +82,7 @@ func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit
 		default:
 			t.Error("Close returned before the end of the process")
 		}
-		if _, err := p.Move(t.Context(), newGame(t, ""), Limit{Depth: 1}); !errors.Is(err, ErrClosed) {
+		if _, err := p.Move(t.Context(), newGame(t, ""), engine.Limit{Depth: 1}); !errors.Is(err, engine.ErrClosed) {
 			t.Errorf("Move after Close: %v", err)
 		}
 	}()
@@ -96,7 +98,7 @@ func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit
 		if err != nil {
 			o.stage, o.err = fmt.Sprintf("move %d", i+1), err
 			// A dead engine stays dead, and says why; another lives on.
-			if _, again := p.Move(t.Context(), g, Limit{MoveTime: 1}); c.fatal != nil && !errors.Is(again, c.fatal) {
+			if _, again := p.Move(t.Context(), g, engine.Limit{MoveTime: 1}); c.fatal != nil && !errors.Is(again, c.fatal) {
 				t.Errorf("the next move after %v: %v", err, again)
 			}
 			return o
@@ -112,12 +114,12 @@ func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit
 func wantCrash(during string, code int) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var e *CrashError
+		var e *engine.CrashError
 		if !errors.As(err, &e) {
 			t.Fatalf("got %v, want a CrashError", err)
 		}
-		if e.During != during || e.ExitCode != code || e.ClosedOutput || e.Status == "" || FailureOf(err) != Crash {
-			t.Errorf("got %+v (%v), want a crash during %s with code %d", *e, FailureOf(err), during, code)
+		if e.During != during || e.ExitCode != code || e.ClosedOutput || e.Status == "" || engine.FailureOf(err) != engine.Crash {
+			t.Errorf("got %+v (%v), want a crash during %s with code %d", *e, engine.FailureOf(err), during, code)
 		}
 	}
 }
@@ -125,8 +127,8 @@ func wantCrash(during string, code int) func(*testing.T, error) {
 func wantClosedOutput(during string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var e *CrashError
-		if !errors.As(err, &e) || !e.ClosedOutput || e.During != during || FailureOf(err) != Crash {
+		var e *engine.CrashError
+		if !errors.As(err, &e) || !e.ClosedOutput || e.During != during || engine.FailureOf(err) != engine.Crash {
 			t.Errorf("got %v, want a CrashError with ClosedOutput during %s", err, during)
 		}
 	}
@@ -135,15 +137,15 @@ func wantClosedOutput(during string) func(*testing.T, error) {
 func wantTimeout(during string, stalled bool) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var e *TimeoutError
+		var e *engine.TimeoutError
 		if !errors.As(err, &e) {
 			t.Fatalf("got %v, want a TimeoutError", err)
 		}
 		if e.During != during || e.Stalled != stalled || e.Elapsed < e.Limit || e.Limit <= 0 {
 			t.Errorf("got %+v, want a timeout during %s, stalled %v", *e, during, stalled)
 		}
-		if want := map[bool]Failure{true: Stall, false: TimeLoss}[stalled]; FailureOf(err) != want {
-			t.Errorf("FailureOf is %v, want %v", FailureOf(err), want)
+		if want := map[bool]engine.Failure{true: engine.Stall, false: engine.TimeLoss}[stalled]; engine.FailureOf(err) != want {
+			t.Errorf("FailureOf is %v, want %v", engine.FailureOf(err), want)
 		}
 	}
 }
@@ -151,11 +153,11 @@ func wantTimeout(during string, stalled bool) func(*testing.T, error) {
 func wantIllegal(text string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var e *IllegalMoveError
+		var e *engine.IllegalMoveError
 		if !errors.As(err, &e) {
 			t.Fatalf("got %v, want an IllegalMoveError", err)
 		}
-		if _, fenErr := bitboard.ParseFEN(e.FEN); fenErr != nil || len(e.Texts) != 1 || text != "" && e.Texts[0] != text || FailureOf(err) != IllegalMove {
+		if _, fenErr := bitboard.ParseFEN(e.FEN); fenErr != nil || len(e.Texts) != 1 || text != "" && e.Texts[0] != text || engine.FailureOf(err) != engine.IllegalMove {
 			t.Errorf("got %+v, want the move %q and a FEN", *e, text)
 		}
 	}
@@ -164,8 +166,8 @@ func wantIllegal(text string) func(*testing.T, error) {
 func wantProtocol(line string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var e *ProtocolError
-		if !errors.As(err, &e) || e.Line != line || e.During != "search" || FailureOf(err) != Protocol {
+		var e *engine.ProtocolError
+		if !errors.As(err, &e) || e.Line != line || e.During != "search" || engine.FailureOf(err) != engine.Protocol {
 			t.Errorf("got %v, want a ProtocolError with the line %q", err, line)
 		}
 	}
@@ -188,8 +190,8 @@ type faultTest struct {
 	flags    string
 	timeouts Timeouts
 	fen      string
-	moves    int   // default 4
-	limit    Limit // default a millisecond for each move
+	moves    int          // default 4
+	limit    engine.Limit // default a millisecond for each move
 	stage    string
 	check    func(*testing.T, error)
 	dies     bool                    // after the last move
@@ -236,10 +238,10 @@ func TestFaults(t *testing.T) {
 		{flags: "-crash go -after 2 -grandchild", stage: "move 2", check: wantCrash("search", crash)},
 		{flags: "-crash go -after 2 -stderr 100000", stage: "move 2", check: func(t *testing.T, err error) {
 			wantCrash("search", crash)(t, err)
-			var e *CrashError
+			var e *engine.CrashError
 			errors.As(err, &e)
 			if !strings.HasSuffix(e.Stderr, "e\nlast words\n") || len(e.Stderr) != process.StderrTail {
-				t.Errorf("the tail of stderr is %d bytes, %q", len(e.Stderr), clip(e.Stderr, 200))
+				t.Errorf("the tail of stderr is %d bytes, %q", len(e.Stderr), clip.Text(e.Stderr, 200))
 			}
 			if !strings.Contains(err.Error(), "last words") {
 				t.Errorf("the message %q does not quote it", err)
@@ -306,8 +308,8 @@ func testFaults(t *testing.T, start starter, tests []faultTest) {
 				moves = 4
 			}
 			limit := test.limit
-			if limit == (Limit{}) {
-				limit = Limit{MoveTime: time.Millisecond}
+			if limit == (engine.Limit{}) {
+				limit = engine.Limit{MoveTime: time.Millisecond}
 			}
 			o := drive(t, start, cfg, test.fen, moves, limit, test.stage, test.timeouts, test.dies)
 			if o.stage != test.stage {
@@ -336,14 +338,14 @@ func TestIdleDeath(t *testing.T) {
 	c := start(t, fake("-crash", "bestmove", "-after", "2"))
 	g := newGame(t, "")
 	for range 2 {
-		if err := g.Make(mustMove(t, c, g, Limit{Depth: 1}).Move); err != nil {
+		if err := g.Make(mustMove(t, c, g, engine.Limit{Depth: 1}).Move); err != nil {
 			t.Fatal(err)
 		}
 	}
 	<-c.Exited()
-	_, err := c.Move(t.Context(), g, Limit{Depth: 1})
+	_, err := c.Move(t.Context(), g, engine.Limit{Depth: 1})
 	wantCrash("idle", fakeengine.ExitCrash)(t, err)
-	if err := c.NewGame(t.Context(), 2); !errors.As(err, new(*CrashError)) {
+	if err := c.NewGame(t.Context(), 2); !errors.As(err, new(*engine.CrashError)) {
 		t.Errorf("NewGame on the dead engine: %v", err)
 	}
 	wantNoError(t, c.Close()) // it has been reported
@@ -356,7 +358,7 @@ func TestLateEngineIsUsable(t *testing.T) {
 	c.cfg.Timeouts.Margin = time.Millisecond
 	g := newGame(t, "")
 	for range 3 {
-		_, err := c.Move(t.Context(), g, Limit{MoveTime: time.Millisecond})
+		_, err := c.Move(t.Context(), g, engine.Limit{MoveTime: time.Millisecond})
 		wantTimeout("search", false)(t, err)
 		wantNoError(t, c.NewGame(t.Context(), 1))
 	}
@@ -370,8 +372,8 @@ func TestCancel(t *testing.T) {
 	cancel()
 
 	t.Run("before the start", func(t *testing.T) {
-		_, err := StartUCI(canceled, fake())
-		if !errors.Is(err, context.Canceled) || FailureOf(err) != Canceled {
+		_, err := Start(canceled, fake())
+		if !errors.Is(err, context.Canceled) || engine.FailureOf(err) != engine.Canceled {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -379,7 +381,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cfg := fake("-mute", "uci", "-stderr", "80")
 		cfg.Trace = func(sent bool, line []byte) { cancel() }
-		_, err := StartUCI(ctx, cfg)
+		_, err := Start(ctx, cfg)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
@@ -389,7 +391,7 @@ func TestCancel(t *testing.T) {
 		if err := c.NewGame(canceled, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+		mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 	})
 	t.Run("during ucinewgame", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -404,7 +406,7 @@ func TestCancel(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		// Its readyok is still to come and must not be taken for that of the move.
-		mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+		mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 		if n := c.Traffic().Stray; n != 0 {
 			t.Errorf("%d stray lines", n)
 		}
@@ -423,8 +425,8 @@ func TestCancel(t *testing.T) {
 			for range 5 {
 				ctx, cancel := context.WithCancel(t.Context())
 				searching = cancel
-				_, err := c.Move(ctx, newGame(t, ""), Limit{Nodes: 1})
-				if !errors.Is(err, context.Canceled) || FailureOf(err) != Canceled {
+				_, err := c.Move(ctx, newGame(t, ""), engine.Limit{Nodes: 1})
+				if !errors.Is(err, context.Canceled) || engine.FailureOf(err) != engine.Canceled {
 					t.Errorf("got %v", err)
 				}
 			}
@@ -441,11 +443,11 @@ func TestCancel(t *testing.T) {
 			}
 		}
 		c := start(t, cfg)
-		if _, err := c.Move(ctx, newGame(t, ""), Limit{Nodes: 1}); FailureOf(err) != Canceled {
+		if _, err := c.Move(ctx, newGame(t, ""), engine.Limit{Nodes: 1}); engine.FailureOf(err) != engine.Canceled {
 			t.Errorf("got %v", err)
 		}
 		<-c.Exited()
-		_, err := c.Move(t.Context(), newGame(t, ""), Limit{Nodes: 1})
+		_, err := c.Move(t.Context(), newGame(t, ""), engine.Limit{Nodes: 1})
 		wantTimeout("search", true)(t, err)
 	})
 }
@@ -467,7 +469,7 @@ func TestCloseDuringMove(t *testing.T) {
 			c := start(t, cfg)
 			errs := make(chan error)
 			move := func() {
-				_, err := c.Move(context.Background(), newGame(t, ""), Limit{Nodes: 1})
+				_, err := c.Move(context.Background(), newGame(t, ""), engine.Limit{Nodes: 1})
 				errs <- err
 			}
 			go move()
@@ -475,7 +477,7 @@ func TestCloseDuringMove(t *testing.T) {
 			go move() // waits for the first
 			closeErr := c.Close()
 			for range 2 {
-				if err := <-errs; !errors.Is(err, ErrClosed) {
+				if err := <-errs; !errors.Is(err, engine.ErrClosed) {
 					t.Errorf("the move returned %v", err)
 				}
 			}
@@ -494,7 +496,7 @@ func TestBlockedWrite(t *testing.T) {
 	cfg := fake("-stall", "setoption")
 	cfg.Options = []Option{{"SyzygyPath", strings.Repeat("x", 1<<20)}}
 	cfg.Timeouts.Ready = 50 * time.Millisecond
-	_, err := StartUCI(t.Context(), cfg)
+	_, err := Start(t.Context(), cfg)
 	wantTimeout("isready", true)(t, err)
 }
 
@@ -502,23 +504,23 @@ func TestBlockedWrite(t *testing.T) {
 func TestScore(t *testing.T) {
 	tests := []struct {
 		lines string
-		want  *Score
+		want  *engine.Score
 	}{
 		{"", nil},
 		{"string NNUE|depth 3|currmove e2e4 currmovenumber 1", nil},
 		{
 			"depth 12 seldepth 20 multipv 1 score cp -31 nodes 1000 nps 500000 hashfull 3 tbhits 0 time 2 pv e2e4 e7e5",
-			&Score{Centipawns: -31, Depth: 12, SelDepth: 20, Nodes: 1000, NPS: 500000, Time: 2 * time.Millisecond, PV: "e2e4 e7e5"},
+			&engine.Score{Centipawns: -31, Depth: 12, SelDepth: 20, Nodes: 1000, NPS: 500000, Time: 2 * time.Millisecond, PV: "e2e4 e7e5"},
 		},
-		{"depth 1 score cp 1|depth 2 score cp 2|depth 2 currmove e2e4", &Score{Centipawns: 2, Depth: 2}},
-		{"depth 2 score cp 2 multipv 1|depth 2 score cp 1 multipv 2|depth 2 multipv 3 score cp 0", &Score{Centipawns: 2, Depth: 2}},
-		{"depth 2 score cp 2|depth 3 score cp 50 lowerbound|depth 3 score cp 90 upperbound", &Score{Centipawns: 2, Depth: 2}},
-		{"depth 3 score cp 50 lowerbound nodes 4|depth 3 score cp 90 upperbound nodes 5", &Score{Centipawns: 90, Depth: 3, Nodes: 5, Bound: UpperBound}},
-		{"score mate -3 depth 7|string score cp 5", &Score{IsMate: true, Mate: -3, Depth: 7}},
-		{"score mate 0", &Score{IsMate: true}},
-		{"depth 2 score cp 2|score cp|score mate x|score|score cp 99999999999999999999", &Score{Centipawns: 2, Depth: 2}},
-		{"depth 2 score cp 2 pv e2e4 multipv 2 score cp 9", &Score{Centipawns: 2, Depth: 2, PV: "e2e4 multipv 2 score cp 9"}},
-		{"depth x score cp 2 nodes - time 9999999999999999", &Score{Centipawns: 2, Time: (1 << 35) * time.Millisecond}},
+		{"depth 1 score cp 1|depth 2 score cp 2|depth 2 currmove e2e4", &engine.Score{Centipawns: 2, Depth: 2}},
+		{"depth 2 score cp 2 multipv 1|depth 2 score cp 1 multipv 2|depth 2 multipv 3 score cp 0", &engine.Score{Centipawns: 2, Depth: 2}},
+		{"depth 2 score cp 2|depth 3 score cp 50 lowerbound|depth 3 score cp 90 upperbound", &engine.Score{Centipawns: 2, Depth: 2}},
+		{"depth 3 score cp 50 lowerbound nodes 4|depth 3 score cp 90 upperbound nodes 5", &engine.Score{Centipawns: 90, Depth: 3, Nodes: 5, Bound: engine.UpperBound}},
+		{"score mate -3 depth 7|string score cp 5", &engine.Score{IsMate: true, Mate: -3, Depth: 7}},
+		{"score mate 0", &engine.Score{IsMate: true}},
+		{"depth 2 score cp 2|score cp|score mate x|score|score cp 99999999999999999999", &engine.Score{Centipawns: 2, Depth: 2}},
+		{"depth 2 score cp 2 pv e2e4 multipv 2 score cp 9", &engine.Score{Centipawns: 2, Depth: 2, PV: "e2e4 multipv 2 score cp 9"}},
+		{"depth x score cp 2 nodes - time 9999999999999999", &engine.Score{Centipawns: 2, Time: (1 << 35) * time.Millisecond}},
 	}
 	for _, test := range tests {
 		t.Run(test.lines, func(t *testing.T) {
@@ -533,8 +535,8 @@ func TestScore(t *testing.T) {
 	}
 	t.Run("through an engine", func(t *testing.T) {
 		c := start(t, fake("-scores", "depth 5 score cp 17 time 3 pv e2e4|depth 6 score cp 90 lowerbound", "-flood", "0"))
-		r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
-		if want := (&Score{Centipawns: 17, Depth: 5, Time: 3 * time.Millisecond, PV: "e2e4"}); !reflect.DeepEqual(r.Score, want) {
+		r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		if want := (&engine.Score{Centipawns: 17, Depth: 5, Time: 3 * time.Millisecond, PV: "e2e4"}); !reflect.DeepEqual(r.Score, want) {
 			t.Errorf("got %+v, want %+v", r.Score, want)
 		}
 		if latency, ok := r.Latency(); !ok || latency != r.Elapsed-3*time.Millisecond {
@@ -548,12 +550,12 @@ func TestScore(t *testing.T) {
 			t.Errorf("got %+v while idle", s)
 		}
 		c.info.keep([]byte("depth 9 score cp 1"))
-		if r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1}); r.Score != nil {
+		if r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1}); r.Score != nil {
 			t.Errorf("got %+v of the search before", r.Score)
 		}
 	})
 	t.Run("before readyok", func(t *testing.T) {
-		c := newUCI(Config{})
+		c := newEngine(Config{})
 		c.pings, c.searching = 1, true
 		c.line([]byte("info depth 9 score cp 1"), false)
 		c.line([]byte("bestmove e2e4"), false)
@@ -569,8 +571,8 @@ func TestScore(t *testing.T) {
 	})
 	t.Run("flood", func(t *testing.T) {
 		c := start(t, fake("-flood", "5000"))
-		r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
-		if want := (&Score{Centipawns: 42, Depth: 2, Nodes: 4999, Time: 7 * time.Millisecond, PV: "a2a3 a7a6"}); !reflect.DeepEqual(r.Score, want) {
+		r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		if want := (&engine.Score{Centipawns: 42, Depth: 2, Nodes: 4999, Time: 7 * time.Millisecond, PV: "a2a3 a7a6"}); !reflect.DeepEqual(r.Score, want) {
 			t.Errorf("got %+v, want %+v", r.Score, want)
 		}
 	})
@@ -592,9 +594,9 @@ func TestCommands(t *testing.T) {
 	c := start(t, cfg)
 	wantNoError(t, c.NewGame(t.Context(), 1<<63+5))
 	g := newGame(t, "", "e2e4", "e7e5")
-	mustMove(t, c, g, Limit{MoveTime: 1500 * time.Microsecond})
-	mustMove(t, c, newGame(t, "", "e2e4"), Limit{White: time.Minute, Black: 100 * time.Microsecond, WhiteInc: time.Second, MovesToGo: 40})
-	mustMove(t, c, newGame(t, castlingFEN, "e1g1"), Limit{Nodes: 200, Depth: 3})
+	mustMove(t, c, g, engine.Limit{MoveTime: 1500 * time.Microsecond})
+	mustMove(t, c, newGame(t, "", "e2e4"), engine.Limit{White: time.Minute, Black: 100 * time.Microsecond, WhiteInc: time.Second, MovesToGo: 40})
+	mustMove(t, c, newGame(t, castlingFEN, "e1g1"), engine.Limit{Nodes: 200, Depth: 3})
 	wantNoError(t, c.Close())
 	want := []string{
 		"uci",
@@ -637,7 +639,7 @@ func TestTrace(t *testing.T) {
 		lines = append(lines, map[bool]string{true: "> ", false: "< "}[sent]+string(line))
 	}
 	c := start(t, cfg)
-	r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+	r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 	wantNoError(t, c.Close())
 	want := []string{
 		"> uci", "< id name Fake 1.0", "< id author nobody", "< uciok", "> isready", "< readyok",
@@ -657,7 +659,7 @@ func TestDeterminism(t *testing.T) {
 		g := newGame(t, "")
 		for g.Ply() < 60 && g.Position().HasLegalMove() {
 			want := fakeengine.Choose(seed, g.Position())
-			if got := mustMove(t, c, g, Limit{Depth: 1}).Move; got != want {
+			if got := mustMove(t, c, g, engine.Limit{Depth: 1}).Move; got != want {
 				t.Fatalf("ply %d: got %v, want %v", g.Ply(), got, want)
 			}
 			if err := g.Make(want); err != nil {
@@ -680,7 +682,7 @@ func TestStray(t *testing.T) {
 	c := start(t, fake("-double", "-stray", "-garbage"))
 	g := newGame(t, "")
 	for range 10 {
-		r := mustMove(t, c, g, Limit{Depth: 1})
+		r := mustMove(t, c, g, engine.Limit{Depth: 1})
 		if want := fakeengine.Choose(0, g.Position()); r.Move != want {
 			t.Fatalf("got %v, want %v", r.Move, want)
 		}
@@ -699,7 +701,7 @@ func TestStray(t *testing.T) {
 // TestLongLines: a line is cut, not lost, and not kept whole.
 func TestLongLines(t *testing.T) {
 	c := start(t, fake("-long-line", "3000000", "-scores", "depth 1 score cp 5 pv "+strings.Repeat("e2e4 ", 20000)))
-	r := mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+	r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 	if r.Score == nil || r.Score.Centipawns != 5 || len(r.Score.PV) > longLineHead {
 		t.Errorf("score %v", r.Score)
 	}
@@ -714,11 +716,11 @@ func TestGameOver(t *testing.T) {
 		"7k/5KQ1/8/8/8/8/8/8 b - - 0 1",  // mate
 		"7k/5K2/6Q1/8/8/8/8/8 b - - 0 1", // stalemate
 	} {
-		if _, err := c.Move(t.Context(), newGame(t, fen), Limit{Depth: 1}); !errors.Is(err, ErrGameOver) {
+		if _, err := c.Move(t.Context(), newGame(t, fen), engine.Limit{Depth: 1}); !errors.Is(err, engine.ErrGameOver) {
 			t.Errorf("%s: %v", fen, err)
 		}
 	}
-	for _, bad := range []Limit{{}, {MoveTime: -1}, {White: time.Second}, {Depth: -1, Nodes: 1}} {
+	for _, bad := range []engine.Limit{{}, {MoveTime: -1}, {White: time.Second}, {Depth: -1, Nodes: 1}} {
 		if _, err := c.Move(t.Context(), newGame(t, ""), bad); err == nil {
 			t.Errorf("the limit %+v is accepted", bad)
 		}
@@ -733,7 +735,7 @@ func TestGameOver(t *testing.T) {
 // ours.
 func TestKingTakesRook(t *testing.T) {
 	c := start(t, fake("-bestmove", "king-takes-rook"))
-	r := mustMove(t, c, newGame(t, castlingFEN), Limit{Depth: 1})
+	r := mustMove(t, c, newGame(t, castlingFEN), engine.Limit{Depth: 1})
 	if r.Move.String() != "e1g1" || r.Text != "e1h1" {
 		t.Errorf("got %v from %q", r.Move, r.Text)
 	}
@@ -790,9 +792,9 @@ func TestStartErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := StartUCI(t.Context(), Config{Path: test.path})
-			if err == nil || FailureOf(err) != Setup || test.cause != nil && !errors.Is(err, test.cause) {
-				t.Fatalf("got %v (%v), want %v", err, FailureOf(err), test.cause)
+			_, err := Start(t.Context(), Config{Path: test.path})
+			if err == nil || engine.FailureOf(err) != engine.Setup || test.cause != nil && !errors.Is(err, test.cause) {
+				t.Fatalf("got %v (%v), want %v", err, engine.FailureOf(err), test.cause)
 			}
 			var h interface{ Hint() string }
 			if !errors.As(err, &h) || !strings.Contains(h.Hint(), test.hint) {
@@ -806,7 +808,7 @@ func TestStartErrors(t *testing.T) {
 	t.Run("working directory", func(t *testing.T) {
 		cfg := fake()
 		cfg.Dir = filepath.Join(dir, "nowhere")
-		if _, err := StartUCI(t.Context(), cfg); !errors.As(err, new(*StartError)) {
+		if _, err := Start(t.Context(), cfg); !errors.As(err, new(*StartError)) {
 			t.Errorf("got %v", err)
 		}
 		cfg.Dir = dir
@@ -819,7 +821,7 @@ func TestManyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			c, err := StartUCI(t.Context(), fake())
+			c, err := Start(t.Context(), fake())
 			if err != nil {
 				t.Error(err)
 				return
@@ -830,9 +832,9 @@ func TestManyAtOnce(t *testing.T) {
 			}
 			g := bitboard.NewGame(bitboard.Start())
 			for range 50 {
-				r, err := c.Move(t.Context(), g, Limit{Depth: 1})
+				r, err := c.Move(t.Context(), g, engine.Limit{Depth: 1})
 				if err != nil {
-					if !errors.Is(err, ErrGameOver) {
+					if !errors.Is(err, engine.ErrGameOver) {
 						t.Error(err)
 					}
 					break
@@ -866,7 +868,7 @@ func FuzzLine(f *testing.F) {
 			defer w.Close()
 			_, _ = w.Write(output)
 		}()
-		c := newUCI(Config{Name: "fuzz"})
+		c := newEngine(Config{Name: "fuzz"})
 		c.handshake, c.pings, c.searching = handshake, 1, !handshake
 		c.read(r)
 		if !c.ended || c.pings < 0 {

@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/internal/fakeengine"
 )
@@ -30,7 +31,7 @@ func startX(t testing.TB, cfg Config) *XBoard {
 	return c
 }
 
-func startXBoard(ctx context.Context, cfg Config) (Player, *client, error) {
+func startXBoard(ctx context.Context, cfg Config) (engine.Player, *client, error) {
 	if cfg.Timeouts.Features == 0 {
 		cfg.Timeouts.Features = time.Minute
 		if flags := strings.Join(cfg.Args, " "); strings.Contains(flags, "-stall uci") || strings.Contains(flags, "-mute uci") {
@@ -47,7 +48,7 @@ func startXBoard(ctx context.Context, cfg Config) (Player, *client, error) {
 
 func wantResigned(t *testing.T, err error) {
 	t.Helper()
-	if !errors.Is(err, ErrResigned) || FailureOf(err) != Resignation {
+	if !errors.Is(err, engine.ErrResigned) || engine.FailureOf(err) != engine.Resignation {
 		t.Errorf("got %v, want a resignation", err)
 	}
 }
@@ -55,7 +56,7 @@ func wantResigned(t *testing.T, err error) {
 func wantUnsupported(t *testing.T, err error) {
 	t.Helper()
 	var e *UnsupportedError
-	if !errors.As(err, &e) || FailureOf(err) != Setup {
+	if !errors.As(err, &e) || engine.FailureOf(err) != engine.Setup {
 		t.Errorf("got %v, want an UnsupportedError", err)
 	}
 }
@@ -64,8 +65,8 @@ func wantUnsupported(t *testing.T, err error) {
 func wantProtocolReason(words string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var e *ProtocolError
-		if !errors.As(err, &e) || !strings.Contains(err.Error(), words) || FailureOf(err) != Protocol {
+		var e *engine.ProtocolError
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), words) || engine.FailureOf(err) != engine.Protocol {
 			t.Errorf("got %v, want a ProtocolError: %s", err, words)
 		}
 	}
@@ -124,10 +125,10 @@ func TestXBoardFaults(t *testing.T) {
 		{flags: "-bestmove claim-loss -after 2", stage: "move 2", check: wantResigned},
 		{flags: "-bestmove claim-win -after 2", stage: "move 2", check: wantProtocolReason("claims a result")},
 		{flags: "-bestmove claim-draw -after 2", stage: "move 2", check: wantProtocolReason("claims a result")},
-		{flags: "-bestmove claim-draw -after 2 -features bare", limit: Limit{Depth: 1}, timeouts: Timeouts{Stop: short}, stage: "move 2", check: wantProtocolReason("claims a result")},
+		{flags: "-bestmove claim-draw -after 2 -features bare", limit: engine.Limit{Depth: 1}, timeouts: Timeouts{Stop: short}, stage: "move 2", check: wantProtocolReason("claims a result")},
 		{flags: "-bestmove claim-and-move"},
 		{flags: "-bestmove claim-wait-move"},
-		{flags: "-bestmove claim-wait-move -features bare", limit: Limit{Depth: 1}},
+		{flags: "-bestmove claim-wait-move -features bare", limit: engine.Limit{Depth: 1}},
 		{flags: "-bestmove refuse -after 2", stage: "move 2", check: wantProtocolReason("I do not like it")},
 		{flags: "-flood 20000", moves: 2},
 		{flags: "-chatter"},
@@ -139,14 +140,14 @@ func TestXBoardFaults(t *testing.T) {
 		{flags: "-stray -double -crlf -chatter"},
 		{flags: "-stderr 1000000"},
 		{flags: "-no-options"},
-		{flags: "-features bare", limit: Limit{Depth: 1}},
-		{flags: "-features bare -double", limit: Limit{MoveTime: time.Second}},
+		{flags: "-features bare", limit: engine.Limit{Depth: 1}},
+		{flags: "-features bare -double", limit: engine.Limit{MoveTime: time.Second}},
 		{flags: "-features bare", stage: "move 1", check: wantUnsupported}, // a time below a second
 		{flags: "-features san"},
 		{flags: "-features slow -ready-delay 30ms"},
 		{flags: "-features odd"},
 		{flags: "-features once"},
-		{flags: "-features bare", limit: Limit{Depth: 1}, fen: castlingFEN, stage: "move 1", check: wantUnsupported},
+		{flags: "-features bare", limit: engine.Limit{Depth: 1}, fen: castlingFEN, stage: "move 1", check: wantUnsupported},
 		{flags: "-features san", fen: castlingFEN},
 		{flags: "-no-newline", moves: 1, dies: true, close: wantCrash("idle", crash)},
 		{flags: "-crash bestmove -after 2", moves: 2, dies: true, close: wantCrash("idle", crash)},
@@ -177,7 +178,7 @@ func TestXBoardSilence(t *testing.T) {
 			wantNoError(t, c.NewGame(t.Context(), seed))
 			g := newGame(t, "")
 			for range 6 {
-				if err := g.Make(mustMove(t, c, g, Limit{Depth: 1}).Move); err != nil {
+				if err := g.Make(mustMove(t, c, g, engine.Limit{Depth: 1}).Move); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -191,10 +192,10 @@ func TestXBoardSilence(t *testing.T) {
 func TestXBoardRefusal(t *testing.T) {
 	for _, kind := range []string{"refuse", "reject"} {
 		c := startX(t, fakeX("-bestmove", kind))
-		_, err := c.Move(t.Context(), newGame(t, "", "e2e4"), Limit{Depth: 1})
+		_, err := c.Move(t.Context(), newGame(t, "", "e2e4"), engine.Limit{Depth: 1})
 		wantProtocolReason("e2e4")(t, err)
 		wantNoError(t, c.NewGame(t.Context(), 1))
-		mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+		mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 		wantNoError(t, c.Close())
 	}
 }
@@ -206,7 +207,7 @@ func TestXBoardLateEngineIsUsable(t *testing.T) {
 	c.cfg.Timeouts.Margin = time.Millisecond
 	g := newGame(t, "")
 	for range 3 {
-		_, err := c.Move(t.Context(), g, Limit{MoveTime: time.Millisecond})
+		_, err := c.Move(t.Context(), g, engine.Limit{MoveTime: time.Millisecond})
 		wantTimeout("search", false)(t, err)
 		wantNoError(t, c.NewGame(t.Context(), 1))
 	}
@@ -221,8 +222,8 @@ func TestXBoardCancel(t *testing.T) {
 			cancel()
 		}
 	}
-	_, err := c.Move(ctx, newGame(t, ""), Limit{Depth: 1})
-	if !errors.Is(err, context.Canceled) || FailureOf(err) != Canceled {
+	_, err := c.Move(ctx, newGame(t, ""), engine.Limit{Depth: 1})
+	if !errors.Is(err, context.Canceled) || engine.FailureOf(err) != engine.Canceled {
 		t.Errorf("got %v", err)
 	}
 	c.cfg.Trace = nil
@@ -251,7 +252,7 @@ func TestXBoardCommands(t *testing.T) {
 		}
 	}
 	c := startX(t, cfg)
-	play := func(g *bitboard.Game, limit Limit) {
+	play := func(g *bitboard.Game, limit engine.Limit) {
 		t.Helper()
 		if err := g.Make(mustMove(t, c, g, limit).Move); err != nil {
 			t.Fatal(err)
@@ -276,18 +277,18 @@ func TestXBoardCommands(t *testing.T) {
 
 	// A clock with sessions: "level" at the beginning of each.
 	g := newGame(t, "", "e2e4", "e7e5")
-	play(g, Limit{White: 90 * time.Second, Black: 85 * time.Second, MovesToGo: 2})
+	play(g, engine.Limit{White: 90 * time.Second, Black: 85 * time.Second, MovesToGo: 2})
 	want("usermove e2e4", "usermove e7e5", "level 2 1:30 0", "time 9000", "otim 8500", "ping 3", "go")
 	m := answer(g)
-	play(g, Limit{White: 60*time.Second + 17*time.Millisecond, Black: time.Millisecond, MovesToGo: 1})
+	play(g, engine.Limit{White: 60*time.Second + 17*time.Millisecond, Black: time.Millisecond, MovesToGo: 1})
 	want("time 6001", "otim 1", "ping 4", "usermove "+m)
 	m = answer(g)
-	play(g, Limit{White: 2 * time.Minute, Black: time.Second, MovesToGo: 2})
+	play(g, engine.Limit{White: 2 * time.Minute, Black: time.Second, MovesToGo: 2})
 	want("level 2 2 0", "time 12000", "otim 100", "ping 5", "usermove "+m)
 
 	// Another game without "new" from above: set up, with increment and depth.
 	g = newGame(t, castlingFEN, "e1g1", "e8e7", "f1f2")
-	play(g, Limit{White: time.Second, Black: 300 * time.Millisecond, BlackInc: 80 * time.Millisecond, Depth: 5})
+	play(g, engine.Limit{White: time.Second, Black: 300 * time.Millisecond, BlackInc: 80 * time.Millisecond, Depth: 5})
 	want("force", "new", "force", "post", "easy", "setboard "+castlingFEN, "usermove e1g1", "usermove e8e7", "usermove f1f2",
 		"level 0 0:01 0.08", "sd 5", "time 30", "otim 100", "ping 6", "go")
 	// Two moves on, so that the engine is to move for the other side.
@@ -295,38 +296,38 @@ func TestXBoardCommands(t *testing.T) {
 	answer(g)
 	answer(g)
 	moves := g.Moves()[4:]
-	play(g, Limit{MoveTime: 3 * time.Second, Depth: 5})
+	play(g, engine.Limit{MoveTime: 3 * time.Second, Depth: 5})
 	want("force", "usermove "+moves[0].String(), "usermove "+moves[1].String(), "usermove "+moves[2].String(), "st 3", "time 300", "otim 300", "ping 7", "go")
 	m = answer(g)
-	play(g, Limit{MoveTime: 1500 * time.Millisecond, Depth: 6})
+	play(g, engine.Limit{MoveTime: 1500 * time.Millisecond, Depth: 6})
 	want("level 1 0:01 0", "sd 6", "time 150", "otim 150", "ping 8", "usermove "+m)
 	m = answer(g)
-	play(g, Limit{MoveTime: 1500 * time.Millisecond, Depth: 6})
+	play(g, engine.Limit{MoveTime: 1500 * time.Millisecond, Depth: 6})
 	want("time 150", "otim 150", "ping 9", "usermove "+m)
 
 	// The depth can be taken back only by "new".
 	g = newGame(t, "")
-	play(g, Limit{MoveTime: 20 * time.Millisecond})
+	play(g, engine.Limit{MoveTime: 20 * time.Millisecond})
 	want("force", "new", "force", "post", "easy", "level 1 0:01 0", "time 2", "otim 2", "ping 10", "go")
 	// Depth alone needs a time as well.
 	wantNoError(t, c.NewGame(t.Context(), 8))
 	want("force", "option Seed=8", "new", "force", "post", "easy", "ping 11")
 	g = newGame(t, "")
-	play(g, Limit{Depth: 2})
+	play(g, engine.Limit{Depth: 2})
 	want("level 40 5 0", "sd 2", "time 30000", "otim 30000", "ping 12", "go")
 
-	for _, limit := range []Limit{{Nodes: 100}, {MoveTime: time.Second, Nodes: 5}, {MoveTime: time.Second, White: time.Minute, Black: time.Minute}} {
+	for _, limit := range []engine.Limit{{Nodes: 100}, {MoveTime: time.Second, Nodes: 5}, {MoveTime: time.Second, White: time.Minute, Black: time.Minute}} {
 		_, err := c.Move(t.Context(), newGame(t, ""), limit)
 		wantUnsupported(t, err)
 	}
 	want()
 	// What it does not know of is refused before it is sent.
-	mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 	wantNoError(t, c.Close())
 	for _, o := range []Option{{"style", "wild"}, {"Contempt", "101"}, {"Depth", "3"}, {"UCI_Elo", "1500"}} {
 		cfg := fakeX()
 		cfg.Options = []Option{o}
-		if _, err := StartXBoard(t.Context(), cfg); !errors.As(err, new(*OptionError)) || FailureOf(err) != Setup {
+		if _, err := StartXBoard(t.Context(), cfg); !errors.As(err, new(*OptionError)) || engine.FailureOf(err) != engine.Setup {
 			t.Errorf("%v: %v", o, err)
 		}
 	}
@@ -367,7 +368,7 @@ func TestXBoardOneGame(t *testing.T) {
 		t.Error("it says that it is not")
 	}
 	wantNoError(t, c.NewGame(t.Context(), 1))
-	mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 	wantUnsupported(t, c.NewGame(t.Context(), 2))
 }
 
@@ -384,7 +385,7 @@ func TestXBoardDeterminism(t *testing.T) {
 		for g.Ply() < 80 && g.Position().HasLegalMove() {
 			want := fakeengine.Choose(seed, g.Position())
 			if g.Ply()%2 == 0 {
-				if got := mustMove(t, c, g, Limit{Depth: 1}).Move; got != want {
+				if got := mustMove(t, c, g, engine.Limit{Depth: 1}).Move; got != want {
 					t.Fatalf("%s, ply %d: got %v, want %v", features, g.Ply(), got, want)
 				}
 			}
@@ -400,7 +401,7 @@ func TestXBoardDeterminism(t *testing.T) {
 
 func TestParsePost(t *testing.T) {
 	cs := 10 * time.Millisecond
-	for line, want := range map[string]*Score{
+	for line, want := range map[string]*engine.Score{
 		"9 156 1084 48000 Nf3 Nc6 Nc3 Nf6":             {Depth: 9, Centipawns: 156, Time: 1084 * cs, Nodes: 48000, PV: "Nf3 Nc6 Nc3 Nf6"},
 		"  4    109      14   1435  1. e4 d5 2. Qf3":   {Depth: 4, Centipawns: 109, Time: 14 * cs, Nodes: 1435, PV: "1. e4 d5 2. Qf3"},
 		"7 +42 1 15332 Nc3":                            {Depth: 7, Centipawns: 42, Time: cs, Nodes: 15332, PV: "Nc3"},
@@ -411,8 +412,8 @@ func TestParsePost(t *testing.T) {
 		"8 20 30 400 12 5000 6\te2e4 e7e5":             {Depth: 8, Centipawns: 20, Time: 30 * cs, Nodes: 400, SelDepth: 12, NPS: 5000, PV: "e2e4 e7e5"},
 		"8 20 30 400 12 6\te2e4":                       {Depth: 8, Centipawns: 20, Time: 30 * cs, Nodes: 400, SelDepth: 12, PV: "e2e4"},
 		"8 20 30 400 1 e2e4":                           {Depth: 8, Centipawns: 20, Time: 30 * cs, Nodes: 400, PV: "1 e2e4"},
-		"3 7 1 2 e4!":                                  {Depth: 3, Centipawns: 7, Time: cs, Nodes: 2, PV: "e4", Bound: LowerBound},
-		"3 7 1 2 e4 ?":                                 {Depth: 3, Centipawns: 7, Time: cs, Nodes: 2, PV: "e4", Bound: UpperBound},
+		"3 7 1 2 e4!":                                  {Depth: 3, Centipawns: 7, Time: cs, Nodes: 2, PV: "e4", Bound: engine.LowerBound},
+		"3 7 1 2 e4 ?":                                 {Depth: 3, Centipawns: 7, Time: cs, Nodes: 2, PV: "e4", Bound: engine.UpperBound},
 		"0 0 0 0 (e4 64%, d4 24%)":                     nil,
 		"3 7 1":                                        nil,
 		"3 x 1 2 e4":                                   nil,
@@ -496,7 +497,7 @@ func TestRealXBoardEngines(t *testing.T) {
 				wantNoError(t, c.NewGame(t.Context(), seed))
 				g := newGame(t, "", "e2e4", "e7e5")
 				for g.Ply() < 12 && g.Position().HasLegalMove() {
-					r := mustMove(t, c, g, Limit{White: 5 * time.Second, Black: 5 * time.Second, Depth: 3})
+					r := mustMove(t, c, g, engine.Limit{White: 5 * time.Second, Black: 5 * time.Second, Depth: 3})
 					if err := g.Make(r.Move); err != nil {
 						t.Fatal(err)
 					}

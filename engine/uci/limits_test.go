@@ -1,6 +1,6 @@
 //go:build unix
 
-package engine
+package uci
 
 import (
 	"errors"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"transcend/engine"
 )
 
 // scriptEngine is an engine that calls itself what a shell command prints, and
@@ -37,8 +39,8 @@ func TestProcessLimits(t *testing.T) {
 	// An engine that lives on too little memory fails to start, and says so.
 	small := fake()
 	small.Limits.Memory = 1 << 20
-	_, err := StartUCI(t.Context(), small)
-	var crash *CrashError
+	_, err := Start(t.Context(), small)
+	var crash *engine.CrashError
 	if !errors.As(err, &crash) {
 		t.Errorf("a start in 1 MiB: %v", err)
 	}
@@ -54,7 +56,7 @@ func TestCPUs(t *testing.T) {
 		t.Errorf("bound to processor 0: %q", c.Name())
 	}
 	cfg.Limits.CPUs = []int{1000}
-	if _, err := StartUCI(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "binding to processors [1000]") {
+	if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "binding to processors [1000]") {
 		t.Errorf("bound to a processor that is not there: %v", err)
 	}
 	// The threads of this program are free again.
@@ -68,16 +70,16 @@ func TestInitLines(t *testing.T) {
 	cfg := fake()
 	cfg.Init = []string{"setoption name Hash value 32"}
 	c := start(t, cfg)
-	mustMove(t, c, newGame(t, ""), Limit{Depth: 1})
+	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
 	if c.Spec()["init"] != "setoption name Hash value 32" {
 		t.Errorf("spec: %v", c.Spec())
 	}
 	cfg.Init = []string{"hello"} // the fake engine ends at what it does not know
-	if _, err := StartUCI(t.Context(), cfg); FailureOf(err) != Crash {
+	if _, err := Start(t.Context(), cfg); engine.FailureOf(err) != engine.Crash {
 		t.Errorf("an unknown command: %v", err)
 	}
 	cfg.Init = []string{"a\nb"}
-	if _, err := StartUCI(t.Context(), cfg); err == nil {
+	if _, err := Start(t.Context(), cfg); err == nil {
 		t.Error("a line break in an initial command")
 	}
 }

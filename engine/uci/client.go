@@ -1,4 +1,4 @@
-package engine
+package uci
 
 // What the clients of both protocols share: the configuration, the process, and
 // exchanges of lines that end in time.
@@ -18,6 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"transcend/engine"
+	"transcend/engine/internal/clip"
 	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
 )
@@ -35,7 +37,7 @@ type Config struct {
 	// Init is lines that are sent as they are after the handshake, before the
 	// options.
 	Init []string
-	// Name is what Player.Name returns, "" for the name the engine gives itself.
+	// Name is what engine.Player.Name returns, "" for the name the engine gives itself.
 	Name     string
 	Limits   ProcessLimits
 	Timeouts Timeouts
@@ -217,14 +219,14 @@ func (c *client) configure(settings []Option) error {
 	c.buf = c.buf[:0]
 	for _, line := range c.cfg.Init {
 		if strings.ContainsAny(line, "\r\n\x00") {
-			return fmt.Errorf("engine: %s: an initial command cannot hold a line break: %q", c.name, clip(line, 60))
+			return fmt.Errorf("engine: %s: an initial command cannot hold a line break: %q", c.name, clip.Text(line, 60))
 		}
 		c.buf = append(append(c.buf, line...), '\n')
 	}
 	return nil
 }
 
-// Name implements Player.
+// Name implements engine.Player.
 func (c *client) Name() string { return c.name }
 
 // Options returns the options the engine announced.
@@ -240,7 +242,7 @@ func (c *client) Traffic() Traffic {
 // Exited is closed when the engine's process has ended and been reaped.
 func (c *client) Exited() <-chan struct{} { return c.proc.Done }
 
-// spec is the part of Player.Spec that every engine has: kind, name (the engine's
+// spec is the part of engine.Player.Spec that every engine has: kind, name (the engine's
 // own), version (the part of it from the first word with a digit on), program,
 // sha256 (of the program), args, init, and every option that was set.
 func (c *client) spec(kind string) map[string]string {
@@ -307,14 +309,14 @@ func foldSeed(o *OptionInfo, seed uint64) string {
 }
 
 // begin checks what a move is asked for, and begins the exchange; release ends it.
-func (c *client) begin(ctx context.Context, g *bitboard.Game, limit Limit) error {
+func (c *client) begin(ctx context.Context, g *bitboard.Game, limit engine.Limit) error {
 	if err := limit.Validate(); err != nil {
 		return err
 	}
 	// Engines answer a finished position with anything between "(none)" and a
 	// crash.
 	if pos := g.Position(); !pos.HasLegalMove() {
-		return fmt.Errorf("engine: %s: %w: %s", c.name, ErrGameOver, pos.FEN())
+		return fmt.Errorf("engine: %s: %w: %s", c.name, engine.ErrGameOver, pos.FEN())
 	}
 	return c.acquire(ctx, "search")
 }
@@ -322,8 +324,8 @@ func (c *client) begin(ctx context.Context, g *bitboard.Game, limit Limit) error
 // search sends c.buf, which asks for a move, and waits for it: c.searching must be
 // set. An engine that does not answer in time is told to stop, and so it is when
 // ctx ends; one that is silent even then is killed.
-func (c *client) search(ctx context.Context, side bitboard.Color, limit Limit) (start time.Time, err error) {
-	allowed, timed := limit.budget(side)
+func (c *client) search(ctx context.Context, side bitboard.Color, limit engine.Limit) (start time.Time, err error) {
+	allowed, timed := limit.Budget(side)
 	if timed {
 		allowed += c.cfg.Timeouts.Margin
 	} else {
@@ -337,7 +339,7 @@ func (c *client) search(ctx context.Context, side bitboard.Color, limit Limit) (
 		return start, nil
 	case errors.Is(err, errEnded):
 		return start, c.died("search")
-	case errors.Is(err, ErrClosed):
+	case errors.Is(err, engine.ErrClosed):
 		return start, c.failed("search", err)
 	}
 	// Late, or canceled: the engine must come to rest before it is used again.
@@ -352,7 +354,7 @@ func (c *client) search(ctx context.Context, side bitboard.Color, limit Limit) (
 	switch {
 	case stopErr == nil:
 		if late {
-			err = &TimeoutError{Player: c.name, During: "search", Limit: allowed, Elapsed: c.bestAt.Sub(start)}
+			err = &engine.TimeoutError{Player: c.name, During: "search", Limit: allowed, Elapsed: c.bestAt.Sub(start)}
 		}
 	case errors.Is(stopErr, errDeadline):
 		// A canceled search was within its time; it is the stop that it did not heed.
@@ -383,11 +385,11 @@ func (c *client) found(move []byte) {
 
 // reply turns the move that has come into a Reply. parse finds the move that a
 // text means; ok is false when it means none in any position.
-func (c *client) reply(pos *bitboard.Position, start time.Time, score *Score, parse func(text string) (m bitboard.Move, ok bool, err error)) (Reply, error) {
-	r := Reply{Text: string(c.best), Elapsed: c.bestAt.Sub(start), Attempts: 1, Score: score}
-	illegal := func() (Reply, error) {
+func (c *client) reply(pos *bitboard.Position, start time.Time, score *engine.Score, parse func(text string) (m bitboard.Move, ok bool, err error)) (engine.Reply, error) {
+	r := engine.Reply{Text: string(c.best), Elapsed: c.bestAt.Sub(start), Attempts: 1, Score: score}
+	illegal := func() (engine.Reply, error) {
 		r.Illegal = 1
-		return r, &IllegalMoveError{Player: c.name, Texts: []string{r.Text}, FEN: pos.FEN()}
+		return r, &engine.IllegalMoveError{Player: c.name, Texts: []string{r.Text}, FEN: pos.FEN()}
 	}
 	switch r.Text {
 	case "(none)", "NULL", "null", "0000":
@@ -408,13 +410,13 @@ func (c *client) reply(pos *bitboard.Position, start time.Time, score *Score, pa
 
 // protocolError is a line that the protocol does not allow.
 func (c *client) protocolError(reason, line string) error {
-	return &ProtocolError{Player: c.name, During: "search", Line: clip(line, lastLineLength), Reason: reason}
+	return &engine.ProtocolError{Player: c.name, During: "search", Line: clip.Text(line, lastLineLength), Reason: reason}
 }
 
-// Close implements Player: "quit", a bounded wait, then the end of the process
-// group. A call under way returns ErrClosed. Close returns a *CrashError when the
+// Close implements engine.Player: "quit", a bounded wait, then the end of the process
+// group. A call under way returns engine.ErrClosed. Close returns a *engine.CrashError when the
 // engine died before "quit" without anybody having been told, or by it, and a
-// *TimeoutError when it had to be killed; nothing is left of it in any case.
+// *engine.TimeoutError when it had to be killed; nothing is left of it in any case.
 func (c *client) Close() error {
 	c.closeOnce.Do(func() {
 		close(c.closing)
@@ -462,7 +464,7 @@ func (c *client) acquire(ctx context.Context, during string) error {
 		select {
 		case c.sem <- struct{}{}:
 		case <-c.closing:
-			return c.failed(during, ErrClosed)
+			return c.failed(during, engine.ErrClosed)
 		case <-ctx.Done():
 			return c.failed(during, ctx.Err())
 		}
@@ -470,7 +472,7 @@ func (c *client) acquire(ctx context.Context, during string) error {
 	var err error
 	select {
 	case <-c.closing:
-		err = c.failed(during, ErrClosed)
+		err = c.failed(during, engine.ErrClosed)
 	default:
 		switch {
 		case c.fatal != nil:
@@ -515,7 +517,7 @@ func (c *client) due(err error, during string, allowed, elapsed time.Duration) e
 }
 
 // exchange sends c.buf and waits until ok, which is called with c.mu held,
-// returns true. Otherwise it returns errDeadline, errEnded, ErrClosed or the
+// returns true. Otherwise it returns errDeadline, errEnded, engine.ErrClosed or the
 // error of ctx.
 func (c *client) exchange(ctx context.Context, allowed time.Duration, ok func() bool) error {
 	c.timer.Reset(allowed)
@@ -547,7 +549,7 @@ func (c *client) exchange(ctx context.Context, allowed time.Duration, ok func() 
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.closing:
-			return ErrClosed
+			return engine.ErrClosed
 		}
 	}
 }
@@ -594,7 +596,7 @@ func (c *client) failed(during string, err error) error {
 func (c *client) stalled(during string, limit, elapsed time.Duration) error {
 	c.proc.Kill()
 	<-c.proc.Done
-	c.fatal = &TimeoutError{
+	c.fatal = &engine.TimeoutError{
 		Player: c.name, During: during, Limit: limit, Elapsed: elapsed, Stalled: true,
 		LastLine: c.last(), Stderr: c.proc.Stderr(),
 	}
@@ -603,7 +605,7 @@ func (c *client) stalled(during string, limit, elapsed time.Duration) error {
 
 // died reports an engine whose output has ended.
 func (c *client) died(during string) error {
-	err := &CrashError{Player: c.name, During: during}
+	err := &engine.CrashError{Player: c.name, During: during}
 	c.timer.Reset(exitGrace)
 	select {
 	case <-c.proc.Exited:

@@ -1,6 +1,6 @@
 //go:build linux
 
-package engine
+package uci
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"transcend/engine"
 )
 
 // TestOwnerKilled kills a process that owns engines with SIGKILL and checks that
@@ -127,7 +129,7 @@ func TestThreadExit(t *testing.T) {
 		// The end of a thread cannot be waited for; the moves give it some time.
 		g := newGame(t, "")
 		for range 20 {
-			if err := g.Make(mustMove(t, c, g, Limit{Depth: 1}).Move); err != nil {
+			if err := g.Make(mustMove(t, c, g, engine.Limit{Depth: 1}).Move); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -156,7 +158,7 @@ func TestEscapedGrandchild(t *testing.T) {
 		cfg := fake(strings.Fields(flags)...)
 		cfg.Env = append(cfg.Env, mark)
 		c := start(t, cfg)
-		_, err := c.Move(t.Context(), newGame(t, ""), Limit{Depth: 1})
+		_, err := c.Move(t.Context(), newGame(t, ""), engine.Limit{Depth: 1})
 		if strings.Contains(flags, "crash") {
 			wantCrash("search", 33)(t, err)
 		} else {

@@ -1,4 +1,4 @@
-package engine
+package uci
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"transcend/engine"
 )
 
 func TestFind(t *testing.T) {
@@ -44,7 +46,7 @@ func TestFind(t *testing.T) {
 	for _, name := range []string{"here", "plain", "three", "./three"} {
 		got, err := find(name, []string{wellKnown})
 		var missing *NotFoundError
-		if !errors.As(err, &missing) || !errors.Is(err, fs.ErrNotExist) || FailureOf(err) != Setup {
+		if !errors.As(err, &missing) || !errors.Is(err, fs.ErrNotExist) || engine.FailureOf(err) != engine.Setup {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
 	}
