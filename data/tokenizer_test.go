@@ -424,6 +424,18 @@ func TestAppendMove(t *testing.T) {
 	}
 }
 
+// TestMoveEnds: what may follow a move in a transcript: the next, its check marks, the end.
+func TestMoveEnds(t *testing.T) {
+	tok := NewCharTokenizer(CharOptions{})
+	text := ""
+	for _, id := range tok.MoveEnds() {
+		text += tok.Text(id)
+	}
+	if text != " ;+#" {
+		t.Errorf("a move is ended by %q", text)
+	}
+}
+
 func cutPrefix(s, prefix []int32) ([]int32, bool) {
 	if len(s) < len(prefix) || !slices.Equal(s[:len(prefix)], prefix) {
 		return nil, false

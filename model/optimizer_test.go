@@ -62,6 +62,19 @@ func TestOptimizers(t *testing.T) {
 	}
 }
 
+// TestMomentsOfCheckpoints: the names are torch.optim's, and those of every checkpoint.
+func TestMomentsOfCheckpoints(t *testing.T) {
+	for name, want := range map[string][]string{OptimizerAdamW: {"exp_avg", "exp_avg_sq"}, OptimizerMuon: {"momentum_buffer"}} {
+		for _, l := range Layout(smallConfig) {
+			if got := (TrainConfig{Optimizer: name}).Moments(l); l.Hidden && !slices.Equal(got, want) {
+				t.Errorf("%s keeps %q of %s, want %q", name, got, l.Name, want)
+			} else if !l.Hidden && len(got) != 2 {
+				t.Errorf("AdamW keeps %q of %s", got, l.Name)
+			}
+		}
+	}
+}
+
 // TestUnknownOptimizer: nobody makes another's steps for a name that there is not.
 func TestUnknownOptimizer(t *testing.T) {
 	tc := withOptimizer("sgd", 0)
