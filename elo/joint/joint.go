@@ -297,67 +297,15 @@ func check(players []Player, games []Game, opt Options) error {
 // ratePool fits the core of one pool and gives bounds to the rest.
 func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt Options) (*Pool, error) {
 	p := &Pool{Players: members}
-	index, anchored := make(map[int]int, len(members)), make([]bool, len(members))
-	for i, m := range members {
-		index[m], anchored[i] = i, players[m].Anchor != nil
-	}
-	edges, _ := aggregate(games, index, opt.Model)
-	inCore, sides := strength(anchored, edges)
-	var ids []int
-	number := make([]int, len(members)) // in the core
-	for i, m := range members {
-		r := &f.Ratings[m]
-		r.Pool, r.Side, number[i] = k, sides[i], -1
-		if inCore[i] {
-			number[i] = len(ids)
-			ids = append(ids, m)
-			p.Anchored = p.Anchored || anchored[i]
-		}
-	}
-	inside := among(edges, number)
-	p.Core = len(ids)
+	ids, inside := f.findCore(k, p, players, games, opt.Model)
 	if p.Core > MaxPlayers {
 		return nil, fmt.Errorf("joint: %d connected players: %w, %d: leave out those with few games", p.Core, ErrTooMany, MaxPlayers)
 	}
-	c := newCore(players, ids, opt)
-	c.setEdges(inside)
-	p.core, p.Games = c, c.games
-	if c.games == 0 {
-		c.fitH = false
-	} else if reason := c.cannotTellAdvantage(); reason != "" && c.fitH {
-		c.fitH = false
-		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnAdvantage, Text: reason + ": the advantage of the first move is taken as 0"})
+	if err := p.fit(players, ids, inside, opt); err != nil {
+		return nil, err
 	}
-	err := c.maximize()
-	if err != nil && c.fitH {
-		// Results that are separated by color in a way that the check does not
-		// see drive the advantage to infinity.
-		c = newCore(players, ids, opt)
-		c.fitH = false
-		c.setEdges(inside)
-		p.core = c
-		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnAdvantage, Text: "the likelihood has no maximum in the advantage of the first move: it is taken as 0"})
-		err = c.maximize()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("joint: fitting %d players: %w", p.Core, err)
-	}
-	if c.halfGame {
-		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnDraws, Text: "draws explain nearly everything: half a decisive game between equals is assumed, so that the draw rate stays below 1"})
-	}
-	if p.inverse, err = c.covariance(); err != nil {
-		return nil, fmt.Errorf("joint: covariance of %d players: %w", p.Core, err)
-	}
-	p.cov = p.inverse
-	nuFactor := 1.0 // of the draw parameter's variance
-	if pairs := c.pairs(games, opt.Model); pairs != nil && p.inverse != nil {
-		p.cov = pairs.robust(p.inverse)
-		p.PairCorrelation, p.DrawCorrelation = pairs.score, pairs.draw
-		if _, nuInfo := c.derivatives(c.at, make([]float64, c.size()), nil); nuInfo > 0 {
-			nuFactor = max(0.05, 1+pairs.draw*pairs.sharedNu/nuInfo)
-		}
-	}
-	p.Iterations, p.LogLikelihood, p.AdvantageFitted = c.iterations, c.logLikelihood(c.at), c.fitH
+	nuFactor := p.correlate(games, opt.Model)
+	c := p.core
 	normal := func(x, se float64) Value {
 		return Value{x, se, elo.Interval{Low: x - f.z*se, High: x + f.z*se}}
 	}
@@ -379,20 +327,99 @@ func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt
 		f.profileAll(p, ids)
 	}
 	if opt.Bootstrap > 0 && p.Core > 1 {
-		p.bootstrap(players, games, opt)
-		column := make([]float64, 0, opt.Bootstrap)
-		for i, m := range ids {
-			column = column[:0]
-			for _, row := range p.boot {
-				column = append(column, row[i])
-			}
-			if iv, ok := percentiles(column, p.bootAlpha); ok {
-				f.Ratings[m].Bootstrap = &iv
-			}
-		}
+		f.bootstrapAll(p, ids, players, games, opt)
 	}
 	f.bounds(p, players, members, games)
 	return p, nil
+}
+
+// findCore says of every player of pool number k on which side of the core it is. ids are
+// the core's players, inside the games among them, by their places in ids.
+func (f *Fit) findCore(k int, p *Pool, players []Player, games []Game, model Model) (ids []int, inside []edge) {
+	index, anchored := make(map[int]int, len(p.Players)), make([]bool, len(p.Players))
+	for i, m := range p.Players {
+		index[m], anchored[i] = i, players[m].Anchor != nil
+	}
+	edges, _ := aggregate(games, index, model)
+	inCore, sides := strength(anchored, edges)
+	number := make([]int, len(p.Players)) // in the core
+	for i, m := range p.Players {
+		r := &f.Ratings[m]
+		r.Pool, r.Side, number[i] = k, sides[i], -1
+		if inCore[i] {
+			number[i] = len(ids)
+			ids = append(ids, m)
+			p.Anchored = p.Anchored || anchored[i]
+		}
+	}
+	p.Core = len(ids)
+	return ids, among(edges, number)
+}
+
+// fit sets the core and the inverse of its information at the maximum of its likelihood.
+// An advantage of the first move that the games cannot tell is taken as 0, with a warning.
+func (p *Pool) fit(players []Player, ids []int, games []edge, opt Options) error {
+	c := newCore(players, ids, opt)
+	c.setEdges(games)
+	if c.games == 0 {
+		c.fitH = false
+	} else if reason := c.cannotTellAdvantage(); reason != "" && c.fitH {
+		c.fitH = false
+		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnAdvantage, Text: reason + ": the advantage of the first move is taken as 0"})
+	}
+	err := c.maximize()
+	if err != nil && c.fitH {
+		// Results that are separated by color in a way that the check does not
+		// see drive the advantage to infinity.
+		c = newCore(players, ids, opt)
+		c.fitH = false
+		c.setEdges(games)
+		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnAdvantage, Text: "the likelihood has no maximum in the advantage of the first move: it is taken as 0"})
+		err = c.maximize()
+	}
+	if err != nil {
+		return fmt.Errorf("joint: fitting %d players: %w", p.Core, err)
+	}
+	if c.halfGame {
+		p.Warnings = append(p.Warnings, elo.Warning{Code: WarnDraws, Text: "draws explain nearly everything: half a decisive game between equals is assumed, so that the draw rate stays below 1"})
+	}
+	if p.inverse, err = c.covariance(); err != nil {
+		return fmt.Errorf("joint: covariance of %d players: %w", p.Core, err)
+	}
+	p.core, p.Games = c, c.games
+	p.Iterations, p.LogLikelihood, p.AdvantageFitted = c.iterations, c.logLikelihood(c.at), c.fitH
+	return nil
+}
+
+// correlate sets the covariance, with what games of one opening have in common. nuFactor is
+// that by which it multiplies the variance of the draw parameter.
+func (p *Pool) correlate(games []Game, model Model) (nuFactor float64) {
+	p.cov = p.inverse
+	pairs := p.core.pairs(games, model)
+	if pairs == nil || p.inverse == nil {
+		return 1
+	}
+	p.cov = pairs.robust(p.inverse)
+	p.PairCorrelation, p.DrawCorrelation = pairs.score, pairs.draw
+	if _, nuInfo := p.core.derivatives(p.core.at, make([]float64, p.core.size()), nil); nuInfo > 0 {
+		return max(0.05, 1+pairs.draw*pairs.sharedNu/nuInfo)
+	}
+	return 1
+}
+
+// bootstrapAll resamples the games of a pool and sets the intervals of its core.
+func (f *Fit) bootstrapAll(p *Pool, ids []int, players []Player, games []Game, opt Options) {
+	p.bootstrap(players, games, opt)
+	column := make([]float64, 0, opt.Bootstrap)
+	for i, m := range ids {
+		column = column[:0]
+		for _, row := range p.boot {
+			column = append(column, row[i])
+		}
+		if iv, ok := percentiles(column, p.bootAlpha); ok {
+			f.Ratings[m].Bootstrap = &iv
+		}
+	}
 }
 
 // bounds gives the players outside the core their one-sided bounds, from their
