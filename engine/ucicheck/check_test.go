@@ -110,6 +110,11 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			r, ok := fake(t, o, tt.flags, tt.check)[tt.check]
+			if r.Verdict != tt.want || !strings.Contains(r.Text, tt.text) {
+				// On a machine with no time for the engine what is healthy is late as well.
+				o.Timeout, o.StartTimeout = 20*o.Timeout, 20*o.StartTimeout
+				r, ok = fake(t, o, tt.flags, tt.check)[tt.check]
+			}
 			if !ok || r.Verdict != tt.want || !strings.Contains(r.Text, tt.text) {
 				t.Errorf("%+v", r)
 			}
