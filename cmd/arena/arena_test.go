@@ -214,6 +214,9 @@ func TestHelp(t *testing.T) {
 		if code, out, errs := arenaIn(t, t.TempDir(), name, "--help"); code != cli.ExitOK || errs != "" || !strings.Contains(out, "usage: arena "+name) {
 			t.Errorf("%s --help: exit %d, stderr %q, output:\n%s", name, code, errs, out)
 		}
+		if code, out, errs := arenaIn(t, t.TempDir(), name, "--version"); code != cli.ExitOK || errs != "" || !strings.HasPrefix(out, "arena ") {
+			t.Errorf("%s --version: exit %d, stderr %q, output %q", name, code, errs, out)
+		}
 	}
 	if code, out, _ := arenaIn(t, t.TempDir(), "--version"); code != cli.ExitOK || !strings.HasPrefix(out, "arena ") {
 		t.Errorf("version: exit %d, %q", code, out)

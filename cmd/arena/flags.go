@@ -48,7 +48,7 @@ only the games that are missing, and chooses the same opponents.
 examples:
   arena --engine stockfish --temp 0.001
   arena --engine stockfish --temps paper --model runs/a --model runs/b --plot sweep.svg
-  arena --engine stockfish --temp 0.001 --precision 30
+  arena --engine stockfish --temp 0.001 --interval 30
   arena --engine stockfish --level 0,1,3 --choose even --games 200 --temp 0.001,0.5,1
   arena --protocol paper --plot figure1.svg --plot figure1.png
   arena --protocol paper --paper-defects all,-shared-hash,-length-draws
@@ -103,7 +103,7 @@ type settings struct {
 	defects    defectSet // that protocolPaper reproduces
 	openings   string
 	choose     string
-	precision  float64 // half of the interval to stop at; 0: play all games
+	interval   float64 // half of the interval to stop at; 0: play all games
 
 	models   []string
 	temps    []float64
@@ -150,7 +150,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.StringVar(&s.weights, "weights", "f32", weightsHelp)
 	s.device.Add(fs)
 	fs.IntVar(&s.games, "games", 100, "games for each model and temperature; with --choose even for each level as well")
-	fs.Float64Var(&s.precision, "precision", 0, "stop when the 95% interval is this many points to each side (--games is then the most that are played, by default 1000)")
+	fs.Float64Var(&s.interval, "interval", 0, "stop when the 95% interval is this many points to each side (--games is then the most that are played, by default 1000)")
 	fs.StringVar(&s.choose, "choose", chooseInformation, "the next opponent: information or even")
 	fs.StringVar(&s.openings, "openings", openingsBuiltin, "builtin, none (or startpos), or a file of openings from the initial position (PGN, or moves)")
 	fs.DurationVar(&s.limit.MoveTime, "movetime", 0, "the engine's time for a move (default 100ms)")
@@ -169,17 +169,12 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.IntVar(&s.retries, "retries", 2, "times a game is tried again after the engine failed")
 	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
-	version := fs.Bool("version", false, "print the version")
 
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
 		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail, defectHelp(), helpEnd)
 	})
 	if err != nil {
 		return nil, err
-	}
-	if *version {
-		fmt.Fprintf(stdout, "%s %s\n", program, cli.Version())
-		return nil, pflag.ErrHelp
 	}
 	if fs.NArg() > 0 {
 		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
@@ -194,15 +189,15 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	if s.openings == openingsStart {
 		s.openings = openingsNone
 	}
-	if s.precision != 0 && !fs.Changed("games") {
-		s.games = maxPrecisionGames
+	if s.interval != 0 && !fs.Changed("games") {
+		s.games = maxIntervalGames
 	}
 	return s, s.check()
 }
 
-// maxPrecisionGames ends a search for precision that does not come: a model that
+// maxIntervalGames ends a search for an interval that does not come: a model that
 // loses everything has none.
-const maxPrecisionGames = 1000
+const maxIntervalGames = 1000
 
 // temperatures is the value of --temp and --temps.
 type temperatures []float64
@@ -292,10 +287,10 @@ func (s *settings) check() error {
 		return cli.Usagef("--games %d: must be at least 1", s.games)
 	case s.games%2 == 1 && s.choose == chooseInformation:
 		return cli.WithHint(cli.Usagef("--games %d: games come in pairs with colors reversed", s.games), fmt.Sprintf("--games %d, or --choose even", s.games+1))
-	case math.IsNaN(s.precision) || s.precision < 0:
-		return cli.Usagef("--precision %v: must be a number of points", s.precision)
-	case s.precision > 0 && s.choose == chooseEven:
-		return cli.Usagef("--precision and --choose even exclude each other: evenly, --games are played against each level")
+	case math.IsNaN(s.interval) || s.interval < 0:
+		return cli.Usagef("--interval %v: must be a number of points", s.interval)
+	case s.interval > 0 && s.choose == chooseEven:
+		return cli.Usagef("--interval and --choose even exclude each other: evenly, --games are played against each level")
 	case s.concurrency < 1 || s.concurrency > arena.MaxConcurrency:
 		return cli.Usagef("--concurrency %d: must be from 1 to %d", s.concurrency, arena.MaxConcurrency)
 	case s.retries < 0 || s.maxMoves < 0:

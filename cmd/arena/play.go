@@ -118,7 +118,7 @@ func (a *sweeping) open(ctx context.Context) error {
 	}
 	a.view = &view{status: cli.NewStatus(a.progress)}
 	a.sweep, err = arena.NewSweep(ctx, a.store, arena.SweepOptions{
-		Contests: contests, Opponents: opponents, Even: a.choose == chooseEven, Games: a.games, Precision: a.precision, BlackFirst: a.protocol == protocolPaper,
+		Contests: contests, Opponents: opponents, Even: a.choose == chooseEven, Games: a.games, Precision: a.interval, BlackFirst: a.protocol == protocolPaper,
 		Protocol: a.protocolName(), Openings: a.book, Limit: a.limit, Rules: match.Rules{MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims}, Seed: a.seed,
 		Rescore: a.rescore(), Retries: a.retries, Concurrency: a.concurrency,
 		Show: arena.SweepShow{Warn: a.warn, Resized: a.resized, Announced: a.announce, Begun: a.view.show, Finished: a.view.finished, Elsewhere: a.view.elsewhere},

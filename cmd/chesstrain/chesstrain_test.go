@@ -299,6 +299,9 @@ func TestHelp(t *testing.T) {
 		if code, out, errs := command(t, "", "help", c.name); code != cli.ExitOK || errs != "" || !strings.Contains(out, "usage: chesstrain "+c.name) || !strings.Contains(out, "examples:") {
 			t.Errorf("help %s: exit %d, stderr %q, output:\n%s", c.name, code, errs, out)
 		}
+		if code, out, errs := command(t, "", c.name, "--version"); code != cli.ExitOK || errs != "" || !strings.HasPrefix(out, "chesstrain ") {
+			t.Errorf("%s --version: exit %d, stderr %q, output %q", c.name, code, errs, out)
+		}
 	}
 	if code, out, _ := command(t, "", "--version"); code != cli.ExitOK || !strings.HasPrefix(out, "chesstrain ") {
 		t.Errorf("version: exit %d, %q", code, out)

@@ -216,15 +216,10 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "show examples of what the filter dropped")
 	fs.BoolVar(&o.json, "json", false, "print the result as one JSON object")
-	version := fs.Bool("version", false, "print the version")
 
 	err := cli.Parse(fs, args, stdout, showHelp(fs, helpText, helpTail))
 	if err != nil {
 		return s, o, fs, err
-	}
-	if *version {
-		fmt.Fprintf(stdout, "%s %s\n", program, cli.Version())
-		return s, o, fs, pflag.ErrHelp
 	}
 	if err := s.addArgs(fs.Args()); err != nil {
 		return s, o, fs, err

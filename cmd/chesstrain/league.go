@@ -90,7 +90,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 	o := leagueOptions{terminations: map[string]int{}}
 	fs := flagSet(program + " league")
 	fs.IntVar(&o.games, "games", 0, "games to play")
-	fs.StringVar(&o.pool, "pool", league.Ladder, "the players: a pool of --list, or a file with a player a line")
+	fs.StringVar(&o.pool, "pool", defaultPool, "the players: a pool of --list, or a file with a player a line")
 	fs.Uint64Var(&o.corpus.Seed, "seed", 1, "seed of the games")
 	fs.StringVarP(&o.out.out, "out", "o", "", "the file to make: .pgn, .pgn.zst, or - for standard output")
 	fs.BoolVar(&o.out.force, "force", false, "replace --out if it exists")

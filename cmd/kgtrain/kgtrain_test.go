@@ -228,6 +228,9 @@ func TestHelp(t *testing.T) {
 		if got := ok(t, c.name, "--help"); !strings.Contains(got, "usage: kgtrain "+c.name) {
 			t.Errorf("%s --help: %s", c.name, got)
 		}
+		if got := ok(t, c.name, "--version"); !strings.HasPrefix(got, "kgtrain ") {
+			t.Errorf("%s --version: %s", c.name, got)
+		}
 	}
 	if got := ok(t, "--version"); !strings.HasPrefix(got, "kgtrain ") {
 		t.Errorf("--version: %s", got)

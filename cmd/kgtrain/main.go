@@ -103,12 +103,7 @@ func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 	}
 	if strings.HasPrefix(args[0], "-") {
 		flags := flagSet(program)
-		version := flags.Bool("version", false, "print the version")
 		if err := cli.Parse(flags, args, stdout, mainHelp); err != nil {
-			return err
-		}
-		if *version {
-			_, err := fmt.Fprintln(stdout, program, cli.Version())
 			return err
 		}
 		return cli.Usagef("no command: want one of %s", strings.Join(names, ", "))

@@ -179,14 +179,20 @@ func PrintJSON(w io.Writer, value any) error {
 	return enc.Encode(value)
 }
 
-// Parse parses args with fs. An unknown flag becomes a usage error that names
-// the nearest known one; --help prints help to stdout, with the exit codes that all
-// commands have unless it names its own, and returns pflag.ErrHelp.
+// Parse parses args with fs, to which it adds --version. An unknown flag becomes a usage error
+// that names the nearest known one; --help prints help to stdout, with the exit codes that all
+// commands have unless it names its own, --version the program, the first word of fs's name, with
+// its version. Both return pflag.ErrHelp.
 func Parse(fs *pflag.FlagSet, args []string, stdout io.Writer, help func(io.Writer)) error {
 	fs.Usage = func() {}
 	fs.SetOutput(io.Discard)
+	version := fs.Bool("version", false, "print the version")
 	err := fs.Parse(args)
 	switch {
+	case err == nil && *version:
+		program, _, _ := strings.Cut(fs.Name(), " ")
+		fmt.Fprintln(stdout, program, Version())
+		return pflag.ErrHelp
 	case err == nil:
 		return nil
 	case errors.Is(err, pflag.ErrHelp):
