@@ -158,25 +158,3 @@ func builtinRating(word string) float64 {
 	}
 	return float64(player.Elo)
 }
-
-// poolPlayers are the players of a pool of the league.
-func poolPlayers(name string) ([]calibrated, error) {
-	pool, err := league.OpenPool(name)
-	if err != nil {
-		return nil, cli.Usagef("--players league-pool=%s: %w", name, err)
-	}
-	var all []calibrated
-	for i := range pool.Players {
-		player := pool.Players[i].Player
-		p, err := engine.NewLeaguePlayer(player)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, calibrated{name: p.Name(), spec: p.Spec(), rating: float64(pool.Players[i].Elo),
-			new: func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player) }})
-		if err := p.Close(); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}

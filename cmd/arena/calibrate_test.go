@@ -186,21 +186,6 @@ func TestCalibrateAgainstAnchors(t *testing.T) {
 	}
 }
 
-// TestSlotsOfPairs: no two pairs play with the same seeds, and a pair's games come in pairs of one opening.
-func TestSlotsOfPairs(t *testing.T) {
-	c := &calibration{players: make([]calibrated, 4), games: 4}
-	seen := map[int]bool{}
-	for _, task := range c.missing() {
-		if seen[task.Slot] || task.Slot%maxPairGames >= 4 {
-			t.Errorf("slot %d of %d and %d", task.Slot, task.First, task.Second)
-		}
-		seen[task.Slot] = true
-	}
-	if len(seen) != 6*4 {
-		t.Errorf("%d games", len(seen))
-	}
-}
-
 func TestParseNumbers(t *testing.T) {
 	for text, want := range map[string][]int{"3": {3}, "0..2": {0, 1, 2}, "-9+-5": {-9, -5}, "-2..0+7": {-2, -1, 0, 7}, "": nil, "1..": nil, "2..1": nil, "0..1000": nil, "x": nil} {
 		got, err := parseNumbers(text)
@@ -228,14 +213,14 @@ func TestLichessAI(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, p := range players {
-		if skill := p.spec["option.Skill Level"]; skill == "" || p.entry.Control.Depth != lichessAI[i].depth || !set.Covers(p.spec["name"]) {
-			t.Errorf("%s: %v, %v", p.name, p.spec, p.entry.Control)
+		if skill := p.Spec["option.Skill Level"]; skill == "" || p.Control.Depth != lichessAI[i].depth || !set.Covers(p.Spec["name"]) {
+			t.Errorf("%s: %v, %v", p.Name, p.Spec, p.Control)
 		}
 		if _, err := set.Anchor(elo.SkillLevel, lichessAI[i].skill); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := elo.DefaultAnchorSet(players[0].spec["name"]); !errors.Is(err, elo.ErrNoAnchor) {
+	if _, err := elo.DefaultAnchorSet(players[0].Spec["name"]); !errors.Is(err, elo.ErrNoAnchor) {
 		t.Errorf("Lichess's ratings are taken without being asked for: %v", err)
 	}
 }

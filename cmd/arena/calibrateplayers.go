@@ -1,0 +1,232 @@
+package main
+
+// The players of "arena calibrate": how --players describes them.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"transcend/data/league"
+	"transcend/engine"
+	"transcend/engine/calibrate"
+	"transcend/engine/match"
+	"transcend/engine/uci"
+	"transcend/internal/cli"
+)
+
+// lichessAI is how Lichess's servers run Fairy-Stockfish at levels 1 to 8
+// (fishnet, src/api.rs), and what Lichess shows as their ratings.
+var lichessAI = [...]struct{ skill, depth, ms int }{
+	{-9, 5, 50}, {-5, 5, 100}, {-1, 5, 150}, {3, 5, 200}, {7, 5, 300}, {11, 8, 400}, {16, 13, 500}, {20, 22, 1000},
+}
+
+// parseCalibrated reads all of --players.
+func parseCalibrated(ctx context.Context, lists []string) ([]calibrate.Player, error) {
+	var all []calibrate.Player
+	for _, list := range lists {
+		for text := range strings.SplitSeq(list, ",") {
+			more, err := parsePlayers(ctx, strings.TrimSpace(text))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, more...)
+		}
+	}
+	if len(all) < 2 {
+		return nil, cli.Usagef("--players names one player: there is nobody to compare it with")
+	}
+	if len(all) > calibrate.MaxPlayers {
+		return nil, cli.Usagef("--players names %s: at most %s can be rated at once", cli.Count(len(all)), cli.Count(calibrate.MaxPlayers))
+	}
+	for i, p := range all {
+		if slices.ContainsFunc(all[:i], func(q calibrate.Player) bool { return q.Name == p.Name }) {
+			return nil, cli.Usagef("--players names %s twice", p.Name)
+		}
+	}
+	return all, nil
+}
+
+// parsePlayers reads one entry of --players, and tries the engine once for each
+// player that it stands for.
+func parsePlayers(ctx context.Context, text string) ([]calibrate.Player, error) {
+	if isBuiltin(text) {
+		factory, err := builtin(text)
+		if err != nil {
+			return nil, err
+		}
+		p, err := factory(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Close()
+		return []calibrate.Player{{Name: p.Name(), Spec: p.Spec(), New: factory, Rating: builtinRating(text)}}, nil
+	}
+	if name, ok := strings.CutPrefix(text, "league-pool="); ok {
+		return poolPlayers(name)
+	}
+	if list, ok := strings.CutPrefix(text, "lichess-ai="); ok {
+		return lichessPlayers(ctx, list)
+	}
+	return enginePlayers(ctx, text)
+}
+
+// badPlayer is the error of a player's text.
+func badPlayer(text, format string, args ...any) error {
+	return cli.WithHint(cli.Usagef("--players %s: "+format, append([]any{text}, args...)...), program+" calibrate --help shows how players are written")
+}
+
+// lichessPlayers are levels of the engine that Lichess calls its AI.
+func lichessPlayers(ctx context.Context, list string) ([]calibrate.Player, error) {
+	levels, err := parseNumbers(list)
+	if err != nil {
+		return nil, badPlayer("lichess-ai="+list, "%v", err)
+	}
+	var out []calibrate.Player
+	for _, n := range levels {
+		if n < 1 || n > len(lichessAI) {
+			return nil, badPlayer("lichess-ai="+list, "Lichess has levels 1 to %d", len(lichessAI))
+		}
+		l := lichessAI[n-1]
+		p, err := tryPlayer(ctx, "fairy-stockfish", []uci.Option{{Name: "Skill Level", Value: strconv.Itoa(l.skill)}},
+			match.Control{Depth: l.depth, MoveTime: time.Duration(l.ms) * time.Millisecond}, fmt.Sprintf("lichess-ai %d", n))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// enginePlayers are an engine at one strength or several, as stockfish:level=0..5:movetime=10ms.
+func enginePlayers(ctx context.Context, text string) ([]calibrate.Player, error) {
+	fields := strings.Split(text, ":")
+	var options []uci.Option
+	var control match.Control
+	strengths, strengthName := []int{0}, ""
+	deeper := -1 // depth=level+deeper
+	for _, f := range fields[1:] {
+		key, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return nil, badPlayer(text, "%q: want NAME=VALUE", f)
+		}
+		var err error
+		switch key {
+		case "level", "elo":
+			if strengthName != "" {
+				return nil, badPlayer(text, "two strengths")
+			}
+			strengthName = key
+			strengths, err = parseNumbers(value)
+		case "movetime":
+			control.MoveTime, err = time.ParseDuration(value)
+		case "nodes":
+			control.Nodes, err = strconv.Atoi(value)
+		case "depth":
+			if more, ok := strings.CutPrefix(value, "level+"); ok {
+				deeper, err = strconv.Atoi(more)
+			} else {
+				control.Depth, err = strconv.Atoi(value)
+			}
+		default:
+			name, ok := strings.CutPrefix(key, "option.")
+			if !ok {
+				return nil, badPlayer(text, "no setting %q", key)
+			}
+			options = append(options, uci.Option{Name: name, Value: value})
+		}
+		if err != nil {
+			return nil, badPlayer(text, "%s: %v", key, err)
+		}
+	}
+	if deeper >= 0 && strengthName != "level" {
+		return nil, badPlayer(text, "depth=level+%d needs a level", deeper)
+	}
+	var out []calibrate.Player
+	for _, n := range strengths {
+		o, control := slices.Clone(options), control
+		switch strengthName {
+		case "level":
+			o = append(o, uci.Option{Name: "Skill Level", Value: strconv.Itoa(n)})
+			if deeper >= 0 {
+				control.Depth = n + deeper
+			}
+		case "elo":
+			o = append(o, uci.Option{Name: "UCI_LimitStrength", Value: "true"}, uci.Option{Name: "UCI_Elo", Value: strconv.Itoa(n)})
+		}
+		if err := control.Validate(); err != nil || control == (match.Control{}) {
+			return nil, badPlayer(text, "a limit of thinking is missing or impossible: movetime, nodes or depth")
+		}
+		label := ""
+		if strengthName != "" {
+			label = fmt.Sprintf(" %s %d", strengthName, n)
+		}
+		p, err := tryPlayer(ctx, fields[0], o, control, "")
+		if err != nil {
+			return nil, err
+		}
+		p.Name += label + ", " + control.String()
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// parseNumbers reads "3", "0..5" and "0+1+3".
+func parseNumbers(s string) ([]int, error) {
+	var out []int
+	for part := range strings.SplitSeq(s, "+") {
+		from, to, ranged := strings.Cut(part, "..")
+		a, err := strconv.Atoi(from)
+		b := a
+		if err == nil && ranged {
+			b, err = strconv.Atoi(to)
+		}
+		if err != nil || b < a || b-a > 100 {
+			return nil, fmt.Errorf("%q is no number, range (0..5) or list (0+1+3)", part)
+		}
+		for n := a; n <= b; n++ {
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+// tryPlayer starts an engine once, to see that it works and what it is.
+func tryPlayer(ctx context.Context, program string, options []uci.Option, control match.Control, name string) (calibrate.Player, error) {
+	config := uci.Config{Path: program, Options: options}
+	factory := func(ctx context.Context) (engine.Player, error) { return uci.Start(ctx, config) }
+	p, err := factory(ctx)
+	if err != nil {
+		return calibrate.Player{}, err
+	}
+	defer p.Close()
+	if name == "" {
+		name = p.Name()
+	}
+	return calibrate.Player{Name: name, Spec: p.Spec(), New: factory, Control: control}, nil
+}
+
+// poolPlayers are the players of a pool of the league.
+func poolPlayers(name string) ([]calibrate.Player, error) {
+	pool, err := league.OpenPool(name)
+	if err != nil {
+		return nil, cli.Usagef("--players league-pool=%s: %w", name, err)
+	}
+	var all []calibrate.Player
+	for i := range pool.Players {
+		player := pool.Players[i].Player
+		p, err := engine.NewLeaguePlayer(player)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, calibrate.Player{Name: p.Name(), Spec: p.Spec(), Rating: float64(pool.Players[i].Elo),
+			New: func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player) }})
+		if err := p.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
