@@ -462,3 +462,17 @@ func BenchmarkEstimateRating(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ratings/s")
 }
+
+func TestIntervalJSON(t *testing.T) {
+	for _, iv := range []Interval{{1, 2}, {math.Inf(-1), 2}, {1, math.Inf(1)}, {math.Inf(-1), math.Inf(1)}} {
+		b, err := json.Marshal(iv)
+		var got Interval
+		if err != nil || json.Unmarshal(b, &got) != nil || got != iv {
+			t.Errorf("%v: %s, %v, read as %v", iv, b, err, got)
+		}
+	}
+	kept := Interval{3, 4}
+	if err := kept.UnmarshalJSON([]byte(`{"low": "x"}`)); err == nil || kept != (Interval{3, 4}) {
+		t.Errorf("garbage was read as %v, %v", kept, err)
+	}
+}

@@ -63,6 +63,15 @@ func TestCells(t *testing.T) {
 	if c.Training.Steps++; c.Key() == before {
 		t.Error("the key does not depend on the steps")
 	}
+	for _, both := range []bool{true, false} {
+		c := c
+		if c.Training.Steps, c.Training.Seconds = 0, 0; both {
+			c.Training.Steps, c.Training.Seconds = 5, 5
+		}
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "budget") {
+			t.Errorf("steps and seconds both given, %v: %v", both, err)
+		}
+	}
 	c.Measure.MaxPlies = c.Model.Context
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "context") {
 		t.Errorf("games that do not fit into the context: %v", err)

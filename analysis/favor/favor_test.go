@@ -564,6 +564,19 @@ func TestWorked(t *testing.T) {
 	}
 }
 
+func TestRewardDifference(t *testing.T) {
+	r := &Report{Worked: []Example{
+		{Moves: []ExampleMove{{Reward: 0.5, Published: 0.4}, {Reward: 0.1}}},
+		{Moves: []ExampleMove{{Reward: 0.2, Published: 0.4}, {Reward: 0.9, Published: 0.9}}},
+	}}
+	if mean, n := r.rewardDifference(); n != 3 || math.Abs(mean-0.1) > 1e-12 {
+		t.Errorf("%v of %d", mean, n)
+	}
+	if mean, n := new(Report).rewardDifference(); n != 0 || mean != 0 {
+		t.Errorf("of nothing %v of %d", mean, n)
+	}
+}
+
 // TestWorkedWithStockfish: the rewards of the paper's positions are those of its material, as far as a smaller search
 // sees what theirs saw, and the machinery ranks its moves.
 func TestWorkedWithStockfish(t *testing.T) {

@@ -232,3 +232,11 @@ func TestPage(t *testing.T) {
 		t.Errorf("%v\n%s", err, page)
 	}
 }
+
+func TestTrim(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", -0.0001: "0", 0.12345: "0.123", -9.8766: "-9.877", 9.9: "9.9", 10.04: "10", 10.06: "10.1", 99.94: "99.9", 100.4: "100", -100.6: "-101", 25803: "25803"} {
+		if got := trim(x); got != want {
+			t.Errorf("%v: %s, want %s", x, got, want)
+		}
+	}
+}

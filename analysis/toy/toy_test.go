@@ -109,6 +109,8 @@ func TestEstimate(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for name, spoil := range map[string]func(o *Options){
+		"dim": func(o *Options) { o.Dim = 0 }, "dims": func(o *Options) { o.Dim = 10_001 }, "many classes": func(o *Options) { o.Classes = 256 },
+		"expert": func(o *Options) { o.Experts = 0 }, "experts": func(o *Options) { o.Experts = 1001 }, "epochs": func(o *Options) { o.Epochs = 0 },
 		"classes": func(o *Options) { o.Classes = 1 }, "points": func(o *Options) { o.Points = 0 }, "memory": func(o *Options) { o.Points = 1 << 40 },
 		"sigma": func(o *Options) { o.Sigmas[0] = math.NaN() }, "share": func(o *Options) { o.Shares[0] = 1.1 },
 		"temperature": func(o *Options) { o.Temperatures[0] = -1 }, "none": func(o *Options) { o.Sigmas = nil }, "seeds": func(o *Options) { o.Seeds = 0 },
@@ -118,5 +120,14 @@ func TestValidate(t *testing.T) {
 		if o.Validate() == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+	o := Default()
+	o.Dim, o.Classes, o.Experts, o.Points, o.Test, o.Seeds, o.Epochs = 1, 2, 1, 1, 1, 1, 1
+	if err := o.Validate(); err != nil {
+		t.Errorf("the smallest: %v", err)
+	}
+	o.Dim, o.Classes, o.Experts, o.Points, o.Test = 10_000, 255, 1000, 100, 100
+	if err := o.Validate(); err != nil {
+		t.Errorf("the largest: %v", err)
 	}
 }

@@ -131,3 +131,12 @@ func TestHold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFew(t *testing.T) {
+	names := strings.Split("abcdefghij", "")
+	for n, want := range map[int]string{0: "", 1: "a", 8: "a, b, c, d, e, f, g, h", 9: "a, b, c, d, e, f, g, h and 1 more", 10: "a, b, c, d, e, f, g, h and 2 more"} {
+		if got := few(names[:n]); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

@@ -360,3 +360,14 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestBestOfEqual: of players with the same results the first is the best, in any number.
+func TestBestOfEqual(t *testing.T) {
+	for _, r := range []elo.Record{{Wins: 3, Losses: 1}, {Wins: 4}, {Losses: 4}} {
+		blocks := []Block{{0, []elo.Record{r, r, r}}, {0, []elo.Record{r, r, r}}}
+		s := mustRate(t, []elo.Anchor{{Rating: 1000}}, 3, blocks, Options{})
+		if v := s.Verdict(1000); v.Best != 0 || v.Players != 3 {
+			t.Errorf("%+v: %+v", r, v)
+		}
+	}
+}

@@ -109,6 +109,24 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// TestAllowed: what a message says about a limit is what the limit is.
+func TestAllowed(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []Control{
+		{MoveTime: 100 * ms, Margin: 5 * ms}, {Time: time.Second, Margin: 5 * ms},
+		{Time: time.Second, MoveTime: 100 * ms, Margin: 5 * ms}, {Time: 50 * ms, MoveTime: 100 * ms, Margin: 5 * ms},
+	} {
+		k := newClock(c)
+		limit := k.allowed()
+		if in := k; !in.spend(limit) {
+			t.Errorf("%v: %v is said to be allowed and is not", c, limit)
+		}
+		if late := k; late.spend(limit + 1) {
+			t.Errorf("%v: more than %v is allowed", c, limit)
+		}
+	}
+}
+
 func TestTimeForfeits(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {

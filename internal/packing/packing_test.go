@@ -3,7 +3,7 @@ package packing
 import "testing"
 
 func TestNext(t *testing.T) {
-	sizes := []int{9, 3, 5, 5, 0, 7}
+	sizes := []int{9, 3, 5, 5, 0, 7, 1}
 	for _, c := range []struct {
 		room  int
 		empty bool
@@ -18,6 +18,8 @@ func TestNext(t *testing.T) {
 		{6, false, 6, 2}, // of equal ones the first
 		{3, false, 6, 1},
 		{2, false, 6, -1}, // what is empty takes no place
+		{2, false, 7, 6},  // one token is a text
+		{7, false, 6, 5},  // just fits
 	} {
 		if got := Next(c.n, c.room, c.empty, func(i int) int { return sizes[i] }); got != c.want {
 			t.Errorf("%+v: %d", c, got)

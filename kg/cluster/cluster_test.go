@@ -43,19 +43,48 @@ func (n path) apply(dst, src []float64) {
 	}
 }
 
+// apart is a diagonal matrix whose eigenvalues, 1, 1/2, 1/3 and so on, lie far apart.
+type apart int
+
+func (n apart) order() int { return int(n) }
+
+func (n apart) apply(dst, src []float64) {
+	for i := range dst {
+		dst[i] = src[i] / float64(i+1)
+	}
+}
+
+// counting counts products.
+type counting struct {
+	operator
+	n *int
+}
+
+func (c counting) apply(dst, src []float64) {
+	*c.n++
+	c.operator.apply(dst, src)
+}
+
 func TestLargest(t *testing.T) {
 	const n, k = 400, 12
 	for _, tt := range []struct {
-		a    operator
-		want func(j int) float64
+		a        operator
+		products int // at most; all restarts take 798 where n is 400
+		want     func(j int) float64
 	}{
-		{cycle(n), func(j int) float64 { return math.Cos(2 * math.Pi * float64((j+1)/2) / n) }},
-		{path(n), func(j int) float64 { return math.Cos(math.Pi * float64(j+1) / (n + 1)) }},
-		{cycle(100), func(j int) float64 { return math.Cos(2 * math.Pi * float64((j+1)/2) / 100) }}, // all at once
+		{cycle(n), 798, func(j int) float64 { return math.Cos(2 * math.Pi * float64((j+1)/2) / n) }},
+		{path(n), 798, func(j int) float64 { return math.Cos(math.Pi * float64(j+1) / (n + 1)) }},
+		{apart(n), 120, func(j int) float64 { return 1 / float64(j+1) }},
+		{cycle(100), 100, func(j int) float64 { return math.Cos(2 * math.Pi * float64((j+1)/2) / 100) }}, // all at once
 	} {
-		values, vectors, err := largest(t.Context(), tt.a, k, draw.New(1))
+		applied := 0
+		values, vectors, err := largest(t.Context(), counting{tt.a, &applied}, k, draw.New(1))
 		if err != nil {
 			t.Fatal(err)
+		}
+		t.Logf("%T(%d): %d products", tt.a, tt.a.order(), applied)
+		if applied > tt.products {
+			t.Errorf("%T(%d): %d products, want at most %d: it did not see that it had converged", tt.a, tt.a.order(), applied, tt.products)
 		}
 		checkEigen(t, tt.a, values, vectors)
 		for j, v := range values {

@@ -112,4 +112,7 @@ func TestReport(t *testing.T) {
 	if _, err := Combine([]*Report{rep, NewReport(other, qs, []string{"mother", "father"})}); err == nil {
 		t.Error("reports at different temperatures combined")
 	}
+	if _, err := Combine(nil); err == nil {
+		t.Error("no reports combined")
+	}
 }

@@ -116,3 +116,34 @@ func BenchmarkNew(b *testing.B) {
 		}
 	}
 }
+
+// TestFamilies: nobody is tied to themselves, married to a sibling or the child of one, and
+// ties that go both ways are recorded both ways.
+func TestFamilies(t *testing.T) {
+	for seed := range uint64(5) {
+		g := make1(t, Options{Seed: seed, Scale: 0.2})
+		ties := map[string]map[[2]int32]bool{}
+		for _, e := range g.Edges {
+			name := g.Relations[e.Relation].Name
+			if ties[name] == nil {
+				ties[name] = map[[2]int32]bool{}
+			}
+			ties[name][[2]int32{int32(e.Head), int32(e.Tail)}] = true
+		}
+		for _, kin := range []string{"mother", "father", "spouse", "sibling", "child"} {
+			if len(ties[kin]) == 0 {
+				t.Errorf("seed %d: nobody has a %s", seed, kin)
+			}
+			for e := range ties[kin] {
+				if e[0] == e[1] {
+					t.Errorf("seed %d: %s is %s of themselves", seed, g.Entities[e[0]].Name, kin)
+				}
+			}
+		}
+		for e := range ties["spouse"] {
+			if ties["sibling"][e] || ties["mother"][e] || ties["father"][e] || ties["child"][e] {
+				t.Errorf("seed %d: %s is married in the family", seed, g.Entities[e[0]].Name)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package search
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -551,5 +552,31 @@ func TestSignature(t *testing.T) {
 	const want = 86205
 	if nodes != want {
 		t.Errorf("%d nodes, want %d", nodes, want)
+	}
+}
+
+// TestHides: every legal move of one position, and which of them is overlooked by whom.
+func TestHides(t *testing.T) {
+	// A pawn on e5 that may take en passant on d6, or on f6; a knight on c3 that may take d5, or fork king and
+	// queen from b5; a rook on e1; Black's king on c7.
+	p := game(t, "8/q1k5/5p2/3pP3/8/2N5/8/4R2K w - d6 0 1").Position()
+	for name, want := range map[string]string{
+		"pawn": "e5d6 e5f6", "knight": "c3d5", "rook": "", "queen": "", "bishop": "", "king": "",
+		"fork": "c3b5", "pawn+knight": "c3d5 e5d6 e5f6", "backrank": "",
+	} {
+		b, err := ParseBlindness(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var hidden []string
+		for _, m := range p.Legal(nil) {
+			if b.Hides(p, m) {
+				hidden = append(hidden, m.String())
+			}
+		}
+		slices.Sort(hidden)
+		if got := strings.Join(hidden, " "); got != want {
+			t.Errorf("%s hides %q, want %q", name, got, want)
+		}
 	}
 }

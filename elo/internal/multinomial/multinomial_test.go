@@ -53,3 +53,23 @@ func TestConstrained(t *testing.T) {
 		}
 	}
 }
+
+func TestMoments(t *testing.T) {
+	for _, c := range []struct {
+		weights                            []float64
+		mean, variance, skewness, kurtosis float64
+	}{
+		{[]float64{1, 2, 1}, 0.5, 1.0 / 8, 0, 2},
+		{[]float64{3, 0, 1}, 0.25, 3.0 / 16, 2 / math.Sqrt(3), 7.0 / 3}, // a Bernoulli's (1-2p)/sqrt(pq), 3+(1-6pq)/pq
+		{[]float64{1, 1, 1, 1, 1}, 0.5, 1.0 / 8, 0, 1.7},                // a uniform one's 3-6/5·(n²+1)/(n²-1)
+		{[]float64{0, 7, 0}, 0.5, 0, 0, 0},
+	} {
+		mean, variance, skewness, kurtosis := Moments(c.weights)
+		for _, d := range []float64{mean - c.mean, variance - c.variance, skewness - c.skewness, kurtosis - c.kurtosis} {
+			if math.Abs(d) > 1e-12 {
+				t.Errorf("%v: %v, %v, %v, %v; want %+v", c.weights, mean, variance, skewness, kurtosis, c)
+				break
+			}
+		}
+	}
+}
