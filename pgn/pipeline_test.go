@@ -130,8 +130,8 @@ func TestPipelineTexts(t *testing.T) {
 
 func TestPipelineInputs(t *testing.T) {
 	dead := errors.New("the line went dead")
-	text := numbered(2000)
-	half := strings.Index(text, "[Event \"game 700\"]") + 30
+	text := numbered(800)
+	half := strings.Index(text, "[Event \"game 280\"]") + 30
 	type input struct {
 		name string
 		data []byte
@@ -228,7 +228,7 @@ func TestPipelineFiles(t *testing.T) {
 
 // Texts made to make trouble make the same trouble, and take no more memory.
 func TestPipelineHostile(t *testing.T) {
-	size := 2 << 20
+	size := 512 << 10
 	if testing.Short() {
 		size = 100 << 10
 	}

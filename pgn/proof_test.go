@@ -124,7 +124,7 @@ func TestAgainstNotnil(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a few thousand games with a slow peer")
 	}
-	besideNotnil(t, sampling(t, 400), func(g realGame) ([]*chess.Move, []*chess.Position, error) {
+	besideNotnil(t, sampling(t, 2000), func(g realGame) ([]*chess.Move, []*chess.Position, error) {
 		update, err := chess.PGN(strings.NewReader(g.text))
 		if err != nil {
 			return nil, nil, err
@@ -145,7 +145,7 @@ func TestRulesAgainstNotnil(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of games with a slow peer")
 	}
-	besideNotnil(t, sampling(t, 100), func(g realGame) (moves []*chess.Move, positions []*chess.Position, err error) {
+	besideNotnil(t, sampling(t, 500), func(g realGame) (moves []*chess.Move, positions []*chess.Position, err error) {
 		if len(g.Comments) > 0 {
 			return nil, nil, errSkipped
 		}
@@ -217,7 +217,7 @@ func besideNotnil(t *testing.T, every int, find func(realGame) ([]*chess.Move, [
 		eachRealGame(t, every, func(g realGame) { work <- g })
 	}()
 	t.Logf("%d games, %d positions, %d of them with an en passant capture", games.Load(), positions.Load(), enPassants.Load())
-	if games.Load() < 1000 {
+	if games.Load() < 500 {
 		t.Errorf("only %d games", games.Load())
 	}
 }
@@ -318,7 +318,7 @@ func TestAgainstPGNExtract(t *testing.T) {
 		again.Close()
 		all = all[:0]
 	}
-	eachRealGame(t, sampling(t, 50), func(g realGame) {
+	eachRealGame(t, sampling(t, 250), func(g realGame) {
 		if all = append(all, g); len(all) == most {
 			check()
 		}
