@@ -198,14 +198,14 @@ func (l *loop) run(ctx context.Context) (Result, error) {
 			e := l.event(stats)
 			e.Step = stats.Step
 			if err := l.record(stepRecord(e)); err != nil {
-				return l.result(), err
+				return l.ended(err)
 			}
 			if last && err == nil {
 				if err := l.look(ctx, &e); err != nil {
 					if ctx.Err() != nil {
 						return l.interrupted(ctx)
 					}
-					return l.result(), err
+					return l.ended(err)
 				}
 			}
 			l.o.Observe(e)
@@ -262,11 +262,14 @@ func (l *loop) launch() int {
 	return n
 }
 
-func (l *loop) interrupted(ctx context.Context) (Result, error) {
+func (l *loop) interrupted(ctx context.Context) (Result, error) { return l.ended(ctx.Err()) }
+
+// ended keeps what was trained when a run ends early, and says why it does.
+func (l *loop) ended(why error) (Result, error) {
 	if err := l.save(); err != nil {
-		return l.result(), errors.Join(ctx.Err(), err)
+		why = errors.Join(why, err)
 	}
-	return l.result(), ctx.Err()
+	return l.result(), why
 }
 
 func (l *loop) done() bool {
