@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"transcend/analysis/ideal"
 	"transcend/data/league"
+	"transcend/data/league/mixture"
 	"transcend/engine/internal/clip"
 	"transcend/internal/bitboard"
 )
@@ -22,7 +22,7 @@ import (
 // pool's players, at a temperature.
 type IdealConfig struct {
 	Pool string // name or file, see league.OpenPool
-	ideal.Options
+	mixture.Options
 	Temperature float64
 	// Posterior weighs the players by the moves of the game so far, as a perfect imitator of
 	// transcripts would; otherwise with what they play games.
@@ -57,7 +57,7 @@ func ParseIdeal(text string) (IdealConfig, error) {
 			c.Pool = value
 		case "temp":
 			if c.Temperature, err = strconv.ParseFloat(value, 64); err == nil {
-				err = ideal.CheckTemperature(c.Temperature)
+				err = mixture.CheckTemperature(c.Temperature)
 			}
 		case "gap":
 			if c.MaxGap, err = strconv.Atoi(value); err == nil && c.MaxGap < 0 {
@@ -104,19 +104,19 @@ func (e *IdealTextError) Hint() string {
 
 // Mixture opens the pool. Players of one pool, gap and unseen may share a mixture, and with it
 // what was computed.
-func (c *IdealConfig) Mixture() (*ideal.Mixture, error) {
+func (c *IdealConfig) Mixture() (*mixture.Mixture, error) {
 	pool, err := league.OpenPool(c.Pool)
 	if err != nil {
 		return nil, fmt.Errorf("engine: ideal learner: %w", err)
 	}
-	return ideal.New(pool, c.Options)
+	return mixture.New(pool, c.Options)
 }
 
 // IdealPlayer plays for an ideal learner.
 type IdealPlayer struct {
 	config  IdealConfig
-	mixture *ideal.Mixture
-	belief  *ideal.Belief // with Posterior
+	mixture *mixture.Mixture
+	belief  *mixture.Belief // with Posterior
 	rng     *rand.Rand
 	closed  atomic.Bool
 
@@ -124,8 +124,8 @@ type IdealPlayer struct {
 }
 
 // NewIdealPlayer returns a player with the mixture of its configuration.
-func NewIdealPlayer(c IdealConfig, m *ideal.Mixture) (*IdealPlayer, error) {
-	if err := ideal.CheckTemperature(c.Temperature); err != nil {
+func NewIdealPlayer(c IdealConfig, m *mixture.Mixture) (*IdealPlayer, error) {
+	if err := mixture.CheckTemperature(c.Temperature); err != nil {
 		return nil, fmt.Errorf("engine: ideal learner: %w", err)
 	}
 	return &IdealPlayer{config: c, mixture: m, rng: gameRand(0, sampleStream)}, nil
@@ -218,9 +218,9 @@ func (p *IdealPlayer) Chances(g *bitboard.Game) ([]Chance, error) {
 	}
 	p.mixed = at.Mix(p.mixed, weights)
 	if p.config.Characters {
-		p.tempered = ideal.NewTexts(g.Position(), at.Moves).Temper(p.tempered, p.mixed, p.config.Temperature)
+		p.tempered = mixture.NewTexts(g.Position(), at.Moves).Temper(p.tempered, p.mixed, p.config.Temperature)
 	} else {
-		p.tempered = ideal.Temper(p.tempered, p.mixed, p.config.Temperature)
+		p.tempered = mixture.Temper(p.tempered, p.mixed, p.config.Temperature)
 	}
 	chances := make([]Chance, len(at.Moves))
 	for i, m := range at.Moves {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"transcend/analysis/ideal"
+	"transcend/data/league/mixture"
 	"transcend/internal/bitboard"
 )
 
@@ -36,7 +36,7 @@ func TestParseIdeal(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	c, err = ParseIdeal("pool=a/b.txt,temp=0,posterior=true,chars=1,gap=50,unseen=true,openings=random:4")
-	want := IdealConfig{Pool: "a/b.txt", Options: ideal.Options{MaxGap: 50, Unseen: true, RandomPlies: 4}, Posterior: true, Characters: true}
+	want := IdealConfig{Pool: "a/b.txt", Options: mixture.Options{MaxGap: 50, Unseen: true, RandomPlies: 4}, Posterior: true, Characters: true}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v", c, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"transcend/analysis/ideal"
 	"transcend/data"
 	"transcend/data/league"
+	"transcend/data/league/mixture"
 	"transcend/engine"
 	"transcend/internal/bitboard"
 )
@@ -50,8 +51,8 @@ func idealEntrants(s *Setup, learners ...ideally) ([]Entrant, error) {
 	if s.Cell.Corpus.MaxElo > 0 || rule.Named {
 		return nil, fmt.Errorf("experiment: cell %s: ideal learners know corpora without a cap and without named openings", s.Cell.Name)
 	}
-	options := ideal.Options{MaxGap: s.Cell.Corpus.MaxGap, RandomPlies: rule.RandomPlies}
-	mixture, err := ideal.New(s.Experts, options)
+	options := mixture.Options{MaxGap: s.Cell.Corpus.MaxGap, RandomPlies: rule.RandomPlies}
+	mixture, err := mixture.New(s.Experts, options)
 	if err != nil {
 		return nil, err
 	}

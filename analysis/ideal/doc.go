@@ -1,13 +1,7 @@
-// Package ideal computes what a learner without limits would make of the games of a pool.
+// Package ideal measures what a learner without limits would make of the games of a pool.
 //
-// The distributions of simulated players are known exactly, so the mixture that cross-entropy
-// has as its minimum, fbar(y|x) = sum over experts i of g(i|x) f_i(y|x), can be computed in every
-// position, and so can its argmax: the ceiling that the theory of transcendence speaks of (Zhang
-// et al. 2024, Propositions 1 to 4; Abreu et al. 2025, Theorem 2.1).
-//
-// A Mixture gives it for a pool, a Belief the weights g(i|x) of a learner who sees the game so
-// far, Temper and Texts what a temperature over moves and over characters does to it, and
-// Evaluate compares all of them, experts and models by expected reward.
-//
-// The package rests on data/league and knows no engine.
+// Such a learner plays by the exact mixture of the pool's players (data/league/mixture), at a
+// temperature. Evaluate compares it with the players, the experts, and with models in positions of the
+// pool's own games, by the reward that a Judge gives every move. All of it are exact expectations;
+// intervals (Estimate) are over the choice of games. A Summary is what reports show of it.
 package ideal

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"transcend/data/league"
+	"transcend/data/league/mixture"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
 	"transcend/internal/parallel"
@@ -30,7 +31,7 @@ type EvaluateOptions struct {
 	// Others are compared with the mixture in the same positions.
 	Others  []Policy
 	Threads int // 0: as many as there are cores
-	// Unseen is Options.Unseen.
+	// Unseen is mixture.Options.Unseen.
 	Unseen bool
 	// Progress is told of every game; calls do not overlap.
 	Progress func(games, positions int)
@@ -183,14 +184,14 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
 		return nil, errors.New("ideal: games must begin at the start or with random moves: where a named opening ends, nothing tells")
 	}
 	for _, tau := range o.Temperatures {
-		if err := CheckTemperature(tau); err != nil {
+		if err := mixture.CheckTemperature(tau); err != nil {
 			return nil, err
 		}
 	}
 	if err := o.Corpus.Validate(); err != nil {
 		return nil, err
 	}
-	m, err := New(o.Corpus.Pool, Options{MaxGap: o.Corpus.MaxGap, RandomPlies: o.Corpus.Openings.RandomPlies, Unseen: o.Unseen})
+	m, err := mixture.New(o.Corpus.Pool, mixture.Options{MaxGap: o.Corpus.MaxGap, RandomPlies: o.Corpus.Openings.RandomPlies, Unseen: o.Unseen})
 	if err != nil {
 		return nil, err
 	}
@@ -249,13 +250,14 @@ func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
 }
 
 // rowsOf are the experts that differ, the mixtures, and the others.
-func rowsOf(m *Mixture, o *EvaluateOptions) (rows []Row) {
-	for kind, p := range m.kinds {
+func rowsOf(m *mixture.Mixture, o *EvaluateOptions) (rows []Row) {
+	players := m.Pool().Players
+	for kind, p := range m.Kinds() {
 		n, name := 0, p.String()
-		for i, k := range m.kindOf {
-			if k == kind {
-				if n++; n == 1 && m.pool.Players[i].Name != "" {
-					name = m.pool.Players[i].Name
+		for i := range players {
+			if m.KindOf(i) == kind {
+				if n++; n == 1 && players[i].Name != "" {
+					name = players[i].Name
 				}
 			}
 		}
@@ -289,7 +291,7 @@ func mixtureName(tau float64, posterior, characters bool) string {
 
 // walker goes through games for one goroutine.
 type walker struct {
-	m      *Mixture
+	m      *mixture.Mixture
 	o      *EvaluateOptions
 	rows   []Row
 	judge  *search.Searcher
@@ -300,7 +302,7 @@ type walker struct {
 	out                               [][]float64
 }
 
-func newWalker(m *Mixture, o *EvaluateOptions, rows []Row) (*walker, error) {
+func newWalker(m *mixture.Mixture, o *EvaluateOptions, rows []Row) (*walker, error) {
 	w := &walker{m: m, o: o, rows: rows, judge: search.New(4 << 20), values: make([][metrics]float64, len(rows))}
 	for _, p := range o.Others {
 		f, err := p.New()
@@ -314,7 +316,7 @@ func newWalker(m *Mixture, o *EvaluateOptions, rows []Row) (*walker, error) {
 
 // game looks at the positions of a game.
 func (w *walker) game(ctx context.Context, game *league.Game) (*gameSums, error) {
-	kinds := len(w.m.kinds)
+	kinds := len(w.m.Kinds())
 	sums := &gameSums{rows: make([][parts][metrics]float64, len(w.rows)), weights: make([][parts]float64, kinds)}
 	if kinds <= maxPairKinds {
 		sums.pairs = make([][parts]float64, kinds*kinds)
@@ -325,7 +327,7 @@ func (w *walker) game(ctx context.Context, game *league.Game) (*gameSums, error)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if u := rng.Float64(); ply >= w.m.options.RandomPlies && (w.o.Share == 0 || u < w.o.Share) {
+		if u := rng.Float64(); ply >= w.o.Corpus.Openings.RandomPlies && (w.o.Share == 0 || u < w.o.Share) {
 			if err := w.position(ctx, sums, b, game.Number, ply); err != nil {
 				return nil, fmt.Errorf("game %d, ply %d: %w", game.Number+1, ply+1, err)
 			}
@@ -341,7 +343,7 @@ func (w *walker) game(ctx context.Context, game *league.Game) (*gameSums, error)
 const maxPairKinds = 6
 
 // position adds one position.
-func (w *walker) position(ctx context.Context, sums *gameSums, b *Belief, number, ply int) error {
+func (w *walker) position(ctx context.Context, sums *gameSums, b *mixture.Belief, number, ply int) error {
 	g := b.Game()
 	at, err := w.m.At(g)
 	if err != nil {
@@ -356,17 +358,18 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *Belief, number
 	prior := w.m.Prior(side)
 	w.weights = b.Weights(w.weights, side)
 	w.rewards = w.o.Judge.Rewards(w.rewards, w.judge, g, at.Moves)
-	texts := NewTexts(g.Position(), at.Moves)
+	texts := mixture.NewTexts(g.Position(), at.Moves)
 
-	kinds := len(w.m.kinds)
+	kinds := len(w.m.Kinds())
 	kindWeights, kindSizes := make([]float64, kinds), make([]float64, kinds)
-	for i, kind := range w.m.kindOf {
-		kindWeights[kind] += w.weights[i]
+	for i, x := range w.weights {
+		kind := w.m.KindOf(i)
+		kindWeights[kind] += x
 		kindSizes[kind]++
 	}
 	// Agreement is with what the player at the board may have meant.
 	for kind := range kinds {
-		add(at.kinds.P[kind], w.weights)
+		add(at.Kind(kind), w.weights)
 	}
 	var differ [2]float64
 	for posterior, weights := range [][]float64{prior, w.weights} {
@@ -376,7 +379,7 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *Belief, number
 				if characters {
 					w.tempered = texts.Temper(w.tempered, w.mixed, tau)
 				} else {
-					w.tempered = Temper(w.tempered, w.mixed, tau)
+					w.tempered = mixture.Temper(w.tempered, w.mixed, tau)
 				}
 				add(w.tempered, w.weights)
 			}
@@ -395,7 +398,7 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *Belief, number
 			w.out = append(w.out, nil)
 		}
 		for row := range n {
-			w.out[row] = zeros(w.out[row], len(at.Moves))
+			w.out[row] = append(w.out[row][:0], make([]float64, len(at.Moves))...)
 		}
 		ok, err := f(ctx, g, at.Moves, w.out[:n])
 		if err != nil || !ok {
@@ -442,7 +445,7 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *Belief, number
 }
 
 // difference compares the argmaxes of the mixture over moves and over characters.
-func (w *walker) difference(at *Position, texts *Texts) (Difference, bool) {
+func (w *walker) difference(at *mixture.Position, texts *mixture.Texts) (Difference, bool) {
 	w.tempered = texts.Temper(w.tempered, w.mixed, 0)
 	best, char := 0, 0
 	for i := range w.mixed {
@@ -453,7 +456,7 @@ func (w *walker) difference(at *Position, texts *Texts) (Difference, bool) {
 			char = i
 		}
 	}
-	if w.mixed[char] >= w.mixed[best]*(1-tie) {
+	if w.mixed[char] >= w.mixed[best]*(1-mixture.Tie) {
 		return Difference{}, false
 	}
 	d := Difference{

@@ -25,7 +25,11 @@ func TestWinProbability(t *testing.T) {
 // TestRewards has a mate in one, a move into mate, and scores that do not depend on the order.
 func TestRewards(t *testing.T) {
 	s := search.New(1 << 20)
-	g := at(t, "6k1/5ppp/8/8/8/7q/5P1P/3R2K1 w - - 0 40")
+	start, err := bitboard.ParseFEN("6k1/5ppp/8/8/8/7q/5P1P/3R2K1 w - - 0 40")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := bitboard.NewGame(start)
 	moves := g.Position().Legal(nil)
 	slices.Sort(moves)
 	r := Judge{Depth: 3}.Rewards(nil, s, g, moves)
@@ -40,6 +44,24 @@ func TestRewards(t *testing.T) {
 	if (Judge{}).Validate() == nil || (Judge{Nodes: 5}).Validate() != nil {
 		t.Error("judges are not told apart")
 	}
+}
+
+func pool(t testing.TB, players ...string) *league.Pool {
+	t.Helper()
+	p, err := league.ReadPool("test", strings.NewReader(strings.Join(players, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func named(t testing.TB, name string) *league.Pool {
+	t.Helper()
+	p, ok := league.Ratings().Pool(name)
+	if !ok {
+		t.Fatalf("no pool %s", name)
+	}
+	return p
 }
 
 func games(c *league.Corpus, n int) (all []*league.Game) {

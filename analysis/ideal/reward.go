@@ -42,7 +42,7 @@ func (j Judge) Validate() error {
 // Rewards writes the reward of every legal move, in the order of moves, into dst, which is made
 // longer as needed. moves are the legal ones in the order of their codes.
 func (j Judge) Rewards(dst []float64, s *search.Searcher, g *bitboard.Game, moves []bitboard.Move) []float64 {
-	dst = zeros(dst, len(moves))
+	dst = append(dst[:0], make([]float64, len(moves))...)
 	result := s.Search(g, search.Options{Depth: j.Depth, Nodes: j.Nodes, Margin: 2 * search.Mate})
 	for _, r := range result.Moves {
 		for i, m := range moves {

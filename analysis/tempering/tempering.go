@@ -6,7 +6,7 @@
 // positions that the paper works through the move at T=0.001 is not the mode of the moves at T=1.
 //
 // Here both temperatures are applied to one distribution, the model's at T=1 over the legal moves: to the moves
-// themselves, and to the characters that write them (ideal.Texts). So a model of moves can be
+// themselves, and to the characters that write them (mixture.Texts). So a model of moves can be
 // asked what it would play had it written characters, and illegal moves play no part. What a model of characters does
 // by itself, with the characters of illegal moves among its choices, stands beside it.
 package tempering
@@ -24,6 +24,7 @@ import (
 	"transcend/analysis/favor"
 	"transcend/analysis/ideal"
 	"transcend/data"
+	"transcend/data/league/mixture"
 	"transcend/engine"
 	"transcend/engine/match"
 	"transcend/internal/bitboard"
@@ -97,9 +98,9 @@ func (r *Reader) base(ctx context.Context, g *bitboard.Game) (ok bool, err error
 // Tempered is a distribution at a temperature of a level, other than Written.
 func (r *Reader) tempered(pos *bitboard.Position, level Level, temperature float64) []float64 {
 	if level == Moves {
-		return ideal.Temper(nil, r.p, temperature)
+		return mixture.Temper(nil, r.p, temperature)
 	}
-	return ideal.NewTexts(pos, r.moves).Temper(nil, r.p, temperature)
+	return mixture.NewTexts(pos, r.moves).Temper(nil, r.p, temperature)
 }
 
 // State is what the levels make of a position.

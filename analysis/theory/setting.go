@@ -12,6 +12,7 @@ import (
 	"math"
 
 	"transcend/analysis/ideal"
+	"transcend/data/league/mixture"
 )
 
 // Setting is a finite one: inputs x with test probabilities, k experts f_i(y|x), how likely an input is each
@@ -118,7 +119,7 @@ var Conventions = []Convention{Logits, Probabilities}
 // it. At 0 the most probable outputs share it evenly, which is the limit of both conventions.
 func (c Convention) Temper(dst, q []float64, tau float64) []float64 {
 	if c == Logits || tau == 0 {
-		return ideal.Temper(dst, q, tau)
+		return mixture.Temper(dst, q, tau)
 	}
 	if cap(dst) < len(q) {
 		dst = make([]float64, len(q))

@@ -25,6 +25,7 @@ import (
 
 	"transcend/analysis/ideal"
 	"transcend/analysis/internal/logistic"
+	"transcend/data/league/mixture"
 	"transcend/internal/draw"
 )
 
@@ -75,7 +76,7 @@ func (o *Options) Validate() error {
 		}
 	}
 	for _, t := range o.Temperatures {
-		if err := ideal.CheckTemperature(t); err != nil {
+		if err := mixture.CheckTemperature(t); err != nil {
 			return err
 		}
 	}
@@ -168,7 +169,7 @@ func (o *Options) Run(ctx context.Context, seed uint64, c Cell) (*Outcome, error
 			p[k] = math.Exp(float64(v) - best)
 		}
 		for t, tau := range o.Temperatures {
-			r.Model[t] += ideal.Temper(nil, p, tau)[test.Labels[i]] / float64(o.Test)
+			r.Model[t] += mixture.Temper(nil, p, tau)[test.Labels[i]] / float64(o.Test)
 		}
 	}); err != nil {
 		return nil, fmt.Errorf("toy: %s: %w", c.Key(), err)
@@ -234,7 +235,7 @@ func (o *Options) experts(truth []uint8, answers [][]uint8) *Outcome {
 			}
 		}
 		for t, tau := range o.Temperatures {
-			r.Mixture[t] += ideal.Temper(nil, votes, tau)[y] / n
+			r.Mixture[t] += mixture.Temper(nil, votes, tau)[y] / n
 		}
 	}
 	if pairs > 0 {

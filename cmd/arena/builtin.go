@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"transcend/analysis/ideal"
 	"transcend/data/league"
+	"transcend/data/league/mixture"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/arena"
@@ -134,7 +134,7 @@ func idealModel(text string) (func(temperature float64) match.Factory, error) {
 	}, nil
 }
 
-func openIdeal(text string) (engine.IdealConfig, *ideal.Mixture, error) {
+func openIdeal(text string) (engine.IdealConfig, *mixture.Mixture, error) {
 	config, err := engine.ParseIdeal(text)
 	if err != nil {
 		return config, nil, cli.Usagef("%w", err)

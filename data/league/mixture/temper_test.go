@@ -1,4 +1,4 @@
-package ideal
+package mixture
 
 import (
 	"math"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/gonum/floats"
 
 	"transcend/internal/bitboard"
 )
@@ -107,8 +109,8 @@ func TestCharactersBySampling(t *testing.T) {
 		}
 		for _, tau := range []float64{0.3, 0.7, 1.5} {
 			exact := NewTexts(&pos, moves).Temper(nil, p, tau)
-			if math.Abs(sum(exact)-1) > 1e-12 {
-				t.Fatalf("%s at %v: sum %v", fen, tau, sum(exact))
+			if math.Abs(floats.Sum(exact)-1) > 1e-12 {
+				t.Fatalf("%s at %v: sum %v", fen, tau, floats.Sum(exact))
 			}
 			seen := make([]float64, len(moves))
 			for range draws {

@@ -1,8 +1,10 @@
-package ideal
+package mixture
 
 import (
 	"math"
 	"testing"
+
+	"gonum.org/v1/gonum/floats"
 
 	"transcend/data/league"
 	"transcend/internal/bitboard"
@@ -112,7 +114,7 @@ func TestImpossible(t *testing.T) {
 	if b.Impossible() != 1 {
 		t.Errorf("%d impossible moves, want that of the start alone", b.Impossible())
 	}
-	if w := b.Weights(nil, bitboard.White); math.Abs(sum(w)-1) > 1e-12 {
+	if w := b.Weights(nil, bitboard.White); math.Abs(floats.Sum(w)-1) > 1e-12 {
 		t.Errorf("weights %v", w)
 	}
 	// Another game: it begins again.

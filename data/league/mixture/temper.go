@@ -1,4 +1,4 @@
-package ideal
+package mixture
 
 import (
 	"fmt"
@@ -17,9 +17,9 @@ func CheckTemperature(tau float64) error {
 	return nil
 }
 
-// tie is how much smaller a probability may be, relatively, to count as equal at
+// Tie is how much smaller a probability may be, relatively, to count as equal at
 // temperature 0: sums in another order differ by less.
-const tie = 1e-12
+const Tie = 1e-12
 
 // Temper writes p at a temperature into dst, which is made longer as needed and may be p, and
 // returns it: p^(1/tau), normalized, which is the softmax of log(p)/tau, as models apply it. At
@@ -39,7 +39,7 @@ func Temper(dst, p []float64, tau float64) []float64 {
 		switch {
 		case best == 0:
 		case tau == 0:
-			if x >= best*(1-tie) {
+			if x >= best*(1-Tie) {
 				w = 1
 			}
 		case tau == 1:

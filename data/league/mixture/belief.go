@@ -1,4 +1,4 @@
-package ideal
+package mixture
 
 import (
 	"fmt"

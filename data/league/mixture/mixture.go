@@ -1,4 +1,4 @@
-package ideal
+package mixture
 
 import (
 	"fmt"
@@ -24,9 +24,9 @@ type Options struct {
 	CacheBytes int
 }
 
-// MaxPlayers is the largest pool a Mixture takes: its work grows with the square
+// maxPlayers is the largest pool a Mixture takes: its work grows with the square
 // where ratings must be near.
-const MaxPlayers = 2_000
+const maxPlayers = 2_000
 
 const defaultCacheBytes = 64 << 20
 
@@ -51,8 +51,8 @@ func New(pool *league.Pool, o Options) (*Mixture, error) {
 		return nil, fmt.Errorf("ideal: %w", err)
 	}
 	n := len(pool.Players)
-	if n > MaxPlayers {
-		return nil, fmt.Errorf("ideal: pool %s has %d players: at most %d are possible", pool.Name, n, MaxPlayers)
+	if n > maxPlayers {
+		return nil, fmt.Errorf("ideal: pool %s has %d players: at most %d are possible", pool.Name, n, maxPlayers)
 	}
 	if err := (&league.Corpus{Pool: pool, MaxGap: o.MaxGap, Openings: league.OpeningRule{RandomPlies: o.RandomPlies}}).Validate(); err != nil {
 		return nil, fmt.Errorf("ideal: %w", err)
@@ -109,6 +109,13 @@ func (m *Mixture) Pool() *league.Pool { return m.pool }
 // them: White evenly, Black evenly among those that White may meet. It must not be changed.
 func (m *Mixture) Prior(side bitboard.Color) []float64 { return m.prior[side] }
 
+// Kinds are the players that differ in what they do, each once: two that differ in a name or in an
+// unused seed are of one kind. It must not be changed.
+func (m *Mixture) Kinds() []*league.Player { return m.kinds }
+
+// KindOf returns the kind of player i by its place in Kinds.
+func (m *Mixture) KindOf(i int) int { return m.kindOf[i] }
+
 // Position is what the players of a pool would do in one position.
 type Position struct {
 	Moves []bitboard.Move // the legal ones, in the order of their codes; none at a game's end
@@ -119,7 +126,10 @@ type Position struct {
 
 // Player returns the probabilities of the moves with which player i plays them. It must not
 // be changed.
-func (p *Position) Player(i int) []float64 { return p.kinds.P[p.kindOf[i]] }
+func (p *Position) Player(i int) []float64 { return p.Kind(p.kindOf[i]) }
+
+// Kind is Player for the players of a kind, see Mixture.Kinds.
+func (p *Position) Kind(kind int) []float64 { return p.kinds.P[kind] }
 
 // Intended returns the move of player i without its noise, see league.Mover.Intended.
 func (p *Position) Intended(i int) bitboard.Move { return p.kinds.Intended[p.kindOf[i]] }

@@ -1,4 +1,4 @@
-package ideal
+package mixture
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"transcend/data/league"
@@ -128,8 +129,8 @@ func TestMixtureIsThatOfItsPlayers(t *testing.T) {
 				}
 				at := position(t, m, g)
 				f := at.Mix(nil, m.Prior(bitboard.White))
-				if math.Abs(sum(f)-1) > 1e-12 {
-					t.Fatalf("%s, ply %d: sum %v", name, ply, sum(f))
+				if math.Abs(floats.Sum(f)-1) > 1e-12 {
+					t.Fatalf("%s, ply %d: sum %v", name, ply, floats.Sum(f))
 				}
 				for k := range f {
 					if math.Abs(f[k]-want[k]) > 1e-12 {
@@ -257,7 +258,7 @@ func TestConcurrent(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	many := &league.Pool{Name: "many"}
-	for i := range MaxPlayers + 1 {
+	for i := range maxPlayers + 1 {
 		p := league.Player{Depth: 1, Seed: uint64(i)}
 		many.Players = append(many.Players, league.Rated{Player: p})
 	}
