@@ -10,6 +10,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"transcend/data/filter"
 	"transcend/model"
 	"transcend/pgn"
 )
@@ -29,7 +30,7 @@ func benchmarkFiles(b *testing.B) []string {
 	return nil
 }
 
-func benchmarkCorpus(b *testing.B, f Filter) *Corpus {
+func benchmarkCorpus(b *testing.B, f filter.Filter) *Corpus {
 	b.Helper()
 	r, err := pgn.Open(benchmarkFiles(b)...)
 	if err != nil {
@@ -52,7 +53,7 @@ func perSecond(b *testing.B, n int, d time.Duration, unit string) {
 // ceiling is the PGN reader with the same filter and nothing behind it.
 func BenchmarkReadCorpus(b *testing.B) {
 	files := benchmarkFiles(b)
-	for _, f := range []Filter{{}, {MaxElo: 1500}, {MaxElo: 1500, DropDuplicates: true}} {
+	for _, f := range []filter.Filter{{}, {MaxElo: 1500}, {MaxElo: 1500, DropDuplicates: true}} {
 		b.Run(fmt.Sprintf("cap=%d/drop=%v", f.MaxElo, f.DropDuplicates), func(b *testing.B) {
 			var ours, bare time.Duration
 			seen, kept := 0, 0
@@ -95,7 +96,7 @@ func BenchmarkReadCorpus(b *testing.B) {
 // Batches of both packings. The ceiling is tokenizing the games and putting them
 // nowhere.
 func BenchmarkLoader(b *testing.B) {
-	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
+	c := benchmarkCorpus(b, filter.Filter{MaxElo: 1500})
 	for _, test := range []struct {
 		tok     Tokenizer
 		input   string
@@ -142,7 +143,7 @@ func BenchmarkLoader(b *testing.B) {
 // A corpus file from memory, with and without replaying the games, beside
 // parquet-go reading the same rows.
 func BenchmarkReadParquet(b *testing.B) {
-	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
+	c := benchmarkCorpus(b, filter.Filter{MaxElo: 1500})
 	file := file(b, c)
 	for _, trust := range []bool{false, true} {
 		b.Run(fmt.Sprintf("trust=%v", trust), func(b *testing.B) {
@@ -170,7 +171,7 @@ func BenchmarkReadParquet(b *testing.B) {
 
 // A corpus into a file, without and with SAN.
 func BenchmarkWriteParquet(b *testing.B) {
-	c := benchmarkCorpus(b, Filter{MaxElo: 1500})
+	c := benchmarkCorpus(b, filter.Filter{MaxElo: 1500})
 	for _, san := range []bool{false, true} {
 		b.Run(fmt.Sprintf("san=%v", san), func(b *testing.B) {
 			b.ReportAllocs()
@@ -199,28 +200,6 @@ type counter struct{ n *int64 }
 func (c counter) Write(b []byte) (int, error) {
 	*c.n += int64(len(b))
 	return len(b), nil
-}
-
-// All rules about tags on the header of a game that passes them. The unit is a game.
-func BenchmarkTagRules(b *testing.B) {
-	f := Filter{MaxElo: 2500, MinElo: 1000, RatingBand: Band{1000, 2500}, Speeds: []Speed{Rapid, Blitz}, RatedOnly: true, NoBots: true,
-		Terminations: []string{"normal", "time forfeit"}, Since: "2015", Until: "2019.06", Player: "Costello", Results: []string{"0-1"}}
-	rules := f.rules()
-	r := reader(b, lichess())
-	r.Filter(func(h *pgn.Header) bool {
-		b.ReportAllocs()
-		for b.Loop() {
-			for i := range rules {
-				if rules[i].header != nil && rules[i].header(h) {
-					b.Fatalf("rule %s drops", rules[i].name)
-				}
-			}
-		}
-		return false
-	})
-	for r.Scan() {
-	}
-	perSecond(b, b.N, b.Elapsed(), "headers/s")
 }
 
 // The order of an epoch, which a restored loader has to make again.

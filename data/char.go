@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // Alphabet is the 32 symbols of the character tokenizer in the order of their
@@ -165,7 +166,7 @@ func (t *CharTokenizer) DecodeGame(ids []int32) ([]bitboard.Move, error) {
 		if len(g.Moves)%2 == 0 {
 			_, san, ok := strings.Cut(word, ".")
 			if !ok {
-				return nil, fmt.Errorf("data: decoding a game: %q has no move number: %w", clip(word), ErrNotAGame)
+				return nil, fmt.Errorf("data: decoding a game: %q has no move number: %w", clip.Text(word, quoted), ErrNotAGame)
 			}
 			word = san
 		}

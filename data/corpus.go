@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"transcend/data/internal/gamehash"
 	"transcend/internal/bitboard"
 )
 
@@ -216,12 +217,6 @@ func (c *Corpus) Split(fraction float64) (training, validation *Corpus) {
 	return training, validation
 }
 
-// contentHash is the hash by which duplicates are found: of the moves, the
-// result and both ratings.
-func contentHash(moves []bitboard.Move, result bitboard.Result, white, black uint16) uint64 {
-	return mix(hashUint64(HashMoves(moves), uint64(result)<<32|uint64(white)<<16|uint64(black)))
-}
-
 // WithoutDuplicates returns the part without the games whose moves, result and
 // ratings are those of an earlier one. Moves alone would not do: short games are
 // played again and again by different people.
@@ -231,7 +226,7 @@ func (c *Corpus) WithoutDuplicates() *Corpus {
 	return c.Where(func(i int) bool {
 		at := c.at(i)
 		moves := c.Moves(i)
-		h := contentHash(moves, d.result[at], d.white[at], d.black[at])
+		h := gamehash.Content(moves, d.result[at], d.white[at], d.black[at])
 		j, ok := first[h]
 		if !ok {
 			first[h] = uint32(i)
@@ -268,7 +263,7 @@ func (c *Corpus) Fingerprint() uint64 {
 		at := c.at(i)
 		lo, hi := span(d.sitesEnd, at)
 		f.add(c.Moves(i), d.result[at], d.white[at], d.black[at], d.names[d.timeControl[at]], d.names[d.date[at]])
-		f.h = hashBytes(f.h, d.sites[lo:hi])
+		f.h = gamehash.Bytes(f.h, d.sites[lo:hi])
 		f.addV2(d.names[d.whiteName[at]], d.names[d.blackName[at]], d.names[d.termination[at]], d.rated[at])
 	}
 	return f.sum()
@@ -279,8 +274,8 @@ func (c *Corpus) Fingerprint() uint64 {
 type fingerprint struct{ h, n uint64 }
 
 func (f *fingerprint) add(moves []bitboard.Move, result bitboard.Result, white, black uint16, timeControl, date string) {
-	h := hashUint64(fnvOffset^f.h, contentHash(moves, result, white, black))
-	f.h = hashText(hashText(h, timeControl), date)
+	h := gamehash.Number(gamehash.Start^f.h, gamehash.Content(moves, result, white, black))
+	f.h = gamehash.Text(gamehash.Text(h, timeControl), date)
 	f.n++
 }
 
@@ -290,22 +285,11 @@ func (f *fingerprint) addV2(white, black, termination string, rated Rated) {
 	if white == "" && black == "" && termination == "" && rated == RatedUnknown {
 		return
 	}
-	h := hashText(hashText(hashText(f.h, white), black), termination)
-	f.h = hashUint64(h, uint64(rated)+1)
+	h := gamehash.Text(gamehash.Text(gamehash.Text(f.h, white), black), termination)
+	f.h = gamehash.Number(h, uint64(rated)+1)
 }
 
-func hashText(h uint64, s string) uint64 {
-	return hashBytes(hashUint64(h, uint64(len(s))), s)
-}
-
-func hashBytes[T string | []byte](h uint64, s T) uint64 {
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * fnvPrime
-	}
-	return h
-}
-
-func (f *fingerprint) sum() uint64 { return mix(hashUint64(fnvOffset^f.h, f.n)) }
+func (f *fingerprint) sum() uint64 { return gamehash.Mix(gamehash.Number(gamehash.Start^f.h, f.n)) }
 
 // Check replays the games that were read without it (see ParquetOptions)
 // and reports the first illegal move. A corpus that passed is known to be legal

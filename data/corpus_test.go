@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/data/internal/gamehash"
 	"transcend/internal/bitboard"
 )
 
@@ -129,7 +130,7 @@ func TestHashMoves(t *testing.T) {
 	if got := HashMoves(ruy); got != 0xaec4c59f630f2c38 {
 		t.Errorf("hash of the Ruy Lopez = %#x", got)
 	}
-	if got := mix(HashMoves(ruy)); got != 0x4c3361a11c72ef0c {
+	if got := gamehash.Mix(HashMoves(ruy)); got != 0x4c3361a11c72ef0c {
 		t.Errorf("mixed = %#x", got)
 	}
 }

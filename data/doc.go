@@ -2,10 +2,10 @@
 //
 // The path is
 //
-//	pgn.Reader -> Filter -> Corpus (memory, or a Parquet file) -> Tokenizer -> Loader -> model.Batch
+//	pgn.Reader -> filter.Filter -> Corpus (memory, or a Parquet file) -> Tokenizer -> Loader -> model.Batch
 //
-// A Filter says which games belong to a corpus and a FilterReport how many it
-// dropped by which rule. A Corpus holds games compactly: 16-bit move codes in one
+// Package filter says which games belong to a corpus and how many it dropped by which
+// rule. A Corpus holds games compactly: 16-bit move codes in one
 // flat slice and a few columns. A Tokenizer, "move" or "char", writes a game as
 // token ids and reads moves back out of sampled ones. A Loader packs shuffled
 // games into rows for a trainer; its position is a small piece of JSON, so a

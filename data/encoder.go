@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 	"transcend/model"
 )
 
@@ -37,7 +38,7 @@ func NewEncoder(tok Tokenizer, input string) (Encoder, error) {
 		}
 		return Encoder{tok, InputBoard}, nil
 	}
-	return Encoder{}, fmt.Errorf("data: encoder: unknown input %q (want %s or %s)", clip(input), InputMoves, InputBoard)
+	return Encoder{}, fmt.Errorf("data: encoder: unknown input %q (want %s or %s)", clip.Text(input, quoted), InputMoves, InputBoard)
 }
 
 // EncoderOf returns the encoder for a model of that configuration with the tokenizer

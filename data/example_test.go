@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/bitboard"
 	"transcend/model"
 	"transcend/pgn"
@@ -35,7 +36,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	corpus, report, err := data.ReadCorpus(context.Background(), r, data.Filter{MaxElo: 1000})
+	corpus, report, err := data.ReadCorpus(context.Background(), r, filter.Filter{MaxElo: 1000})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,9 +15,11 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
+	"transcend/data/internal/gamehash"
 	"transcend/data/internal/parquetfile"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // A corpus file is a Parquet file with one row a game; docs/formats.md describes it
@@ -198,7 +200,7 @@ func (w *ParquetWriter) Write(g *Game) error {
 	w.games++
 	w.plies += len(g.Moves)
 	w.print.add(g.Moves, g.Result, uint16(v.whiteElo), uint16(v.blackElo), v.timeControl, v.date)
-	w.print.h = hashBytes(w.print.h, v.site)
+	w.print.h = gamehash.Bytes(w.print.h, v.site)
 	w.print.addV2(v.white, v.black, v.termination, rated)
 	return nil
 }
@@ -424,7 +426,7 @@ func loadParquet(ctx context.Context, r io.ReaderAt, size int64, o ParquetOption
 // check compares what was read with what the metadata says.
 func (m *parquetMetadata) check(fingerprint string, plies int) error {
 	if fingerprint != m.Fingerprint || plies != m.Plies {
-		return &CorpusError{Reason: fmt.Sprintf("holds other games than its metadata says: fingerprint %s, want %s (was it edited by another program?)", fingerprint, clip(m.Fingerprint))}
+		return &CorpusError{Reason: fmt.Sprintf("holds other games than its metadata says: fingerprint %s, want %s (was it edited by another program?)", fingerprint, clip.Text(m.Fingerprint, quoted))}
 	}
 	return nil
 }
@@ -503,7 +505,7 @@ func streamParquet(ctx context.Context, r io.ReaderAt, size int64, from int, emi
 				return fmt.Errorf("data: reading a corpus: %w", context.Cause(ctx))
 			}
 			print.add(g.Moves, g.Result, uint16(g.WhiteElo), uint16(g.BlackElo), g.TimeControl, g.Date)
-			print.h = hashBytes(print.h, g.Site)
+			print.h = gamehash.Bytes(print.h, g.Site)
 			print.addV2(g.White, g.Black, g.Termination, g.Rated)
 			plies += len(g.Moves)
 			if err := emit(group, &g); err != nil {
@@ -768,7 +770,7 @@ func (p *parquetLoader) eachText(page *parquetfile.Page, maxDefinition int, add 
 		// What has a name was checked when it got it.
 		if index < 0 || index >= len(p.ids) || p.ids[index] == 0 {
 			if len(s) > maxText || !utf8.Valid(s) {
-				return fmt.Errorf("a text of %d bytes is too long or no UTF-8: %s", len(s), strconv.QuoteToASCII(clip(string(s))))
+				return fmt.Errorf("a text of %d bytes is too long or no UTF-8: %s", len(s), strconv.QuoteToASCII(clip.Text(string(s), quoted)))
 			}
 		}
 		if err := add(s, index); err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress/uncompressed"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
+	"transcend/data/filter"
 	"transcend/data/internal/parquetfile"
 	"transcend/internal/bitboard"
 )
@@ -30,9 +31,9 @@ import (
 var testProvenance = Provenance{
 	Program: "test 1.2",
 	Sources: []Source{{Name: "games.pgn.zst", Size: 12345, SHA256: "00ff"}},
-	Filter:  Filter{MaxElo: 1500, MinPlies: 2},
-	Report: FilterReport{Seen: 10, Kept: 7, Errors: 1, Dropped: []RuleCount{
-		{RuleMaxElo, "a player above 1500", 2, []Example{{"games.pgn.zst", 3, "ratings 1 and 2"}}},
+	Filter:  filter.Filter{MaxElo: 1500, MinPlies: 2},
+	Report: filter.Report{Seen: 10, Kept: 7, Errors: 1, Dropped: []filter.RuleCount{
+		{Rule: filter.RuleMaxElo, Meaning: "a player above 1500", Count: 2, Examples: []filter.Example{{File: "games.pgn.zst", Game: 3, Why: "ratings 1 and 2"}}},
 	}},
 }
 
@@ -553,7 +554,7 @@ func FuzzGames(f *testing.F) {
 				g.White, g.Site, g.Date, g.Termination = g.Site, g.Date, g.Termination, g.White
 			}
 		}
-		c.Provenance = Provenance{Program: clean(white), Sources: []Source{{Name: clean(site), Size: int64(whiteElo)}}, Filter: Filter{Player: clean(black), MaxElo: blackElo}}
+		c.Provenance = Provenance{Program: clean(white), Sources: []Source{{Name: clean(site), Size: int64(whiteElo)}}, Filter: filter.Filter{Player: clean(black), MaxElo: blackElo}}
 		var files [2][]byte
 		for i := range files {
 			var b bytes.Buffer

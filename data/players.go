@@ -2,6 +2,8 @@ package data
 
 import (
 	"strings"
+
+	"transcend/data/internal/gamehash"
 )
 
 // SplitByPlayer divides the games into a part to train on and one to validate on
@@ -34,7 +36,7 @@ func (c *Corpus) SplitByPlayer(fraction float64) (training, validation *Corpus, 
 			switch key := PlayerKey(d.names[name]); {
 			case key == "":
 				side[name] = unknown
-			case inFraction(hashText(fnvOffset, key), fraction):
+			case inFraction(gamehash.Text(gamehash.Start, key), fraction):
 				side[name] = validate
 			default:
 				side[name] = train

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"transcend/data/internal/gamehash"
 )
 
 // playersCorpus holds games between n players who meet at random. Each name is
@@ -121,7 +123,7 @@ func TestSplitByPlayerIsStable(t *testing.T) {
 	hash := uint64(0)
 	_, validation, dropped := c.SplitByPlayer(0.3)
 	for _, g := range validation.All() {
-		hash = hashText(hash, g.Site)
+		hash = gamehash.Text(hash, g.Site)
 	}
 	if validation.Len() != 28 || dropped != 179 || hash != 0x92cf8a9c3b822900 {
 		t.Errorf("%d games to validate on, %d dropped, hash %#x", validation.Len(), dropped, hash)

@@ -8,15 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"transcend/data/filter"
 )
 
 // Provenance says where the games of a corpus came from.
 type Provenance struct {
-	Program string       `json:"program,omitempty"` // version of the program that read the sources
-	Sources []Source     `json:"sources,omitempty"`
-	Filter  Filter       `json:"filter"`
-	Limit   int          `json:"limit,omitempty"` // reading ended when so many games were kept; 0: no limit
-	Report  FilterReport `json:"report"`
+	Program string        `json:"program,omitempty"` // version of the program that read the sources
+	Sources []Source      `json:"sources,omitempty"`
+	Filter  filter.Filter `json:"filter"`
+	Limit   int           `json:"limit,omitempty"` // reading ended when so many games were kept; 0: no limit
+	Report  filter.Report `json:"report"`
 }
 
 // Source is a file or stream that games were read from.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"transcend/data/filter"
 	"transcend/model"
 	"transcend/pgn"
 )
@@ -18,7 +19,7 @@ func TestRealGames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	c, report, err := ReadCorpus(t.Context(), r, Filter{MaxElo: 1000, DropDuplicates: true})
+	c, report, err := ReadCorpus(t.Context(), r, filter.Filter{MaxElo: 1000, DropDuplicates: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // TokenizerFile is the name of a tokenizer's file in a checkpoint directory.
@@ -103,7 +104,7 @@ func NewTokenizer(name string, o CharOptions) (Tokenizer, error) {
 			return t.new(o)
 		}
 	}
-	return nil, &TokenizerError{Reason: fmt.Sprintf("there is none named %q (want %s)", clip(name), strings.Join(TokenizerNames(), " or "))}
+	return nil, &TokenizerError{Reason: fmt.Sprintf("there is none named %q (want %s)", clip.Text(name, quoted), strings.Join(TokenizerNames(), " or "))}
 }
 
 // ErrNotAGame is wrapped by the errors of DecodeGame.
@@ -201,13 +202,13 @@ func ParseTokenizer(b []byte) (Tokenizer, error) {
 		return nil, &TokenizerError{Reason: "not the JSON of a tokenizer", Err: err}
 	}
 	if f.Format != tokenizerFormat {
-		return nil, &TokenizerError{Reason: fmt.Sprintf("its format is %q, want %q: a file of another program", clip(f.Format), tokenizerFormat)}
+		return nil, &TokenizerError{Reason: fmt.Sprintf("its format is %q, want %q: a file of another program", clip.Text(f.Format, quoted), tokenizerFormat)}
 	}
 	if f.Version != tokenizerVersion {
 		return nil, &TokenizerError{Reason: fmt.Sprintf("its version is %d, this program reads version %d", f.Version, tokenizerVersion)}
 	}
 	if !slices.Contains(TokenizerNames(), f.Type) {
-		return nil, &TokenizerError{Reason: fmt.Sprintf("its type is %q (want %s)", clip(f.Type), strings.Join(TokenizerNames(), " or "))}
+		return nil, &TokenizerError{Reason: fmt.Sprintf("its type is %q (want %s)", clip.Text(f.Type, quoted), strings.Join(TokenizerNames(), " or "))}
 	}
 	t, err := NewTokenizer(f.Type, CharOptions{DrawArtifact: f.DrawArtifact})
 	if err != nil {
@@ -221,17 +222,11 @@ func ParseTokenizer(b []byte) (Tokenizer, error) {
 	}
 	for id, text := range f.Vocab {
 		if want := t.Text(int32(id)); text != want {
-			return nil, &TokenizerError{Reason: fmt.Sprintf("its token %d is %q, want %q: a model trained with it would be misread", id, clip(text), want)}
+			return nil, &TokenizerError{Reason: fmt.Sprintf("its token %d is %q, want %q: a model trained with it would be misread", id, clip.Text(text, quoted), want)}
 		}
 	}
 	return t, nil
 }
 
-// clip shortens text from outside for an error message.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "..."
-}
+// quoted is how many bytes of a text from outside are shown in a message.
+const quoted = 80

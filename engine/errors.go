@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"transcend/engine/internal/clip"
+	"transcend/internal/clip"
 )
 
 var (

@@ -14,8 +14,8 @@ import (
 
 	"transcend/data/league"
 	"transcend/data/league/mixture"
-	"transcend/engine/internal/clip"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // IdealConfig is an ideal learner of a pool's games: it plays by the exact mixture of the

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"transcend/engine/internal/clip"
+	"transcend/internal/clip"
 	"transcend/model"
 )
 

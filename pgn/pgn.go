@@ -228,8 +228,21 @@ func (h *Header) Bytes(name string) []byte {
 // It allocates the string; Bytes does not.
 func (h *Header) Tag(name string) string { return string(h.Bytes(name)) }
 
+// MaxElo is the highest number that is taken for a rating.
+const MaxElo = 9999
+
+// Unknown says whether the value of a tag stands for one that is not known: nothing,
+// "?", or "????.??.??" for a date, as the standard has it (8.1.1).
+func Unknown[T string | []byte](value T) bool {
+	switch string(value) {
+	case "", "?", "????.??.??":
+		return true
+	}
+	return false
+}
+
 // WhiteElo returns White's rating; false when it is missing, no number ("?",
-// "-"), or not in 1 to 9999. A question mark after the number, with which
+// "-"), or not in 1 to MaxElo. A question mark after the number, with which
 // Lichess marks provisional ratings, is allowed.
 func (h *Header) WhiteElo() (int, bool) { return parseElo(h.Bytes("WhiteElo")) }
 

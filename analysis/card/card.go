@@ -14,6 +14,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/elo"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -52,14 +53,14 @@ type Card struct {
 
 // Corpus says what the games were.
 type Corpus struct {
-	Sources     []data.Source     `json:"sources"`
-	Simulated   bool              `json:"simulated"` // all of them between simulated players
-	Filter      data.Filter       `json:"filter"`
-	Scale       string            `json:"scale,omitempty"` // of the ratings of simulated players
-	Fingerprint string            `json:"fingerprint"`
-	Report      data.FilterReport `json:"report"`
-	Training    int               `json:"training_games"`
-	Validation  int               `json:"validation_games"`
+	Sources     []data.Source `json:"sources"`
+	Simulated   bool          `json:"simulated"` // all of them between simulated players
+	Filter      filter.Filter `json:"filter"`
+	Scale       string        `json:"scale,omitempty"` // of the ratings of simulated players
+	Fingerprint string        `json:"fingerprint"`
+	Report      filter.Report `json:"report"`
+	Training    int           `json:"training_games"`
+	Validation  int           `json:"validation_games"`
 }
 
 // Training says what the training took.

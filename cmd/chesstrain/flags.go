@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/xla"
@@ -422,7 +423,7 @@ func (s *settings) name() string {
 	switch {
 	case s.MaxElo > 0:
 		parts = append(parts, fmt.Sprintf("max%d", s.MaxElo))
-	case s.RatingBand != (data.Band{}):
+	case s.RatingBand != (filter.Band{}):
 		parts = append(parts, fmt.Sprintf("band%v", s.RatingBand))
 	default:
 		parts = append(parts, "all")

@@ -15,6 +15,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 )
@@ -237,7 +238,7 @@ func (o *prepareOptions) explain(ctx context.Context, from *origin, err error) e
 
 // writePrepared prints the report with what was made in front of it, as one
 // object.
-func writePrepared(w io.Writer, made prepared, report data.FilterReport) error {
+func writePrepared(w io.Writer, made prepared, report filter.Report) error {
 	first, err := json.Marshal(made)
 	if err != nil {
 		return err

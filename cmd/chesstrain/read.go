@@ -16,13 +16,14 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/cli"
 	"transcend/pgn"
 )
 
 // gathered is what gather found.
 type gathered struct {
-	report  data.FilterReport
+	report  filter.Report
 	sources []data.Source
 	warning error // what the last source was cut off by, if that was accepted
 }

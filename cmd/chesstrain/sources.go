@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/cli"
 )
 
@@ -53,7 +54,7 @@ type origin struct {
 	Games           int  `json:"games,omitempty"`
 	AcceptTruncated bool `json:"accept_truncated,omitempty"`
 	// Filter is without DropDuplicates, see filter.
-	data.Filter
+	filter.Filter
 	KeepDuplicates bool `json:"keep_duplicates,omitempty"`
 }
 
@@ -194,32 +195,32 @@ func (o *origin) goesOn() []string {
 }
 
 // filter is the filter in force.
-func (o *origin) filter() data.Filter {
+func (o *origin) filter() filter.Filter {
 	f := o.Filter
 	f.DropDuplicates = !o.KeepDuplicates
 	return f
 }
 
 // bandValue is --rating-band.
-type bandValue data.Band
+type bandValue filter.Band
 
 func (v *bandValue) String() string {
 	if *v == (bandValue{}) {
 		return ""
 	}
-	return data.Band(*v).String()
+	return filter.Band(*v).String()
 }
 
 func (v *bandValue) Type() string { return "band" }
 
 func (v *bandValue) Set(s string) error {
-	b, err := data.ParseBand(s)
+	b, err := filter.ParseBand(s)
 	*v = bandValue(b)
 	return trimPackage(err)
 }
 
 // speedsValue is --speed.
-type speedsValue []data.Speed
+type speedsValue []filter.Speed
 
 func (v *speedsValue) String() string {
 	var names []string
@@ -233,7 +234,7 @@ func (v *speedsValue) Type() string { return "strings" }
 
 func (v *speedsValue) Set(s string) error {
 	for name := range strings.SplitSeq(s, ",") {
-		speed, err := data.ParseSpeed(name)
+		speed, err := filter.ParseSpeed(name)
 		if err != nil {
 			return trimPackage(err)
 		}
@@ -294,7 +295,7 @@ func (g gathered) none(o *origin) error {
 		return cli.WithHint(errors.New("no game is left: there is none in the sources"), "are they PGN? --pgn reads text, .zst, .gz and .bz2")
 	}
 	var why []string
-	var most data.RuleCount
+	var most filter.RuleCount
 	for _, d := range g.report.Dropped {
 		if d.Count > 0 {
 			why = append(why, fmt.Sprintf("%s dropped by %s", cli.Count(d.Count), d.Rule))
@@ -314,21 +315,21 @@ func (g gathered) none(o *origin) error {
 }
 
 // relax says what to do about a rule that dropped most games.
-func (o *origin) relax(most data.RuleCount) string {
+func (o *origin) relax(most filter.RuleCount) string {
 	flags := map[string]string{
-		data.RuleMaxElo:      fmt.Sprintf("raise --max-elo %d", o.MaxElo),
-		data.RuleMinElo:      fmt.Sprintf("lower --min-elo %d", o.MinElo),
-		data.RuleRatingBand:  fmt.Sprintf("widen --rating-band %v", o.RatingBand),
-		data.RuleNoRating:    "most games have no ratings: leave out --max-elo, --min-elo and --rating-band, or give other games",
-		data.RuleSpeed:       fmt.Sprintf("give more than --speed %v", (*speedsValue)(&o.Speeds)),
-		data.RuleCasual:      "leave out --rated: few games are said to be rated",
-		data.RuleBot:         "leave out --no-bots: simulated players are programs",
-		data.RuleTermination: "give other values of --termination than " + strings.Join(o.Terminations, ","),
-		data.RuleDate:        "widen --since and --until",
-		data.RulePlayer:      fmt.Sprintf("is --player %s spelled as in the games?", o.Player),
-		data.RuleOtherResult: "give other values of --result than " + strings.Join(o.Results, ","),
-		data.RuleMinPlies:    fmt.Sprintf("lower --min-plies %d", o.MinPlies),
-		data.RuleDuplicate:   "add --keep-duplicates",
+		filter.RuleMaxElo:      fmt.Sprintf("raise --max-elo %d", o.MaxElo),
+		filter.RuleMinElo:      fmt.Sprintf("lower --min-elo %d", o.MinElo),
+		filter.RuleRatingBand:  fmt.Sprintf("widen --rating-band %v", o.RatingBand),
+		filter.RuleNoRating:    "most games have no ratings: leave out --max-elo, --min-elo and --rating-band, or give other games",
+		filter.RuleSpeed:       fmt.Sprintf("give more than --speed %v", (*speedsValue)(&o.Speeds)),
+		filter.RuleCasual:      "leave out --rated: few games are said to be rated",
+		filter.RuleBot:         "leave out --no-bots: simulated players are programs",
+		filter.RuleTermination: "give other values of --termination than " + strings.Join(o.Terminations, ","),
+		filter.RuleDate:        "widen --since and --until",
+		filter.RulePlayer:      fmt.Sprintf("is --player %s spelled as in the games?", o.Player),
+		filter.RuleOtherResult: "give other values of --result than " + strings.Join(o.Results, ","),
+		filter.RuleMinPlies:    fmt.Sprintf("lower --min-plies %d", o.MinPlies),
+		filter.RuleDuplicate:   "add --keep-duplicates",
 	}
 	if hint, ok := flags[most.Rule]; ok {
 		return hint

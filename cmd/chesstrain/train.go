@@ -20,6 +20,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -156,7 +157,7 @@ type trainRun struct {
 	warnings io.Writer
 
 	corpus *data.Corpus
-	report data.FilterReport
+	report filter.Report
 	tok    data.Tokenizer
 }
 
@@ -456,20 +457,20 @@ func finite(x float64) float64 {
 
 // outcome is what a run ends with, as --json prints it.
 type outcome struct {
-	Run            string            `json:"run"`
-	Checkpoint     string            `json:"checkpoint"`
-	Steps          int               `json:"steps"`
-	ElapsedSeconds float64           `json:"elapsed_s"`
-	Seed           uint64            `json:"seed"`
-	Tokenizer      string            `json:"tokenizer"`
-	Input          string            `json:"input"` // data.InputMoves or data.InputBoard
-	Preset         string            `json:"preset"`
-	Parameters     int               `json:"parameters"`
-	TrainingLoss   float64           `json:"training_loss"`
-	ValidationLoss float64           `json:"validation_loss"`
-	Moves          analysis.Moves    `json:"moves"`
-	Corpus         data.FilterReport `json:"corpus"`
-	Machine        string            `json:"machine"` // that the run ended on
+	Run            string         `json:"run"`
+	Checkpoint     string         `json:"checkpoint"`
+	Steps          int            `json:"steps"`
+	ElapsedSeconds float64        `json:"elapsed_s"`
+	Seed           uint64         `json:"seed"`
+	Tokenizer      string         `json:"tokenizer"`
+	Input          string         `json:"input"` // data.InputMoves or data.InputBoard
+	Preset         string         `json:"preset"`
+	Parameters     int            `json:"parameters"`
+	TrainingLoss   float64        `json:"training_loss"`
+	ValidationLoss float64        `json:"validation_loss"`
+	Moves          analysis.Moves `json:"moves"`
+	Corpus         filter.Report  `json:"corpus"`
+	Machine        string         `json:"machine"` // that the run ended on
 
 	unit string // what the loss is of, data.Tokenizer's
 }

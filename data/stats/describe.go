@@ -91,7 +91,7 @@ type Distribution struct {
 	Histogram []Bin `json:"histogram"`
 }
 
-// Speeds are games by speed, by the rule of data.SpeedOf.
+// Speeds are games by speed, by the rule of filter.SpeedOf.
 type Speeds struct {
 	UltraBullet    int `json:"ultrabullet"`
 	Bullet         int `json:"bullet"`
@@ -102,7 +102,7 @@ type Speeds struct {
 	Unknown        int `json:"unknown"`
 }
 
-// list returns the counts in the order of data.Speeds, the unknown at the end.
+// list returns the counts in the order of filter.Speeds, the unknown at the end.
 func (s Speeds) list() [numSpeeds]int {
 	return [...]int{s.UltraBullet, s.Bullet, s.Blitz, s.Rapid, s.Classical, s.Correspondence, s.Unknown}
 }

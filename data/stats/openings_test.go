@@ -11,6 +11,7 @@ import (
 	"github.com/notnil/chess/opening"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/bitboard"
 	"transcend/pgn"
 )
@@ -169,7 +170,7 @@ func TestRealOpenings(t *testing.T) {
 		every = 250
 	}
 	n, seen, byMoves := 0, 0, 0
-	_, err = data.ReadPGN(t.Context(), r, data.Filter{}, func(g *data.Game) error {
+	_, err = data.ReadPGN(t.Context(), r, filter.Filter{}, func(g *data.Game) error {
 		if n++; n%every != 0 {
 			return nil
 		}

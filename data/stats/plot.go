@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/figure"
 )
 
@@ -345,7 +345,7 @@ func (d *Description) speedPanel() panel {
 			y += float64(n)
 		}
 	}
-	names := append(data.Speeds(), "unknown")
+	names := append(filter.Speeds(), "unknown")
 	for i, n := range total {
 		if n > 0 {
 			out.legend = append(out.legend, legendEntry{name: string(names[i]), color: speedColors[i]})

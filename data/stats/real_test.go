@@ -7,11 +7,12 @@ import (
 	"github.com/notnil/chess/opening"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/pgn"
 )
 
 // describePGN describes the games of one file.
-func describePGN(t testing.TB, path string, f data.Filter) *Description {
+func describePGN(t testing.TB, path string, f filter.Filter) *Description {
 	t.Helper()
 	r, err := pgn.Open(path)
 	if err != nil {
@@ -56,7 +57,7 @@ func TestRealTables(t *testing.T) {
 			if testing.Short() && c.games > 50_000 {
 				t.Skip("large")
 			}
-			d := describePGN(t, filepath.Join(dir, c.file), data.Filter{})
+			d := describePGN(t, filepath.Join(dir, c.file), filter.Filter{})
 			equal(t, "games", d.Games, c.games)
 			equal(t, "results", []int{d.Results.WhiteWins, d.Results.BlackWins, d.Results.Draws, d.Results.Unfinished}, []int{c.white, c.black, c.draws, 0})
 			known := c.bullet + c.blitz + c.rapid + c.classical + c.corr
@@ -98,7 +99,7 @@ func BenchmarkAdd(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	c, _, err := data.ReadCorpus(b.Context(), r, data.Filter{})
+	c, _, err := data.ReadCorpus(b.Context(), r, filter.Filter{})
 	if err != nil {
 		b.Fatal(err)
 	}

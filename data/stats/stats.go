@@ -20,6 +20,7 @@ package stats
 
 import (
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/bitboard"
 )
 
@@ -38,7 +39,7 @@ const (
 	maxTexts   = 1 << 12 // time controls, terminations
 )
 
-// numSpeeds counts data.Speeds and "unknown", which is the last.
+// numSpeeds counts filter.Speeds and "unknown", which is the last.
 const numSpeeds = 7
 
 // numResults counts the values of bitboard.Result.
@@ -117,7 +118,7 @@ func (a *Accumulator) Add(g *data.Game) {
 		a.maximum[0]++
 	}
 	a.bands[band].results[result]++
-	a.bands[band].speeds[speedIndex(data.SpeedOf(g.TimeControl))]++
+	a.bands[band].speeds[speedIndex(filter.SpeedOf(g.TimeControl))]++
 
 	first := 0
 	if len(g.Moves) > 0 {
@@ -155,20 +156,20 @@ func rating(elo int) int {
 	return elo
 }
 
-// speedIndex returns the place of a speed in data.Speeds.
-func speedIndex(s data.Speed) int {
+// speedIndex returns the place of a speed in filter.Speeds.
+func speedIndex(s filter.Speed) int {
 	switch s {
-	case data.UltraBullet:
+	case filter.UltraBullet:
 		return 0
-	case data.Bullet:
+	case filter.Bullet:
 		return 1
-	case data.Blitz:
+	case filter.Blitz:
 		return 2
-	case data.Rapid:
+	case filter.Rapid:
 		return 3
-	case data.Classical:
+	case filter.Classical:
 		return 4
-	case data.Correspondence:
+	case filter.Correspondence:
 		return 5
 	}
 	return numSpeeds - 1

@@ -12,7 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-runewidth"
 
-	"transcend/data"
+	"transcend/data/filter"
 )
 
 // minWidth is the narrowest page that the tables fit on.
@@ -431,8 +431,8 @@ func (d *Description) writeBands(p *page) {
 // speedNames are short names of the speeds in their order.
 func speedNames() []string {
 	var names []string
-	for _, s := range data.Speeds() {
-		names = append(names, map[data.Speed]string{data.UltraBullet: "ultra", data.Correspondence: "corresp"}[s])
+	for _, s := range filter.Speeds() {
+		names = append(names, map[filter.Speed]string{filter.UltraBullet: "ultra", filter.Correspondence: "corresp"}[s])
 		if names[len(names)-1] == "" {
 			names[len(names)-1] = string(s)
 		}

@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"transcend/engine"
-	"transcend/engine/internal/clip"
 	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // Config says which engine to run, and how.

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"transcend/engine"
-	"transcend/engine/internal/clip"
+	"transcend/internal/clip"
 )
 
 // NotFoundError is an engine that is nowhere to be found.

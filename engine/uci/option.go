@@ -9,7 +9,7 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"transcend/engine"
-	"transcend/engine/internal/clip"
+	"transcend/internal/clip"
 )
 
 // Option is a setting of a UCI engine: "Skill Level", "5". A button has no value.

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"transcend/engine"
-	"transcend/engine/internal/clip"
 	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 	"transcend/internal/fakeengine"
 )
 

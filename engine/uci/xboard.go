@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"transcend/engine"
-	"transcend/engine/internal/clip"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // XBoard is a running engine that speaks the protocol of xboard and WinBoard, the

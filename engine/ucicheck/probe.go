@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"transcend/engine/internal/clip"
 	"transcend/engine/internal/process"
 	"transcend/engine/uci"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // finding is what a check found: its error. Every other error is a failure.

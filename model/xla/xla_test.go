@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/data/league"
 	"transcend/model"
 	"transcend/model/safetensors"
@@ -282,7 +283,7 @@ func TestGradientsOfRealBatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := data.ReadPGN(context.Background(), games, data.Filter{}, func(g *data.Game) error {
+	if _, err := data.ReadPGN(context.Background(), games, filter.Filter{}, func(g *data.Game) error {
 		corpus.Append(g)
 		return nil
 	}); err != nil {

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 
 	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
 	"transcend/pgn"
@@ -59,7 +60,7 @@ func write(w io.Writer, files []string, o data.WriteOptions) error {
 	}
 	defer r.Close()
 	pw := data.NewParquetWriter(w, o)
-	p := data.Provenance{Program: "corpusdump", Filter: data.Filter{MinPlies: 2}}
+	p := data.Provenance{Program: "corpusdump", Filter: filter.Filter{MinPlies: 2}}
 	for _, g := range odd() {
 		if err := pw.Write(&g); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package data
+package filter
 
 import (
 	"encoding/json"
@@ -30,9 +30,9 @@ type RuleCount struct {
 // maxExamples is how many games a report keeps for a rule.
 const maxExamples = 3
 
-// FilterReport says what became of the games that were read:
+// Report says what became of the games that were read:
 // Seen = Kept + Errors + the counts of all rules.
-type FilterReport struct {
+type Report struct {
 	Seen   int
 	Kept   int
 	Errors int // broken games
@@ -43,7 +43,7 @@ type FilterReport struct {
 }
 
 // DroppedBy returns the count of one rule, 0 for one that was not in force.
-func (r FilterReport) DroppedBy(rule string) int {
+func (r Report) DroppedBy(rule string) int {
 	for _, d := range r.Dropped {
 		if d.Rule == rule {
 			return d.Count
@@ -52,7 +52,7 @@ func (r FilterReport) DroppedBy(rule string) int {
 	return 0
 }
 
-// reportJSON is a FilterReport for machines. Rules is there because the keys of
+// reportJSON is a Report for machines. Rules is there because the keys of
 // a JSON object have no order.
 type reportJSON struct {
 	Seen     int                  `json:"seen"`
@@ -71,7 +71,7 @@ type ruleJSON struct {
 
 // MarshalJSON writes {"seen", "kept", "errors", "dropped": {rule: count}} and
 // examples.
-func (r FilterReport) MarshalJSON() ([]byte, error) {
+func (r Report) MarshalJSON() ([]byte, error) {
 	j := reportJSON{
 		Seen: r.Seen, Kept: r.Kept, Errors: r.Errors, Broken: r.Broken,
 		Dropped: make(map[string]int, len(r.Dropped)), Rules: make([]ruleJSON, 0, len(r.Dropped)),
@@ -90,12 +90,12 @@ func (r FilterReport) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (r *FilterReport) UnmarshalJSON(b []byte) error {
+func (r *Report) UnmarshalJSON(b []byte) error {
 	var j reportJSON
 	if err := json.Unmarshal(b, &j); err != nil {
 		return fmt.Errorf("data: filter report: %w", err)
 	}
-	*r = FilterReport{Seen: j.Seen, Kept: j.Kept, Errors: j.Errors, Broken: j.Broken}
+	*r = Report{Seen: j.Seen, Kept: j.Kept, Errors: j.Errors, Broken: j.Broken}
 	for _, rule := range j.Rules {
 		r.Dropped = append(r.Dropped, RuleCount{rule.Rule, rule.Meaning, j.Dropped[rule.Rule], j.Examples[rule.Rule]})
 	}
@@ -104,12 +104,12 @@ func (r *FilterReport) UnmarshalJSON(b []byte) error {
 
 // String returns a table for people: what was seen, kept and dropped, the rules
 // that dropped something, and what was broken.
-func (r FilterReport) String() string { return r.table(false) }
+func (r Report) String() string { return r.table(false) }
 
 // Verbose returns the table with the examples.
-func (r FilterReport) Verbose() string { return r.table(true) }
+func (r Report) Verbose() string { return r.table(true) }
 
-func (r FilterReport) table(examples bool) string {
+func (r Report) table(examples bool) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(name string, n int, meaning string) {
@@ -141,14 +141,14 @@ func (r FilterReport) table(examples bool) string {
 	return b.String()
 }
 
-// collector makes a FilterReport. A reader may ask its header filter from
+// collector makes a Report. A reader may ask its header filter from
 // another goroutine than the one that takes the games, and about games that come
 // after the one that was taken last. What it drops there waits in ahead until
 // the reader has come so far: when the reading ends early, the report is the same
 // however far ahead the reader was.
 type collector struct {
 	mu    sync.Mutex
-	r     FilterReport
+	r     Report
 	place []int // of each rule in r.Dropped: one rule may have two functions
 
 	ahead  []*drops // in the order of the games
@@ -259,7 +259,7 @@ func (c *collector) kept() {
 	c.r.Kept++
 }
 
-func (c *collector) report() FilterReport {
+func (c *collector) report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.r

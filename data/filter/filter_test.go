@@ -1,4 +1,4 @@
-package data
+package filter
 
 import (
 	"bytes"
@@ -32,6 +32,16 @@ func reader(t testing.TB, text string) *pgn.Reader {
 	return r
 }
 
+// read returns how many games of a text are kept, and the report about them.
+func read(t *testing.T, text string, f Filter) (games int, r Report) {
+	t.Helper()
+	r, err := Read(t.Context(), reader(t, text), f, func(*pgn.Game) error { games++; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return games, r
+}
+
 // record writes one game: tags as "Name value" and movetext.
 func record(movetext string, tags ...string) string {
 	var b strings.Builder
@@ -45,7 +55,7 @@ func record(movetext string, tags ...string) string {
 
 const fourPlies = "1. e4 e5 2. Nf3 Nc6 1-0"
 
-func TestFilterRules(t *testing.T) {
+func TestRules(t *testing.T) {
 	capped := Filter{MaxElo: 1500}
 	both := func(white, black string) []string { return []string{"WhiteElo " + white, "BlackElo " + black} }
 	for name, test := range map[string]struct {
@@ -90,10 +100,7 @@ func TestFilterRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// Neighbors that are kept by every filter here.
 			good := record("1. d4 d5 2. c4 c6 3. Nf3 Nf6 0-1", both("1200", "1200")...)
-			c, report, err := ReadCorpus(t.Context(), reader(t, good+test.pgn+good), test.f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			games, report := read(t, good+test.pgn+good, test.f)
 			kept, dropped, examples := 2, 0, 0
 			for _, d := range report.Dropped {
 				dropped += d.Count
@@ -124,23 +131,20 @@ func TestFilterRules(t *testing.T) {
 					}
 				}
 			}
-			if report.Seen != 3 || report.Kept != kept || c.Len() != kept || report.Kept+report.Errors+dropped != report.Seen {
+			if report.Seen != 3 || report.Kept != kept || games != kept || report.Kept+report.Errors+dropped != report.Seen {
 				t.Errorf("%+v", report)
 			}
 		})
 	}
 }
 
-func TestFilterDuplicates(t *testing.T) {
+func TestDuplicates(t *testing.T) {
 	a := record(fourPlies, "WhiteElo 900", "BlackElo 901", "Site one")
 	b := record(fourPlies, "WhiteElo 900", "BlackElo 901", "Site two")
 	other := record(fourPlies, "WhiteElo 900", "BlackElo 902")
 	text := a + b + other + a
 	for _, drop := range []bool{false, true} {
-		c, report, err := ReadCorpus(t.Context(), reader(t, text), Filter{DropDuplicates: drop})
-		if err != nil {
-			t.Fatal(err)
-		}
+		games, report := read(t, text, Filter{DropDuplicates: drop})
 		want := 4
 		if drop {
 			want = 2
@@ -148,13 +152,13 @@ func TestFilterDuplicates(t *testing.T) {
 				t.Errorf("%+v", report)
 			}
 		}
-		if c.Len() != want || c.WithoutDuplicates().Len() != 2 {
-			t.Errorf("drop %v: %d games, %d of them different", drop, c.Len(), c.WithoutDuplicates().Len())
+		if games != want {
+			t.Errorf("drop %v: %d games, want %d", drop, games, want)
 		}
 	}
 }
 
-func TestFilterValidate(t *testing.T) {
+func TestValidate(t *testing.T) {
 	for _, f := range []Filter{
 		{MaxElo: -1}, {MinElo: -1}, {MinPlies: -1}, {MaxElo: 1000, MinElo: 1001},
 		{RatingBand: Band{1000, 900}}, {RatingBand: Band{0, 900}}, {RatingBand: Band{900, 10000}}, {RatingBand: Band{-1, -1}},
@@ -164,7 +168,7 @@ func TestFilterValidate(t *testing.T) {
 		{Since: "June"}, {Until: "2018.13"}, {Since: "2018.06.32"}, {Since: "18.06"}, {Until: "????.06"}, {Since: "2018.06.01.01"}, {Since: "2018..01"},
 		{Since: "2018.07", Until: "2018.06"}, {Since: "2018.06.02", Until: "2018.06.01"}, {Player: "  "},
 	} {
-		if _, err := ReadPGN(t.Context(), reader(t, ""), f, nil); err == nil {
+		if _, err := Read(t.Context(), reader(t, ""), f, nil); err == nil {
 			t.Errorf("%+v is accepted", f)
 		}
 	}
@@ -281,10 +285,7 @@ func TestTagRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// After a game that is neither kept nor dropped.
-			c, report, err := ReadCorpus(t.Context(), reader(t, record("1. e5 *")+test.pgn), test.f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			games, report := read(t, record("1. e5 *")+test.pgn, test.f)
 			for _, d := range report.Dropped {
 				switch {
 				case d.Rule != test.rule && d.Count > 0 && !slices.ContainsFunc(d.Examples, func(e Example) bool { return e.Game == 1 }):
@@ -296,8 +297,8 @@ func TestTagRules(t *testing.T) {
 					}
 				}
 			}
-			if c.Len() != 1 && test.rule == "" || c.Len() != 0 && test.rule != "" {
-				t.Errorf("%d games kept\n%s", c.Len(), report.Verbose())
+			if games != 1 && test.rule == "" || games != 0 && test.rule != "" {
+				t.Errorf("%d games kept\n%s", games, report.Verbose())
 			}
 			if err := test.f.Validate(); err != nil {
 				t.Error(err)
@@ -313,7 +314,7 @@ func TestTagRules(t *testing.T) {
 
 // A filter as older versions stored it is still the same, and one without limits
 // takes no room.
-func TestFilterJSON(t *testing.T) {
+func TestJSON(t *testing.T) {
 	for f, want := range map[*Filter]string{
 		{}: `{}`,
 		{MaxElo: 1500, MinElo: 1, MinPlies: 2, DropDuplicates: true}: `{"max_elo":1500,"min_elo":1,"min_plies":2,"drop_duplicates":true}`,
@@ -430,7 +431,7 @@ func TestRealTags(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			report, err := ReadPGN(t.Context(), r, f, func(*Game) error { return nil })
+			report, err := Read(t.Context(), r, f, func(*pgn.Game) error { return nil })
 			if err != nil || report.Kept != want[i] || report.Errors != 0 {
 				t.Errorf("%s: %+v keeps %d games, want %d (%v)", file, f, report.Kept, want[i], err)
 			}
@@ -462,30 +463,6 @@ func TestRealTags(t *testing.T) {
 	}
 }
 
-func TestGameFields(t *testing.T) {
-	text := record(fourPlies, "White Anna", "Black Bernd", "Termination Time forfeit", "Site https://lichess.org/x", "Date 2018.06.02", "UTCDate 2018.06.01", "TimeControl 300+5", "WhiteElo 1500", "BlackElo 1501?", "Result 0-1") +
-		record(fourPlies, "Site ?", "Date ????.??.??", "TimeControl ?") +
-		record(fourPlies, "White ?", "Date 2018.??.??", "TimeControl -", "Termination ?") +
-		strings.Replace(record(fourPlies), `"x"`, `"Rated Blitz tournament https://lichess.org/tournament/abc"`, 1) +
-		strings.Replace(record(fourPlies), `"x"`, `"Casual Blitz game"`, 1)
-	c, _, err := ReadCorpus(t.Context(), reader(t, text), Filter{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	moves := game(t, 0, "e4 e5 Nf3 Nc6").Moves
-	for i, want := range []Game{
-		{"Anna", "Bernd", 1500, 1501, bitboard.BlackWins, "300+5", "2018.06.01", "https://lichess.org/x", "Time forfeit", RatedUnknown, moves},
-		{Result: bitboard.WhiteWins, Moves: moves},
-		{Result: bitboard.WhiteWins, TimeControl: "-", Date: "2018.??.??", Moves: moves},
-		{Result: bitboard.WhiteWins, Rated: RatedYes, Moves: moves},
-		{Result: bitboard.WhiteWins, Rated: RatedNo, Moves: moves},
-	} {
-		if got := c.Game(i); !sameGame(got, want) {
-			t.Errorf("game %d = %+v, want %+v", i, got, want)
-		}
-	}
-}
-
 // messy has something for every rule.
 func messy() string {
 	var b strings.Builder
@@ -504,12 +481,9 @@ func messy() string {
 	return b.String()
 }
 
-func TestFilterReport(t *testing.T) {
+func TestReport(t *testing.T) {
 	f := Filter{MaxElo: 1500, MinElo: 800, MinPlies: 2, DropDuplicates: true}
-	_, report, err := ReadCorpus(t.Context(), reader(t, messy()), f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, report := read(t, messy(), f)
 	j, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -532,14 +506,14 @@ func TestFilterReport(t *testing.T) {
 	if machine.Seen != 1206 || sum != machine.Seen {
 		t.Errorf("%+v", machine)
 	}
-	var back FilterReport
+	var back Report
 	if err := json.Unmarshal(j, &back); err != nil || !reflect.DeepEqual(back, report) {
 		t.Errorf("read back: %v\n%+v\n%+v", err, back, report)
 	}
 	if err := back.UnmarshalJSON([]byte("[]")); err == nil {
 		t.Error("an array is a report")
 	}
-	if s := (FilterReport{}).String(); !strings.Contains(s, "games seen") || strings.Contains(s, "NaN") {
+	if s := (Report{}).String(); !strings.Contains(s, "games seen") || strings.Contains(s, "NaN") {
 		t.Errorf("the empty report:\n%s", s)
 	}
 }
@@ -564,10 +538,10 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestReadPGNStops(t *testing.T) {
+func TestReadStops(t *testing.T) {
 	errFull := errors.New("disk full")
 	n := 0
-	report, err := ReadPGN(t.Context(), reader(t, messy()), Filter{}, func(*Game) error {
+	report, err := Read(t.Context(), reader(t, messy()), Filter{}, func(*pgn.Game) error {
 		if n++; n == 5 {
 			return errFull
 		}
@@ -576,18 +550,8 @@ func TestReadPGNStops(t *testing.T) {
 	if !errors.Is(err, errFull) || report.Kept != 5 || report.Seen != 5 {
 		t.Errorf("emit's error: %v %+v", err, report)
 	}
-	n = 0
-	report, err = ReadPGN(t.Context(), reader(t, messy()), Filter{}, func(*Game) error {
-		if n++; n == 7 {
-			return fmt.Errorf("seven: %w", ErrStop)
-		}
-		return nil
-	})
-	if err != nil || report.Kept != 7 {
-		t.Errorf("enough games: %v %+v", err, report)
-	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	report, err = ReadPGN(ctx, reader(t, messy()), Filter{}, func(*Game) error {
+	report, err = Read(ctx, reader(t, messy()), Filter{}, func(*pgn.Game) error {
 		cancel(errFull)
 		return nil
 	})
@@ -601,7 +565,7 @@ func TestReadPGNStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err = ReadPGN(ctx, r, Filter{MaxElo: 1000}, func(*Game) error { return nil })
+	report, err = Read(ctx, r, Filter{MaxElo: 1000}, func(*pgn.Game) error { return nil })
 	if !errors.Is(err, errFull) || report.Kept != 0 || report.Seen != report.DroppedBy(RuleMaxElo) || report.Seen == 0 {
 		t.Errorf("canceled among dropped games: %v %+v", err, report)
 	}
@@ -614,9 +578,10 @@ func TestReadPGNStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, report, err := ReadCorpus(t.Context(), r, Filter{})
-	if !errors.Is(err, errFull) || c.Len() == 0 || report.Kept != c.Len() {
-		t.Errorf("broken input: %v, %d games", err, c.Len())
+	n = 0
+	report, err = Read(t.Context(), r, Filter{}, func(*pgn.Game) error { n++; return nil })
+	if !errors.Is(err, errFull) || n == 0 || report.Kept != n {
+		t.Errorf("broken input: %v, %d games", err, n)
 	}
 }
 
@@ -663,7 +628,7 @@ func TestRealCaps(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer r.Close()
-				report, err := ReadPGN(t.Context(), r, f, func(*Game) error { return nil })
+				report, err := Read(t.Context(), r, f, func(*pgn.Game) error { return nil })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -681,9 +646,10 @@ func TestRealCaps(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := ReadPGN(t.Context(), r, one, func(g *Game) error {
+			if _, err := Read(t.Context(), r, one, func(g *pgn.Game) error {
 				both++
-				if max(g.WhiteElo, g.BlackElo) == limit {
+				white, _ := g.Elo(bitboard.White)
+				if black, _ := g.Elo(bitboard.Black); max(white, black) == limit {
 					at++
 				}
 				return nil
@@ -734,19 +700,20 @@ func TestReportAtStop(t *testing.T) {
 			text.WriteString("[Event \"x\"]\n[WhiteElo \"1900\"]\n[BlackElo \"950\"]\n\n1. e4 e5 1-0\n\n")
 		}
 	}
+	errStop := errors.New("enough")
 	for _, stop := range []int{1, 2, 50, 500, 600, 700, 1 << 30} {
-		var reports []FilterReport
+		var reports []Report
 		for _, workers := range []int{1, 2, 4} {
 			r := reader(t, strings.Repeat(text.String(), 2))
 			r.Workers(workers)
 			n := 0
-			report, err := ReadPGN(t.Context(), r, Filter{MaxElo: 1000}, func(*Game) error {
+			report, err := Read(t.Context(), r, Filter{MaxElo: 1000}, func(*pgn.Game) error {
 				if n++; n == stop {
-					return ErrStop
+					return errStop
 				}
 				return nil
 			})
-			if err != nil {
+			if err != nil && !errors.Is(err, errStop) {
 				t.Fatal(err)
 			}
 			if err := r.Close(); err != nil {
@@ -767,4 +734,51 @@ func TestReportAtStop(t *testing.T) {
 			}
 		}
 	}
+}
+
+// All rules about tags on the header of a game that passes them. The unit is a game.
+func BenchmarkTagRules(b *testing.B) {
+	f := Filter{MaxElo: 2500, MinElo: 1000, RatingBand: Band{1000, 2500}, Speeds: []Speed{Rapid, Blitz}, RatedOnly: true, NoBots: true,
+		Terminations: []string{"normal", "time forfeit"}, Since: "2015", Until: "2019.06", Player: "Costello", Results: []string{"0-1"}}
+	rules := f.rules()
+	r := reader(b, lichess())
+	r.Filter(func(h *pgn.Header) bool {
+		b.ReportAllocs()
+		for b.Loop() {
+			for i := range rules {
+				if rules[i].header != nil && rules[i].header(h) {
+					b.Fatalf("rule %s drops", rules[i].name)
+				}
+			}
+		}
+		return false
+	})
+	for r.Scan() {
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "headers/s")
+}
+
+// realData returns the directory of the real games, which are not part of the
+// repository: shared/data beside it. It skips the test when there are none.
+func realData(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Skip("no go.mod above this test")
+		}
+		dir = up
+	}
+	dir = filepath.Join(dir, "..", "shared", "data")
+	if _, err := os.Stat(filepath.Join(dir, "lichess")); err != nil {
+		t.Skip("no real games: ../shared/data is not there")
+	}
+	return dir
 }
