@@ -182,27 +182,27 @@ func analyze(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []
 	if strings.HasPrefix(name, "-") || name == "list" {
 		return listAnalyses(stdout, all, args)
 	}
-	i, err := findNamed("analysis", name, namedAnalyses(all))
+	i, err := cli.FindNamed("analysis", name, namedAnalyses(all))
 	if err != nil {
 		return err
 	}
 	return all[i].run(ctx, stdout, stderr, args[1:])
 }
 
-func namedAnalyses(all []analysisCommand) (list []named) {
+func namedAnalyses(all []analysisCommand) (list []cli.Named) {
 	for _, c := range all {
-		list = append(list, named{c.name, c.about, c.help})
+		list = append(list, cli.Named{Name: c.name, About: c.about, Help: c.help})
 	}
 	return list
 }
 
 // listAnalyses is the list, or the help of all.
 func listAnalyses(stdout io.Writer, all []analysisCommand, args []string) error {
-	fs := flagSet(program + " analyze")
+	fs := cli.FlagSet(program + " analyze")
 	asJSON := fs.Bool("json", false, "print the list as JSON")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
 		fmt.Fprint(w, analyzeHelp)
-		_ = tabulate(w, "  ", namedAnalyses(all)) // as the lines around it
+		_ = cli.Tabulate(w, "  ", namedAnalyses(all)) // as the lines around it
 		fmt.Fprint(w, analyzeTail)
 	})
 	if err != nil {
@@ -211,12 +211,12 @@ func listAnalyses(stdout io.Writer, all []analysisCommand, args []string) error 
 	if fs.NArg() != 1 || fs.Arg(0) != "list" {
 		return cli.WithHint(cli.Usagef("the name of the analysis comes first"), program+" analyze list")
 	}
-	return listNamed(stdout, namedAnalyses(all), *asJSON)
+	return cli.ListNamed(stdout, namedAnalyses(all), *asJSON)
 }
 
 // run does an analysis.
 func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	fs := flagSet(program + " analyze " + c.name)
+	fs := cli.FlagSet(program + " analyze " + c.name)
 	var a analyzing
 	if c.model {
 		fs.StringVar(&a.Model, "model", "", "run or checkpoint directory, or shipped (default: the newest run below runs/)")
@@ -233,7 +233,7 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	asJSON := fs.Bool("json", false, "print report.json instead of the table")
 	examples := "\nexamples:\n  " + strings.Join(c.examples, "\n  ") + "\n\nflags:\n"
 	head := fmt.Sprintf("%s: %s\n\nusage: %s analyze %s [flags]\n\n%s\n%s", c.name, c.about, program, c.name, strings.TrimSpace(c.help), examples)
-	if err := cli.Parse(fs, args, stdout, showHelp(fs, head, analyzeTail)); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, head, analyzeTail)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
@@ -269,7 +269,7 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 		return err
 	}
 	r := analysisReport{
-		Analysis: c.name, Program: cli.Version(), Command: commandLine(program, "analyze", c.name, args), Seed: a.Seed, Inputs: a.inputs, Result: result,
+		Analysis: c.name, Program: cli.Version(), Command: cli.CommandLine(append([]string{program, "analyze", c.name}, args...)...), Seed: a.Seed, Inputs: a.inputs, Result: result,
 	}
 	files, err := r.write(a.Dir)
 	if err != nil {
@@ -283,18 +283,6 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	}
 	fmt.Fprintf(progress, "%s\n", strings.Join(files, "\n"))
 	return nil
-}
-
-// commandLine is what was typed, quoted where a shell needs it.
-func commandLine(program, command, name string, args []string) string {
-	words := []string{program, command, name}
-	for _, arg := range args {
-		if arg == "" || strings.ContainsAny(arg, " \t\n'\"\\$&|;<>()*?[]{}~#!`") {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
-	}
-	return strings.Join(words, " ")
 }
 
 // write puts the report and its pictures into a directory and returns the files.

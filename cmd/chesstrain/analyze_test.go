@@ -141,9 +141,6 @@ func TestAnalyzeErrors(t *testing.T) {
 			}
 		}
 	}
-	if got := commandLine("p", "c", "n", []string{"a b", "c", "it's"}); got != `p c n 'a b' c 'it'\''s'` {
-		t.Errorf("command line: %s", got)
-	}
 }
 
 // TestReport: the table and the page, of results that were made just now, and nothing claimed of those that were not.

@@ -102,7 +102,7 @@ func (o *benchOptions) wanted(part string) bool { return o.only == "" || o.only 
 // parseBench reads the command line.
 func parseBench(args []string, stdout io.Writer) (*benchOptions, error) {
 	var o benchOptions
-	fs := flagSet(program + " bench")
+	fs := cli.FlagSet(program + " bench")
 	shapes := fs.StringArray("shape", benchShapes, "layers,heads,width,context,vocab,batch; may be repeated")
 	precision := fs.String("precision", "auto", "products of training: bf16, f32, or auto, the faster one here")
 	fs.StringVar(&o.optimizer, "optimizer", model.OptimizerAdamW, strings.Join(model.Optimizers(), " or "))
@@ -113,7 +113,7 @@ func parseBench(args []string, stdout io.Writer) (*benchOptions, error) {
 	seconds := fs.Float64("seconds", 5, "time for each shape")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.json, "json", false, "print the result as one JSON object")
-	if err := cli.Parse(fs, args, stdout, showHelp(fs, benchHelp, "")); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, benchHelp, "")); err != nil {
 		return nil, err
 	}
 	switch {

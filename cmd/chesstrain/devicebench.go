@@ -80,7 +80,7 @@ type deviceParity struct {
 
 // lookAtDevice is the subcommand.
 func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
-	fs := flagSet(program + " device")
+	fs := cli.FlagSet(program + " device")
 	var d deviceFlags
 	d.add(fs)
 	shapes := fs.StringArray("shape", deviceShapes, "layers,heads,width,context,vocab,rows; may be repeated")
@@ -92,7 +92,7 @@ func lookAtDevice(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, ar
 	seconds := fs.Float64("seconds", 10, "time for each measurement, compilation apart")
 	asJSON := fs.Bool("json", false, "print the result as one JSON object")
 	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
-	if err := cli.Parse(fs, args, stdout, showHelp(fs, deviceHelp, "")); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, deviceHelp, "")); err != nil {
 		return err
 	}
 	if err := d.check(); err != nil {

@@ -72,7 +72,7 @@ type experimentOptions struct {
 // runExperiment is the subcommand experiment.
 func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
 	var o experimentOptions
-	fs := flagSet(program + " experiment")
+	fs := cli.FlagSet(program + " experiment")
 	fs.StringVar(&o.settings.Preset, "preset", experiment.PresetDefault, "size: default (hours on two cores), quick (minutes), tiny (seconds, decides nothing)")
 	fs.StringVar(&o.out, "out", "experiments", "directory of all cells and reports")
 	fs.StringVar(&o.only, "only", "", "do the cells whose names match, as 'rho0.5-*'; commas between several")
@@ -99,9 +99,9 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	}
 	name := fs.Arg(0)
 	if name == "list" {
-		return listNamed(stdout, namedExperiments(all), o.json)
+		return cli.ListNamed(stdout, namedExperiments(all), o.json)
 	}
-	i, err := findNamed("experiment", name, namedExperiments(all))
+	i, err := cli.FindNamed("experiment", name, namedExperiments(all))
 	if err != nil {
 		return err
 	}
@@ -116,13 +116,13 @@ func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []experiment.Experiment,
 		}
 	}
 	var list strings.Builder
-	_ = tabulate(&list, "  ", namedExperiments(all)) // a Builder takes everything
-	showHelp(fs, experimentHelp+list.String()+"\nflags:\n", experimentTail)(w)
+	_ = cli.Tabulate(&list, "  ", namedExperiments(all)) // a Builder takes everything
+	cli.Help(fs, experimentHelp+list.String()+"\nflags:\n", experimentTail)(w)
 }
 
-func namedExperiments(all []experiment.Experiment) (list []named) {
+func namedExperiments(all []experiment.Experiment) (list []cli.Named) {
 	for _, e := range all {
-		list = append(list, named{e.Name, e.About, e.Help})
+		list = append(list, cli.Named{Name: e.Name, About: e.About, Help: e.Help})
 	}
 	return list
 }

@@ -50,7 +50,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (nothing is left in
 
 // export is the subcommand that writes a model without its run.
 func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
-	flags := flagSet(program + " export")
+	flags := cli.FlagSet(program + " export")
 	dir := flags.String("model", "", "run, or its last checkpoint (default: the newest run below runs/)")
 	out := flags.String("out", "", "directory to write")
 	weights := flags.String("weights", "bf16", "how the matrices are stored: bf16 or f32")
@@ -58,7 +58,7 @@ func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	temp := flags.Float64("temp", 0.001, "temperature of these results")
 	quiet := flags.BoolP("quiet", "q", false, "print only the result and errors")
 	asJSON := flags.Bool("json", false, "print the card as one JSON object")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, exportHelp, exportTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, exportHelp, exportTail)); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

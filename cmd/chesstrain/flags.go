@@ -170,7 +170,7 @@ var presetNames = []string{"tiny", "small", "paper"}
 func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.FlagSet, error) {
 	var s settings
 	var o options
-	fs := flagSet(program)
+	fs := cli.FlagSet(program)
 
 	s.addFlags(fs)
 	fs.StringVar(&s.Corpus, "corpus", "", "train on this file, made by chesstrain prepare, instead of reading games; it goes with no source and no filter")
@@ -218,7 +218,7 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "show examples of what the filter dropped")
 	fs.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 
-	err := cli.Parse(fs, args, stdout, showHelp(fs, helpText, helpTail))
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, helpText, helpTail))
 	if err != nil {
 		return s, o, fs, err
 	}

@@ -88,7 +88,7 @@ type leagueResult struct {
 // playLeague is the subcommand that plays games of the league.
 func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
 	o := leagueOptions{terminations: map[string]int{}}
-	fs := flagSet(program + " league")
+	fs := cli.FlagSet(program + " league")
 	fs.IntVar(&o.games, "games", 0, "games to play")
 	fs.StringVar(&o.pool, "pool", defaultPool, "the players: a pool of --list, or a file with a player a line")
 	fs.Uint64Var(&o.corpus.Seed, "seed", 1, "seed of the games")
@@ -102,7 +102,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.json, "json", false, "print the result, or the list, as one JSON object")
 	fs.BoolVar(&o.list, "list", false, "show the pools and their players")
-	if err := cli.Parse(fs, args, stdout, showHelp(fs, leagueHelp, leagueTail)); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, leagueHelp, leagueTail)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
@@ -136,7 +136,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 		result.Out = "standard output"
 	}
 	_, err = fmt.Fprintf(report, "%s: %s games of the pool %s (ratings: %s), %s moves, %s; White won %s, Black %s, %s drawn; %.0f games/s\n",
-		result.Out, cli.Count(result.Games), result.Pool, result.Scale, cli.Count(result.Plies), bytesText(result.Bytes),
+		result.Out, cli.Count(result.Games), result.Pool, result.Scale, cli.Count(result.Plies), cli.Bytes(result.Bytes),
 		cli.Percent(float64(o.results[bitboard.WhiteWins]), float64(result.Games)),
 		cli.Percent(float64(o.results[bitboard.BlackWins]), float64(result.Games)),
 		cli.Percent(float64(o.results[bitboard.Draw]), float64(result.Games)), result.GamesPerSec)

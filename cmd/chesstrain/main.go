@@ -71,13 +71,6 @@ func dispatch(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	return cli.WithHint(err, "the commands are "+strings.Join(names, ", "), fmt.Sprintf("games are given as --pgn %s", word))
 }
 
-// flagSet begins the flags of a command.
-func flagSet(name string) *pflag.FlagSet {
-	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	fs.SortFlags = false
-	return fs
-}
-
 // addThreads adds --threads; what it says of results goes into help.
 func addThreads(fs *pflag.FlagSet, threads *int, about string) {
 	fs.IntVar(threads, "threads", 0, "cores to use (default all); "+about)
@@ -92,9 +85,4 @@ func allCores(threads *int) error {
 		*threads = runtime.NumCPU()
 	}
 	return nil
-}
-
-// showHelp returns what cli.Parse calls for --help.
-func showHelp(fs *pflag.FlagSet, head, tail string) func(io.Writer) {
-	return func(w io.Writer) { fmt.Fprint(w, head, fs.FlagUsagesWrapped(100), tail) }
 }

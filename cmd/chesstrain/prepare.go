@@ -70,7 +70,7 @@ type prepared struct {
 func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
 	var from origin
 	var o prepareOptions
-	flags := flagSet(program + " prepare")
+	flags := cli.FlagSet(program + " prepare")
 	from.addFlags(flags)
 	flags.StringVarP(&o.out, "out", "o", "", "the corpus file to make, games.parquet for instance")
 	flags.BoolVar(&o.force, "force", false, "replace --out if it exists")
@@ -78,7 +78,7 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 	flags.BoolVarP(&o.quietly, "quiet", "q", false, "print only the result and errors")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show examples of what the filter dropped")
 	flags.BoolVar(&o.json, "json", false, "print the filter's report as one JSON object: seen, kept, errors, dropped by rule")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, prepareHelp, prepareTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, prepareHelp, prepareTail)); err != nil {
 		return err
 	}
 	if err := from.addArgs(flags.Args()); err != nil {
@@ -117,7 +117,7 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 		return writePrepared(stdout, result, found.report)
 	}
 	_, err = fmt.Fprintf(stdout, "%s\n%s: %s games, %s moves, %s\n", found.table(o.verbose),
-		o.out, cli.Count(result.Games), cli.Count(result.Plies), bytesText(result.Bytes))
+		o.out, cli.Count(result.Games), cli.Count(result.Plies), cli.Bytes(result.Bytes))
 	return err
 }
 

@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/cli"
@@ -318,13 +316,13 @@ func (p *progress) line(after time.Duration) (share float64, line string) {
 	if len(p.sources) > 1 {
 		line += fmt.Sprintf(" (%d of %d)", at, len(p.sources))
 	}
-	line += fmt.Sprintf("  %s read", bytesText(read))
+	line += fmt.Sprintf("  %s read", cli.Bytes(read))
 	switch {
 	case known && size > 0:
 		share = float64(read) / float64(size)
-		line += fmt.Sprintf(" of %s", bytesText(size))
+		line += fmt.Sprintf(" of %s", cli.Bytes(size))
 	case current > 0:
-		line += fmt.Sprintf(", this one has %s", bytesText(current))
+		line += fmt.Sprintf(", this one has %s", cli.Bytes(current))
 	}
 	line += fmt.Sprintf("  %.1f MB/s  %s games kept of %s, %s games/s", float64(read)/seconds/1e6,
 		cli.Count(kept), cli.Count(p.seen.Load()), cli.SI(float64(p.seen.Load())/seconds))
@@ -341,6 +339,3 @@ func leftAt(share, seconds float64) string {
 	}
 	return "  left " + cli.Duration(time.Duration(seconds*(1-share)/share*float64(time.Second)))
 }
-
-// bytesText formats a number of bytes as 1.2 MB, 30.1 GB.
-func bytesText(n int64) string { return humanize.Bytes(uint64(n)) }

@@ -46,12 +46,12 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 
 // report is the subcommand.
 func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
-	flags := flagSet(program + " report")
+	flags := cli.FlagSet(program + " report")
 	dirs := flags.StringArray("results", []string{"analyses"}, "directory with report.json files; may be repeated")
 	out := flags.String("out", ".", "directory of the table and the page")
 	quiet := flags.BoolP("quiet", "q", false, "print only errors and the names of the files")
 	asJSON := flags.Bool("json", false, "print the lines as JSON instead of the table")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, reportHelp, fmt.Sprintf(reportTail, reproduction.Recipe))); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, reportHelp, fmt.Sprintf(reportTail, reproduction.Recipe))); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 || flags.Arg(0) != "reproduction" {
@@ -81,7 +81,7 @@ func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	if err != nil {
 		return err
 	}
-	command := commandLine(program, "report", "reproduction", withoutName(args))
+	command := cli.CommandLine(append([]string{program, "report", "reproduction"}, withoutName(args)...)...)
 	table := reproduction.Markdown(lines, curves, shown, command)
 	page, err := reproduction.HTML(lines, curves, stored, command)
 	if err != nil {

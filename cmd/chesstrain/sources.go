@@ -60,7 +60,7 @@ type origin struct {
 
 // originFlags are the names of the flags that addFlags adds.
 func originFlags() []string {
-	fs := flagSet("")
+	fs := cli.FlagSet("")
 	new(origin).addFlags(fs)
 	var names []string
 	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })

@@ -43,14 +43,14 @@ var plotFormats = []string{".svg", ".png", ".pdf"}
 // describe is the subcommand that describes games.
 func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
 	var from origin
-	flags := flagSet(program + " stats")
+	flags := cli.FlagSet(program + " stats")
 	corpus := flags.String("corpus", "", "the corpus file to describe; the same as naming it without a flag")
 	from.addFlags(flags)
 	plots := flags.StringArray("plot", nil, "draw a picture into this file: .svg, .png or .pdf; may be repeated")
 	quiet := flags.BoolP("quiet", "q", false, "print only the result and errors")
 	verbose := flags.BoolP("verbose", "v", false, "show examples of what the filter dropped")
 	asJSON := flags.Bool("json", false, "print the description as one JSON object")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, statsHelp, statsTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, statsHelp, statsTail)); err != nil {
 		return err
 	}
 	if err := from.settle(flags); err != nil {

@@ -230,7 +230,7 @@ func (t *trainRun) do(ctx context.Context) (out *outcome, err error) {
 		t.Preset, cmp.Or(t.Input, data.InputMoves), t.Model.Layers, t.Model.Heads, t.Model.Width, t.Model.Context, cli.Count(t.Model.NumParams()),
 		cmp.Or(t.Trainer.Optimizer, model.OptimizerAdamW), cmp.Or(t.Trainer.Precision, model.PrecisionF32), t.Seed, t.threads)
 	t.printf("memory: %s for weights, gradient and optimizer, %s for the activations of a batch%s",
-		bytesText(16*int64(t.Model.NumParams())), bytesText(t.Model.ActivationBytes(t.Trainer.Rows, cmp.Or(t.Trainer.Context, t.Model.Context), t.Trainer.Recompute)),
+		cli.Bytes(16*int64(t.Model.NumParams())), cli.Bytes(t.Model.ActivationBytes(t.Trainer.Rows, cmp.Or(t.Trainer.Context, t.Model.Context), t.Trainer.Recompute)),
 		map[bool]string{true: ", recomputed"}[t.Trainer.Recompute])
 	t.printf("run: %s", t.dir.Path())
 

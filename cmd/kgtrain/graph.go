@@ -51,12 +51,12 @@ type areaStats struct {
 
 func graphCommand(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	var from origin
-	flags := flagSet(program + " graph")
+	flags := cli.FlagSet(program + " graph")
 	from.addFlags(flags)
 	out := flags.StringArray("out", nil, "write the graph into this .tsv or .nt file; may be repeated")
 	areas := flags.Bool("areas", false, "divide the edges into areas of expertise and describe them")
 	areasOut := flags.String("areas-out", "", "write each edge with its area into this .tsv file")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, graphHelp, graphTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, graphHelp, graphTail)); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

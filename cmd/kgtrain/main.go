@@ -9,8 +9,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/spf13/pflag"
-
 	"transcend/internal/cli"
 	"transcend/kg/lab"
 )
@@ -102,7 +100,7 @@ func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 		return cli.WithHint(cli.Usagef("no command: want one of %s", strings.Join(names, ", ")), program+" --help shows examples")
 	}
 	if strings.HasPrefix(args[0], "-") {
-		flags := flagSet(program)
+		flags := cli.FlagSet(program)
 		if err := cli.Parse(flags, args, stdout, mainHelp); err != nil {
 			return err
 		}
@@ -118,16 +116,4 @@ func dispatch(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 		return cli.WithHint(err, fmt.Sprintf("did you mean %s %s?", program, near))
 	}
 	return cli.WithHint(err, "the commands are "+strings.Join(names, ", "))
-}
-
-// flagSet begins the flags of a command.
-func flagSet(name string) *pflag.FlagSet {
-	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	fs.SortFlags = false
-	return fs
-}
-
-// showHelp returns what cli.Parse calls for --help.
-func showHelp(fs *pflag.FlagSet, head, tail string) func(io.Writer) {
-	return func(w io.Writer) { fmt.Fprint(w, head, fs.FlagUsagesWrapped(100), tail) }
 }

@@ -72,7 +72,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 
 func referencesCommand(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	var r references
-	flags := flagSet(program + " references")
+	flags := cli.FlagSet(program + " references")
 	r.addFlags(flags)
 	flags.IntSliceVar(&r.experts, "experts", []int{1, 10, 100, 1000}, "numbers of experts; those over the number of edges are refused")
 	cli.Floats(flags, &r.coverage, "coverage", nil, "coverages (default "+defaultCoverages()+")")
@@ -85,7 +85,7 @@ func referencesCommand(ctx context.Context, stdout, stderr io.Writer, args []str
 	flags.IntVar(&r.heldOut, "held-out", 6133, "generalize: two-hop facts within areas that are held out, at scale 1")
 	flags.IntVar(&r.across, "across", 64811, "generalize: two-hop facts across areas, at most")
 	r.wrong.addFlags(flags)
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, referencesHead(), referencesTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, referencesHead(), referencesTail)); err != nil {
 		return err
 	}
 	at := slices.IndexFunc(allKnown, func(k known) bool { return k.experiment == flags.Arg(0) })

@@ -94,13 +94,13 @@ type result struct {
 
 func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	var from origin
-	flags := flagSet(program + " report")
+	flags := cli.FlagSet(program + " report")
 	from.addFlags(flags)
 	dir := flags.String("lab", "kg-lab", "directory of experiments, as --out of the commands that train")
 	templates := flags.String("templates", "", "take the words for relations from this file")
 	out := flags.String("out", "kg-report.html", "the page")
 	keep := flags.String("results", "", "also write README.md and the pictures of all experiments into this directory")
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, reportHelp, reportTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, reportHelp, reportTail)); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

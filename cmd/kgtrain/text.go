@@ -111,9 +111,9 @@ func (o *textOptions) check() error {
 
 func textCommand(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	var o textOptions
-	flags := flagSet(program + " text")
+	flags := cli.FlagSet(program + " text")
 	o.addFlags(flags)
-	if err := cli.Parse(flags, args, stdout, showHelp(flags, textHelp, textTail)); err != nil {
+	if err := cli.Parse(flags, args, stdout, cli.Help(flags, textHelp, textTail)); err != nil {
 		return err
 	}
 	if o.show {

@@ -104,7 +104,7 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 // runExperiments does experiments one after the other: the command of one, or all.
 func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string, name string, experiments []lab.Experiment) error {
 	var o training
-	fs := flagSet(program + " " + name)
+	fs := cli.FlagSet(program + " " + name)
 	o.addFlags(fs)
 	var head strings.Builder
 	if len(experiments) == 1 {
@@ -118,7 +118,7 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 		fmt.Fprintln(&head)
 	}
 	fmt.Fprintf(&head, "examples:\n  kgtrain %s --dry-run\n  kgtrain %s --preset laptop --out results\n  kgtrain %s --preset tiny --out /tmp/tiny\n\nflags:\n", name, name, name)
-	if err := cli.Parse(fs, args, stdout, showHelp(fs, head.String(), trainTail)); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, head.String(), trainTail)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {

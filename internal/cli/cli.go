@@ -148,6 +148,19 @@ func Hints(err error) []string {
 // exitCodes end the help of every command that does not say them itself.
 const exitCodes = "\nexit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted\n"
 
+// FlagSet begins the flags of a command, which help shows in the order in which they are added. The first
+// word of name is the program.
+func FlagSet(name string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.SortFlags = false
+	return fs
+}
+
+// Help returns what Parse calls for --help: the flags between two texts.
+func Help(fs *pflag.FlagSet, head, tail string) func(io.Writer) {
+	return func(w io.Writer) { fmt.Fprint(w, head, fs.FlagUsagesWrapped(100), tail) }
+}
+
 // Alias lets a flag be given by another name, too, one that it had before for instance. Help shows only
 // the first name.
 func Alias(fs *pflag.FlagSet, name, alias string) {

@@ -100,6 +100,8 @@ func TestFormats(t *testing.T) {
 		Percent(1, 8): "12.5%", Percent(1, 0): "-",
 		Duration(3*time.Minute + 4*time.Second): "3m04s", Duration(62 * time.Minute): "1h02m", Duration(-time.Hour): "0s",
 		SI(12345): "12.3k", SI(950): "950", SI(1.2e6): "1.20M",
+		Bytes(1234567): "1.2 MB", Bytes(999): "999 B",
+		CommandLine("p", "c", "a b", "c", "it's", ""): `p c 'a b' c 'it'\''s' ''`,
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

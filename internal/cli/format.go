@@ -60,3 +60,18 @@ func Printable(s string) string {
 		return r
 	}, s)
 }
+
+// Bytes formats a number of bytes: 1.2 MB, 30 GB.
+func Bytes(n int64) string { return humanize.Bytes(uint64(n)) }
+
+// CommandLine is what was typed, quoted where a shell needs it.
+func CommandLine(words ...string) string {
+	var quoted []string
+	for _, word := range words {
+		if word == "" || strings.ContainsAny(word, " \t\n'\"\\$&|;<>()*?[]{}~#!`") {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		quoted = append(quoted, word)
+	}
+	return strings.Join(quoted, " ")
+}
