@@ -18,6 +18,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data"
 	"transcend/engine"
 	"transcend/internal/atomicfile"
@@ -227,7 +228,7 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	}
 	work := c.begin(fs)
 	fs.Uint64Var(&a.Seed, "seed", 1, "seed of everything that is drawn")
-	addThreads(fs, &a.Threads, "results do not depend on it")
+	compute.AddThreads(fs, &a.Threads, "results do not depend on it")
 	out := fs.String("out", "analyses", "directory of results: OUT/"+c.name)
 	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
 	asJSON := fs.Bool("json", false, "print report.json instead of the table")
@@ -242,11 +243,11 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	if *out == "" {
 		return cli.Usagef("--out names no directory")
 	}
-	if err := allCores(&a.Threads); err != nil {
+	if err := compute.AllCores(&a.Threads); err != nil {
 		return err
 	}
 	// In float32 everywhere: results are then of the model, and not of the machine's kernels.
-	if err := useProducts(model.PrecisionF32, a.Threads); err != nil {
+	if err := compute.UseProducts(model.PrecisionF32, a.Threads); err != nil {
 		return err
 	}
 	a.Dir = filepath.Join(*out, c.name)

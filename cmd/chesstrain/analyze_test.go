@@ -19,6 +19,7 @@ import (
 	"transcend/analysis"
 	"transcend/analysis/experiment"
 	"transcend/analysis/reproduction"
+	"transcend/cmd/chesstrain/internal/compute/computetest"
 	"transcend/internal/cli"
 	"transcend/internal/figure"
 )
@@ -73,7 +74,7 @@ func counting(stop int, computed *int) *analysisCommand {
 }
 
 func TestAnalyzeGoesOn(t *testing.T) {
-	keepProducts(t)
+	computetest.Keep(t)
 	out := t.TempDir()
 	var stdout, stderr bytes.Buffer
 	computed := 0
@@ -145,7 +146,7 @@ func TestAnalyzeErrors(t *testing.T) {
 
 // TestReport: the table and the page, of results that were made just now, and nothing claimed of those that were not.
 func TestReport(t *testing.T) {
-	keepProducts(t)
+	computetest.Keep(t)
 	dir := t.TempDir()
 	results := filepath.Join(dir, "results")
 	run := func(want int, args ...string) string {

@@ -9,6 +9,7 @@ import (
 
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/blas"
 	"transcend/model/xla"
 )
 
@@ -121,22 +122,36 @@ func sameRecords(t *testing.T, run string, want []record) {
 	}
 }
 
-// TestLookAtDevice: the comparison and the measurements, on the backend in Go.
-func TestLookAtDevice(t *testing.T) {
-	if !xla.Built {
-		t.Skip("needs -tags xla")
+// TestPrecisionIsTheRuns: a run keeps its precision, and says so where a CPU does
+// not have it.
+func TestPrecisionIsTheRuns(t *testing.T) {
+	games := sample(t, 120)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	code, out, errs := command(t, "", "device", "--device", xla.Go, "--seconds", "0.01", "--matrix", "32", "--shape", "1,1,16,16,32,2", "--decode", "1,1,16,16,32,3", "--json", "-q")
-	var r deviceResult
-	if err := json.Unmarshal([]byte(out), &r); code != cli.ExitOK || err != nil || errs != "" {
-		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errs)
-	}
-	if len(r.Parity) != 12 || len(r.Decode) != 1 || r.Decode[0].GamesPerS <= 0 || r.Decode[0].Ratio <= 0 || r.Peak <= 0 || len(r.Train) != 1 || r.Train[0].TokPerS <= 0 || r.Train[0].Share <= 0 {
-		t.Errorf("%+v", r)
-	}
-	for _, p := range r.Parity {
-		if !p.Within || p.Worst <= 0 || p.Tensor == "" {
-			t.Errorf("%+v", p)
+	args := append([]string{"--pgn", "a.pgn", "--out", "run", "--precision", "bf16"}, small...)
+	t.Run("none", func(t *testing.T) {
+		t.Setenv(blas.EnvLevel, "gonum")
+		code, _, errs := command(t, "", args...)
+		if code != cli.ExitUsage || !strings.Contains(errs, "--precision bf16") || !strings.Contains(errs, "gonum") {
+			t.Errorf("exit %d: %s", code, errs)
 		}
+	})
+	if impl, err := blas.New(blas.Options{Precision: blas.BF16}); err != nil || impl.Precision() != blas.BF16 {
+		t.Skip("no bf16 on this CPU")
+	}
+	if code, _, errs := command(t, "", args...); code != cli.ExitOK || !strings.Contains(errs, "bf16 products") {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	t.Run("elsewhere", func(t *testing.T) {
+		t.Setenv(blas.EnvLevel, "gonum")
+		code, _, errs := command(t, "", "--resume", "--out", "run")
+		if code != cli.ExitFailure || !strings.Contains(errs, "products of this run are in bf16") || !strings.Contains(errs, "--precision f32") {
+			t.Errorf("exit %d: %s", code, errs)
+		}
+	})
+	if code, _, errs := command(t, "", "--resume", "--out", "run"); code != cli.ExitOK || !strings.Contains(errs, "bf16 products") {
+		t.Errorf("exit %d: %s", code, errs)
 	}
 }

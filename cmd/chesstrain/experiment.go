@@ -12,9 +12,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis/experiment"
+	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data"
 	"transcend/engine/device"
 	"transcend/internal/cli"
+	"transcend/model/xla"
 )
 
 // experiments by name.
@@ -81,7 +83,7 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	fs.IntVar(&o.settings.Steps, "steps", 0, "training steps of every cell (default by preset)")
 	fs.DurationVar(&o.time, "time", 0, "time to train every cell instead of steps, as 5m: other machines then train more or less")
 	fs.StringVar(&o.precision, "precision", "auto", "factors of matrix products: bf16, f32, or auto, the faster one here")
-	addThreads(fs, &o.threads, "results do not depend on it")
+	compute.AddThreads(fs, &o.threads, "results do not depend on it")
 	o.device.Add(fs)
 	fs.Lookup("device").Usage = "where models play; they are trained on the CPU: " + strings.TrimPrefix(fs.Lookup("device").Usage, "where models compute: ")
 	fs.IntVar(&o.atOnce, "games-at-once", 0, "games that go on at once (default 64; a GPU wants many)")
@@ -137,7 +139,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	case o.atOnce < 0 || o.atOnce > 1<<14:
 		return cli.Usagef("--games-at-once %d: must be between 1 and %d", o.atOnce, 1<<14)
 	}
-	if err := allCores(&o.threads); err != nil {
+	if err := compute.AllCores(&o.threads); err != nil {
 		return err
 	}
 	if err := o.device.Check(); err != nil {
@@ -159,11 +161,11 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if cells, err = cli.Matching(o.only, cells, func(c *experiment.Cell) string { return c.Name }); err != nil {
 		return err
 	}
-	precision, err := resolvePrecision(o.precision)
+	precision, err := compute.Precision(xla.Device{}, o.precision)
 	if err != nil {
 		return err
 	}
-	if err := useProducts(precision, o.threads); err != nil {
+	if err := compute.UseProducts(precision, o.threads); err != nil {
 		return err
 	}
 	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads, CheckpointInterval: o.checkpoints, AtOnce: o.atOnce}

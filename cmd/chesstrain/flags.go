@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/cli"
@@ -138,7 +139,7 @@ type options struct {
 	logEvery        int
 	quiet, json     bool
 	verbose         bool
-	device          deviceFlags
+	device          compute.DeviceFlags
 }
 
 // preset is what --preset chooses beside the model's shape: sizes that fit it
@@ -209,8 +210,8 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 
 	fs.StringVar(&o.out, "out", "", "run directory (default runs/NAME, NAME from the settings)")
 	fs.BoolVar(&o.resume, "resume", false, "continue the run in --out, or the newest below runs/")
-	addThreads(fs, &o.threads, "the result does not depend on it")
-	o.device.add(fs)
+	compute.AddThreads(fs, &o.threads, "the result does not depend on it")
+	o.device.Add(fs)
 	fs.IntVar(&o.checkpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: by time)")
 	fs.DurationVar(&o.checkpointTime, "checkpoint-time", time.Minute, "time between checkpoints when --checkpoint-every is not given")
 	fs.IntVar(&o.logEvery, "log-every", 0, "steps between lines in a pipe (default: about 50 lines in a run)")
@@ -235,13 +236,13 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 		return s, o, fs, err
 	}
 	s.Time = duration(*minutes)
-	if err := allCores(&o.threads); err != nil {
+	if err := compute.AllCores(&o.threads); err != nil {
 		return s, o, fs, err
 	}
-	if err := o.device.check(); err != nil {
+	if err := o.device.Check(); err != nil {
 		return s, o, fs, err
 	}
-	s.onDevice = o.device.chosen
+	s.onDevice = o.device.Options(nil).Device
 	if o.checkpointEvery < 0 || o.logEvery < 0 {
 		return s, o, fs, cli.Usagef("--checkpoint-every and --log-every must not be negative")
 	}
@@ -276,7 +277,7 @@ func (s *settings) complete() error {
 	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.Optimizers()...); err != nil {
 		return err
 	}
-	if s.Trainer.Precision, err = devicePrecision(s.onDevice, s.Trainer.Precision); err != nil {
+	if s.Trainer.Precision, err = compute.Precision(s.onDevice, s.Trainer.Precision); err != nil {
 		return err
 	}
 	if err := s.completeModel(encoder); err != nil {

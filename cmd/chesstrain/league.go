@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data/league"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
@@ -98,7 +99,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 	fs.StringVar(&o.openings, "openings", "start", "how games begin beside the players' repertoires: start, named or random:N (N random plies)")
 	fs.IntVar(&o.corpus.MaxPlies, "max-plies", league.DefaultMaxPlies, "a game of this many plies ends, as a draw or by --adjudicate")
 	fs.IntVar(&o.corpus.Adjudicate, "adjudicate", 0, "such a game is won by who is ahead by so many centipawns; 0: drawn")
-	addThreads(fs, &o.threads, "the games do not depend on it")
+	compute.AddThreads(fs, &o.threads, "the games do not depend on it")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.json, "json", false, "print the result, or the list, as one JSON object")
 	fs.BoolVar(&o.list, "list", false, "show the pools and their players")
@@ -148,7 +149,7 @@ func (o *leagueOptions) check() (err error) {
 	if o.games < 1 || o.games > maxLeagueGames {
 		return cli.WithHint(cli.Usagef("--games %d: must be at least 1", o.games), program+" league --games 50000 --out games.pgn.zst")
 	}
-	if err := allCores(&o.threads); err != nil {
+	if err := compute.AllCores(&o.threads); err != nil {
 		return err
 	}
 	if o.corpus.MaxPlies < 1 {

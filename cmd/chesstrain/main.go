@@ -6,11 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 
-	"github.com/spf13/pflag"
-
+	"transcend/cmd/chesstrain/internal/bench"
 	"transcend/internal/cli"
 )
 
@@ -32,8 +30,8 @@ var subcommands = []struct {
 	{"analyze", analyze},
 	{"report", report},
 	{"export", export},
-	{"bench", bench},
-	{"device", lookAtDevice},
+	{"bench", bench.Run},
+	{"device", bench.Device},
 }
 
 // execute is the whole command.
@@ -69,20 +67,4 @@ func dispatch(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 		return cli.WithHint(err, fmt.Sprintf("did you mean %s %s? The commands are %s", program, near, strings.Join(names, ", ")))
 	}
 	return cli.WithHint(err, "the commands are "+strings.Join(names, ", "), fmt.Sprintf("games are given as --pgn %s", word))
-}
-
-// addThreads adds --threads; what it says of results goes into help.
-func addThreads(fs *pflag.FlagSet, threads *int, about string) {
-	fs.IntVar(threads, "threads", 0, "cores to use (default all); "+about)
-}
-
-// allCores checks --threads, and puts the number of cores in the place of 0.
-func allCores(threads *int) error {
-	if *threads < 0 || *threads > 4096 {
-		return cli.Usagef("--threads %d: must be between 1 and 4096", *threads)
-	}
-	if *threads == 0 {
-		*threads = runtime.NumCPU()
-	}
-	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis"
+	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/atomicfile"
@@ -26,6 +27,7 @@ import (
 	"transcend/model"
 	"transcend/model/blas"
 	"transcend/model/run"
+	"transcend/model/xla"
 )
 
 const runsDir = "runs"
@@ -65,10 +67,10 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 	}
 	defer dir.Close()
 	products := s.Trainer.Precision
-	if o.device.engine() {
+	if o.device.Elsewhere() {
 		products = model.PrecisionF32 // of what the CPU does beside the device
 	}
-	if err := useProducts(products, o.threads); err != nil {
+	if err := compute.UseProducts(products, o.threads); err != nil {
 		return err
 	}
 
@@ -213,8 +215,8 @@ func (t *trainRun) do(ctx context.Context) (out *outcome, err error) {
 	default:
 		return nil, err
 	}
-	if t.device.engine() {
-		engine, err := t.device.open(t.Model, trainer.Config(), t.printf)
+	if t.device.Elsewhere() {
+		engine, err := xla.New(t.Model, trainer.Config(), t.device.Options(t.printf))
 		if err != nil {
 			return nil, err
 		}

@@ -1,33 +1,18 @@
-package main
+package bench
 
 import (
 	"encoding/json"
-	"os"
-	"runtime"
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
-	"transcend/internal/cli"
-	"transcend/model/blas"
+	"transcend/cmd/chesstrain/internal/compute/computetest"
 )
-
-// keepProducts restores what commands choose for the whole process.
-func keepProducts(t *testing.T) {
-	t.Helper()
-	old, threads := blas32.Implementation(), runtime.GOMAXPROCS(0)
-	t.Cleanup(func() {
-		blas32.Use(old)
-		runtime.GOMAXPROCS(threads)
-	})
-}
 
 func runBench(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	keepProducts(t)
+	computetest.Keep(t)
 	var out, log strings.Builder
-	err := bench(t.Context(), strings.NewReader(""), &out, &log, args)
+	err := Run(t.Context(), strings.NewReader(""), &out, &log, args)
 	return out.String(), err
 }
 
@@ -48,7 +33,7 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s is missing in %s", k, out)
 		}
 	}
-	var r benchResult
+	var r measured
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -102,39 +87,5 @@ func TestBenchUsage(t *testing.T) {
 	}
 	if out, _ := runBench(t, "--help"); !strings.Contains(out, "chesstrain bench --threads 1 --json") {
 		t.Errorf("--help: %s", out)
-	}
-}
-
-// TestPrecisionIsTheRuns: a run keeps its precision, and says so where a CPU does
-// not have it.
-func TestPrecisionIsTheRuns(t *testing.T) {
-	games := sample(t, 120)
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("a.pgn", []byte(games), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	args := append([]string{"--pgn", "a.pgn", "--out", "run", "--precision", "bf16"}, small...)
-	t.Run("none", func(t *testing.T) {
-		t.Setenv(blas.EnvLevel, "gonum")
-		code, _, errs := command(t, "", args...)
-		if code != cli.ExitUsage || !strings.Contains(errs, "--precision bf16") || !strings.Contains(errs, "gonum") {
-			t.Errorf("exit %d: %s", code, errs)
-		}
-	})
-	if impl, err := blas.New(blas.Options{Precision: blas.BF16}); err != nil || impl.Precision() != blas.BF16 {
-		t.Skip("no bf16 on this CPU")
-	}
-	if code, _, errs := command(t, "", args...); code != cli.ExitOK || !strings.Contains(errs, "bf16 products") {
-		t.Fatalf("exit %d: %s", code, errs)
-	}
-	t.Run("elsewhere", func(t *testing.T) {
-		t.Setenv(blas.EnvLevel, "gonum")
-		code, _, errs := command(t, "", "--resume", "--out", "run")
-		if code != cli.ExitFailure || !strings.Contains(errs, "products of this run are in bf16") || !strings.Contains(errs, "--precision f32") {
-			t.Errorf("exit %d: %s", code, errs)
-		}
-	})
-	if code, _, errs := command(t, "", "--resume", "--out", "run"); code != cli.ExitOK || !strings.Contains(errs, "bf16 products") {
-		t.Errorf("exit %d: %s", code, errs)
 	}
 }

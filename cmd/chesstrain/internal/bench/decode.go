@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"transcend/model"
 )
 
-// benchDecodeShape is measured when --decode is not given: layers, heads, width,
+// decodeShape is measured when --decode is not given: layers, heads, width,
 // context, vocabulary, games.
-const benchDecodeShape = "8,8,256,128,2048,64"
+const decodeShape = "8,8,256,128,2048,64"
 
-// benchDecode is decoding in one format: games side by side, a token each in a pass,
+// decoded is decoding in one format: games side by side, a token each in a pass,
 // from an empty context to a full one, drawn from all at temperature 1.
-type benchDecode struct {
+type decoded struct {
 	Shape    string  `json:"shape"`
 	Weights  string  `json:"weights"`
 	How      string  `json:"precision"`
@@ -73,8 +73,8 @@ func (b *decoding) rate() float64 { return float64(b.n) / b.spent.Seconds() }
 
 // decode measures one game and all games in turn, because other work on the machine
 // comes and goes.
-func (r benchRun) decode(ctx context.Context, weights model.Format, during time.Duration) (benchDecode, error) {
-	out := benchDecode{Shape: r.name, Weights: weights.String(), Games: r.rows}
+func (r shape) decode(ctx context.Context, weights model.Format, during time.Duration) (decoded, error) {
+	out := decoded{Shape: r.name, Weights: weights.String(), Games: r.rows}
 	m, err := model.New(r.cfg, 1)
 	if err != nil {
 		return out, err

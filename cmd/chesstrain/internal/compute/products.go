@@ -1,4 +1,4 @@
-package main
+package compute
 
 import (
 	"fmt"
@@ -10,19 +10,30 @@ import (
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/xla"
 )
 
-// precisions are the values of --precision.
-var precisions = []string{"auto", model.PrecisionBF16, model.PrecisionF32}
-
-// resolvePrecision checks a value of --precision against what this CPU has and
-// replaces auto by what it is fastest at. Without AMX that is measured,
-// because CPUs that have the same instructions differ: VDPBF16PS does twice the
-// work of a float32 FMA on some and half of it on others.
-func resolvePrecision(name string) (string, error) {
-	if err := cli.OneOf("precision", name, precisions...); err != nil {
+// Precision checks a value of --precision against what there is on a device, the zero value being the
+// CPU, and replaces auto by what that is fastest at: on a GPU bf16.
+func Precision(on xla.Device, name string) (string, error) {
+	if err := cli.OneOf("precision", name, "auto", model.PrecisionBF16, model.PrecisionF32); err != nil {
 		return "", err
 	}
+	switch {
+	case on.Kind == "" || on.Kind == xla.CPU:
+		return precisionHere(name)
+	case name != "auto":
+		return name, nil
+	case on.Kind == xla.CUDA:
+		return model.PrecisionBF16, nil
+	}
+	return model.PrecisionF32, nil
+}
+
+// precisionHere is Precision for this CPU. Without AMX auto is measured,
+// because CPUs that have the same instructions differ: VDPBF16PS does twice the
+// work of a float32 FMA on some and half of it on others.
+func precisionHere(name string) (string, error) {
 	impl, err := blas.New(blas.Options{Precision: blas.BF16})
 	if err != nil {
 		return "", err
@@ -46,9 +57,9 @@ func resolvePrecision(name string) (string, error) {
 	return model.PrecisionF32, nil
 }
 
-// useProducts puts matrix products of a precision, which "" leaves at float32, and
-// a number of threads in place.
-func useProducts(precision string, threads int) error {
+// UseProducts puts matrix products of a precision, which "" leaves at float32, and
+// a number of threads in place, for the whole process.
+func UseProducts(precision string, threads int) error {
 	o := blas.Options{}
 	if precision == model.PrecisionBF16 {
 		o.Precision = blas.BF16
