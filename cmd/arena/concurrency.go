@@ -60,13 +60,13 @@ func changeConcurrency(ctx context.Context, stdout, _ io.Writer, args []string) 
 		for _, g := range live {
 			arenas[g.Arena] = true
 		}
-		if len(arenas) > 0 || time.Since(began) > restless {
+		if len(arenas) > 0 || time.Since(began) > arena.MaxPause {
 			break
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(restless / 50):
+		case <-time.After(arena.MaxPause / 50):
 		}
 	}
 	if len(arenas) == 0 {

@@ -27,7 +27,7 @@ var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, 
 	"calibrate":   withoutInput(makeScale),
 	"uci":         serveUCI,
 	"uci-check":   withoutInput(uciCheck),
-	"watch":       withoutInput(watch),
+	"watch":       withoutInput(watchArenas),
 }
 
 func withoutInput(f func(context.Context, io.Writer, io.Writer, []string) error) func(context.Context, io.Reader, io.Writer, io.Writer, []string) error {

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,66 +10,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/mattn/go-runewidth"
 
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/arena/internal/testdb"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
+	"transcend/engine/arena"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 )
 
-// seen is a database for the commands that show one: some games, one in play,
-// and a name that would move the cursor.
-func seen(t *testing.T) (path string, store *leaderboard.Store, match int64) {
-	t.Helper()
-	ctx := context.Background()
-	path = filepath.Join(t.TempDir(), "arena.db")
-	store, err := leaderboard.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	m := leaderboard.Match{Openings: "startpos", OpponentLimit: "nodes 1", Seed: 1}
-	if m.PlayerID, err = store.EnsurePlayer(ctx, leaderboard.Player{Name: "model \x1b[2J\x1b[31m 棋 T=0.1", Spec: map[string]string{"kind": "model", "weights": "c0ffee", "temperature": "0.1", "tokenizer": "move"}}); err != nil {
-		t.Fatal(err)
-	}
-	if m.OpponentID, err = store.EnsurePlayer(ctx, leaderboard.Player{Name: "Stockfish 17.1 level 1", Spec: map[string]string{"kind": "uci", "name": "Stockfish 17.1", "option.Skill Level": "1"}}); err != nil {
-		t.Fatal(err)
-	}
-	if match, err = store.EnsureMatch(ctx, m); err != nil {
-		t.Fatal(err)
-	}
-	for slot := range 6 {
-		addGame(t, store, match, slot)
-	}
-	if ok, err := store.Claim(ctx, "this", match, 100, true); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	e4, e5 := uint16(12|28<<6), uint16(52|36<<6)
-	if err := store.Refresh(ctx, "this", []leaderboard.Live{{MatchID: match, Slot: 100, PlayerWhite: true, Moves: []uint16{e4, e5}, Evals: []leaderboard.Eval{{Ply: 1, Centipawns: 35}}}}); err != nil {
-		t.Fatal(err)
-	}
-	return path, store, match
-}
-
-func addGame(t *testing.T, store *leaderboard.Store, match int64, slot int) {
-	t.Helper()
-	g := leaderboard.Game{MatchID: match, Slot: slot, PlayerWhite: true, Result: "0-1", Termination: "illegal move", LossCause: leaderboard.LostIllegal,
-		Moves: []uint16{12 | 28<<6, 52 | 36<<6}, MoveText: "e2e4 e7e5", Attempts: 6, Illegal: 5, PlayerMoves: 2, Details: []byte(`{"illegal_texts":["e1e8"]}`)}
-	if slot%3 == 0 {
-		g.Result, g.LossCause, g.Termination = "1-0", leaderboard.NotLost, "checkmate"
-	}
-	if err := store.RecordGame(context.Background(), g); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestWatchOnce(t *testing.T) {
-	db, _, _ := seen(t)
+	db, _, _ := testdb.Open(t)
 	var out, errs bytes.Buffer
 	if code := execute(context.Background(), nil, &out, &errs, []string{"watch", "--once", "--db", db}); code != cli.ExitOK {
 		t.Fatalf("%d %s", code, errs.String())
@@ -86,117 +37,10 @@ func TestWatchOnce(t *testing.T) {
 	}
 }
 
-// TestWatchFrames: whatever the terminal's size, nothing is wider or higher.
-func TestWatchFrames(t *testing.T) {
-	db, _, _ := seen(t)
-	store, err := leaderboard.OpenReadOnly(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	w := &watcher{store: store, anchors: leaderboard.DefaultAnchors, began: time.Now()}
-	for _, s := range []screen{{width: 80, height: 24}, {width: 20, height: 5}, {width: 200, height: 60}, {width: 38, height: 90}} {
-		lines, err := w.frame(context.Background(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(lines) >= s.height {
-			t.Errorf("%d lines on a screen of %d", len(lines), s.height)
-		}
-		for _, line := range lines {
-			if n := runewidth.StringWidth(line); n > s.width {
-				t.Errorf("%d columns on a screen of %d: %q", n, s.width, line)
-			}
-		}
-		boards := strings.Count(strings.Join(lines, "\n"), "8 r n b q k b n r")
-		if want := map[bool]int{true: 1, false: 0}[s.height >= 24]; boards != want {
-			t.Errorf("%d boards on %+v", boards, s)
-		}
-	}
-	colored, err := w.frame(context.Background(), screen{width: 80, height: 40, color: true})
-	if err != nil || !strings.Contains(strings.Join(colored, ""), "\x1b[48;5;179;38;5;16m♟ ") {
-		t.Error("the last move is not marked", err)
-	}
-}
-
-// TestWatchLines: in a pipe a finished game is a line, each once and in order.
-func TestWatchLines(t *testing.T) {
-	db, store, match := seen(t)
-	reader, err := leaderboard.OpenReadOnly(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	w := &watcher{store: reader, anchors: leaderboard.DefaultAnchors}
+// TestWatchInAPipe: it ends when no game is in play, or, with --follow, when it is stopped.
+func TestWatchInAPipe(t *testing.T) {
+	db, store, match := testdb.Open(t)
 	ctx := context.Background()
-	var out bytes.Buffer
-	look := func(asJSON bool) string {
-		t.Helper()
-		out.Reset()
-		if _, err := w.lines(ctx, &out, asJSON); err != nil {
-			t.Fatal(err)
-		}
-		return out.String()
-	}
-	if err := w.begin(ctx, &out, false, false); err != nil || out.String() != db+": 6 games\n" {
-		t.Errorf("at first %q, %v", out.String(), err)
-	}
-	if got := look(false); strings.Count(got, "\n") != 6 || !strings.HasPrefix(got, "1.0 ") {
-		t.Errorf("of the past %q", got)
-	}
-	if got := look(false); got != "" {
-		t.Errorf("nothing new, and %q", got)
-	}
-	for slot := 10; slot < 22; slot++ {
-		addGame(t, store, match, slot)
-	}
-	lines := strings.Split(strings.TrimSpace(look(false)), "\n")
-	if len(lines) != 12 || !strings.HasPrefix(lines[0], "1.10  model ?[2J?[31m 棋 T=0.1 - Stockfish 17.1 level 1  0-1  illegal move, 1 moves") || !strings.HasPrefix(lines[11], "1.21 ") {
-		t.Errorf("%q", lines)
-	}
-	addGame(t, store, match, 50)
-	var object struct {
-		Slot        int
-		Moves       string
-		Termination string
-	}
-	if got := look(true); json.Unmarshal([]byte(got), &object) != nil || object.Slot != 50 || object.Moves != "e2e4 e7e5" {
-		t.Errorf("%q", got)
-	}
-	if _, err := w.lines(ctx, failing{}, false); err != nil {
-		t.Error(err) // nothing to write
-	}
-	addGame(t, store, match, 51)
-	if _, err := w.lines(ctx, failing{}, false); err == nil {
-		t.Error("a closed pipe is no error")
-	}
-	late := &watcher{store: reader, anchors: leaderboard.DefaultAnchors}
-	out.Reset()
-	if err := late.begin(ctx, &out, true, true); err != nil || out.Len() != 0 {
-		t.Errorf("--new began with %q, %v", out.String(), err)
-	}
-	if _, err := late.lines(ctx, &out, true); err != nil || out.Len() != 0 {
-		t.Errorf("--new wrote games of the past: %q, %v", out.String(), err)
-	}
-}
-
-// TestWatchEnds: in a pipe it goes on while a game is in play and ends when none has
-// been for a moment; what a killed arena left becomes stale.
-func TestWatchEnds(t *testing.T) {
-	db, store, match := seen(t)
-	w := &watcher{store: store, anchors: leaderboard.DefaultAnchors}
-	ctx := context.Background()
-	over := func() bool {
-		t.Helper()
-		over, err := w.lines(ctx, io.Discard, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return over
-	}
-	if over() || !w.idle.IsZero() {
-		t.Error("it ends although a game is in play")
-	}
 	live, err := store.Live(ctx)
 	if err != nil || len(live) != 1 {
 		t.Fatalf("%d games in play, %v", len(live), err)
@@ -204,37 +48,21 @@ func TestWatchEnds(t *testing.T) {
 	if err := store.Release(ctx, live[0].Arena, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if over() || w.idle.IsZero() {
-		t.Error("it ends between two games")
-	}
-	w.idle = time.Now().Add(-restless)
-	addGame(t, store, match, 60)
-	if over() {
-		t.Error("it ends although a game has just ended")
-	}
-	w.idle = time.Now().Add(-restless)
-	if !over() {
-		t.Error("it does not end")
-	}
-	// The command itself.
+	testdb.Add(t, store, match, 60)
 	var out, errs bytes.Buffer
 	if code := execute(ctx, nil, &out, &errs, []string{"watch", "--db", db, "--interval", "50ms"}); code != cli.ExitOK || strings.Count(out.String(), "\n") != 8 {
 		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
 	}
-	stopped, stop := context.WithTimeout(ctx, restless+restless/2)
+	stopped, stop := context.WithTimeout(ctx, arena.MaxPause+arena.MaxPause/2)
 	defer stop()
 	if code := execute(stopped, nil, io.Discard, &errs, []string{"watch", "--db", db, "--interval", "50ms", "--follow"}); code != cli.ExitOK || stopped.Err() == nil {
 		t.Errorf("--follow ended by itself: exit %d %s", code, errs.String())
 	}
 }
 
-type failing struct{}
-
-func (failing) Write([]byte) (int, error) { return 0, errors.New("closed") }
-
 // TestServe starts the server as a user does, asks for pages, and stops it.
 func TestServe(t *testing.T) {
-	db, _, _ := seen(t)
+	db, _, _ := testdb.Open(t)
 	ctx, stop := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	var errs bytes.Buffer
@@ -267,7 +95,7 @@ func TestServe(t *testing.T) {
 }
 
 func TestReportCommand(t *testing.T) {
-	db, _, _ := seen(t)
+	db, _, _ := testdb.Open(t)
 	dir := t.TempDir()
 	out := filepath.Join(dir, "report.html")
 	var stdout, stderr bytes.Buffer
@@ -294,7 +122,7 @@ func TestReportCommand(t *testing.T) {
 }
 
 func TestConcurrencyCommand(t *testing.T) {
-	db, store, _ := seen(t)
+	db, store, _ := testdb.Open(t)
 	var out bytes.Buffer
 	if code := execute(context.Background(), nil, &out, &out, []string{"concurrency", "4", "--db", db}); code != cli.ExitOK || !strings.Contains(out.String(), "asked 1 arena for 4 games at once") {
 		t.Errorf("exit %d %s", code, out.String())

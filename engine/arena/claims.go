@@ -34,6 +34,10 @@ type claims struct {
 	waiting []match.Task // that others had when they were last asked for
 }
 
+// MaxPause is how long at most an arena plays no game between two: one that has no game in play for
+// longer has ended.
+const MaxPause = time.Second
+
 // slotKey is a slot of a match.
 type slotKey struct {
 	match int64
