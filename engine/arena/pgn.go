@@ -108,18 +108,25 @@ type pgnFile struct {
 const staleTemporary = 10 * time.Minute
 
 func newPGNFile(path string) (*pgnFile, error) {
-	old, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".*")) // a bad pattern has no matches
-	for _, name := range old {
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > staleTemporary {
-			os.Remove(name)
+	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)+"."
+	old, _ := os.ReadDir(dir) // one that cannot be read is the next one's error
+	for _, entry := range old {
+		// An editor's .games.pgn.swp is not ours: CreateTemp puts a number there.
+		number, ours := strings.CutPrefix(entry.Name(), prefix)
+		if _, err := strconv.ParseUint(number, 10, 64); !ours || err != nil {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > staleTemporary {
+			os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.CreateTemp(dir, prefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("--pgn-out: %w", err)
 	}
 	if err := f.Chmod(0o644); err != nil && runtime.GOOS != "windows" {
 		f.Close()
+		os.Remove(f.Name())
 		return nil, fmt.Errorf("--pgn-out: %w", err)
 	}
 	return &pgnFile{path: path, file: f, w: pgn.NewWriter(f)}, nil
