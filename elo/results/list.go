@@ -161,27 +161,34 @@ type entrant struct {
 // Where anchors is not nil, the players that it knows are held at their ratings. An
 // engine at another limit, or a model with other weights or settings, is another player.
 func FromStore(ctx context.Context, store *leaderboard.Store, anchors leaderboard.AnchorFunc) ([]*List, error) {
-	players, err := store.Players(ctx)
+	r, err := readStore(ctx, store, anchors)
 	if err != nil {
 		return nil, err
 	}
+	return r.lists(ctx, store)
+}
+
+// readStore reads matches and players, and decides what to call them.
+func readStore(ctx context.Context, store *leaderboard.Store, anchors leaderboard.AnchorFunc) (*storeReader, error) {
+	// Matches before their players: an arena may be adding both.
 	matches, err := store.Matches(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := storeReader{anchors: anchors, players: map[int64]leaderboard.Player{}, called: map[entrant]string{}, names: map[string]map[int64]int{}}
-	match := map[int64]leaderboard.Match{}
-	for _, m := range matches {
-		match[m.ID] = m
-	}
-	for _, p := range players {
-		r.players[p.ID] = p
+	players, err := store.Players(ctx)
+	if err != nil {
+		return nil, err
 	}
 	called, err := store.MatchNames(ctx)
 	if err != nil {
 		return nil, err
 	}
+	r := &storeReader{anchors: anchors, players: map[int64]leaderboard.Player{}, matches: map[int64]leaderboard.Match{}, called: map[entrant]string{}, names: map[string]map[int64]int{}}
+	for _, p := range players {
+		r.players[p.ID] = p
+	}
 	for _, m := range matches {
+		r.matches[m.ID] = m
 		n, ok := called[m.ID]
 		if !ok {
 			n = [2]string{r.players[m.PlayerID].Name, r.players[m.OpponentID].Name}
@@ -199,13 +206,21 @@ func FromStore(ctx context.Context, store *leaderboard.Store, anchors leaderboar
 		}
 		r.names[name][e.id]++
 	}
+	return r, nil
+}
+
+// lists reads the games.
+func (r *storeReader) lists(ctx context.Context, store *leaderboard.Store) ([]*List, error) {
 	var lists []*List
 	byConditions := map[string]*List{}
 	for g, err := range store.Games(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		m := match[g.MatchID]
+		m, ok := r.matches[g.MatchID]
+		if !ok { // begun since
+			continue
+		}
 		// Limits are part of who plays.
 		c := leaderboard.Conditions{Protocol: m.Protocol, Openings: m.Openings, MaxPlies: m.MaxPlies, Adjudication: m.Adjudication, Options: m.Options}
 		key := fmt.Sprintf("%q", c)
@@ -238,6 +253,7 @@ func FromStore(ctx context.Context, store *leaderboard.Store, anchors leaderboar
 type storeReader struct {
 	anchors leaderboard.AnchorFunc
 	players map[int64]leaderboard.Player
+	matches map[int64]leaderboard.Match
 	called  map[entrant]string       // by tournaments, or their own names
 	names   map[string]map[int64]int // who bears a name, at how many limits
 }
