@@ -123,6 +123,12 @@ func TestVerdicts(t *testing.T) {
 			}
 			return -3000
 		}}, sweep.BelowCap, []string{"best of 8 temperatures is T=1 with", "beside 7 where everything was lost and there are only bounds", "Every temperature is below"}},
+		{"nearly all lost, at the first", simulated{"m", 2000, func(x float64) float64 {
+			if x == PaperTemperatures()[0] {
+				return 500
+			}
+			return -3000
+		}}, sweep.BelowCap, []string{"best of 8 temperatures is T=0.001 with", "beside 7 where everything was lost and there are only bounds"}},
 		{"all won", simulated{"m", 1500, flat(6000)}, sweep.AboveCap, []string{"> ", "Everything was won there", "It is above the cap"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
