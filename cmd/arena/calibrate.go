@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo"
 	"transcend/elo/joint"
 	"transcend/engine/calibrate"
@@ -118,7 +119,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	c := &calibration{}
 	fs := pflag.NewFlagSet(program+" calibrate", pflag.ContinueOnError)
 	fs.SortFlags = false
-	players := fs.StringArray("players", nil, "who is to be rated; may be repeated")
+	list := fs.StringArray("players", nil, "who is to be rated; may be repeated")
 	fs.IntVar(&c.Games, "games", 100, "games of each pair")
 	rules := fs.StringArray("pair-games", nil, "games of some pairs instead, as 'Stockfish* vs *=10'; may be repeated")
 	fs.IntVar(&c.Within, "within", 0, "pair only players at most so many places apart in the list; 0: all")
@@ -142,7 +143,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	switch {
 	case fs.NArg() > 0:
 		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
-	case len(*players) == 0:
+	case len(*list) == 0:
 		return nil, cli.WithHint(cli.Usagef("nobody to rate: --players is missing"), "--players random,stockfish:level=0..5:movetime=10ms")
 	case c.Games < 1 || c.Games > calibrate.MaxPairGames:
 		return nil, cli.Usagef("--games %d: must be from 1 to %s", c.Games, cli.Count(calibrate.MaxPairGames))
@@ -169,7 +170,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	if c.Openings, err = calibrationOpenings(*openings, c.Seed); err != nil {
 		return nil, err
 	}
-	c.Players, err = parseCalibrated(ctx, *players)
+	c.Players, err = players.ParseList(ctx, *list)
 	return c, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo/curves"
 	"transcend/engine"
 	"transcend/engine/arena"
@@ -147,7 +148,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.IntVar(&s.topK, "top-k", 0, "sample among the K most probable tokens only; 0: all")
 	fs.Float64Var(&s.topP, "top-p", 1, "sample among the most probable tokens that hold this probability")
 	fs.StringVar(&s.illegal, "illegal", "forfeit-after-5", "illegal-move policy: forfeit-after-N, resample-N or mask")
-	fs.StringVar(&s.weights, "weights", "f32", weightsHelp)
+	fs.StringVar(&s.weights, "weights", "f32", players.WeightsHelp)
 	s.device.Add(fs)
 	fs.IntVar(&s.games, "games", 100, "games for each model and temperature; with --choose even for each level as well")
 	fs.Float64Var(&s.interval, "interval", 0, "stop when the 95% interval is this many points to each side (--games is then the most that are played, by default 1000)")
@@ -235,10 +236,10 @@ const (
 
 func (s *settings) check() error {
 	if s.engine == "" {
-		s.engine = builtinLadder
+		s.engine = players.Ladder
 	}
 	var err error
-	if s.decoding, err = batchOptions(s.weights); err != nil {
+	if s.decoding, err = players.ParseWeights(s.weights); err != nil {
 		return err
 	}
 	if err := s.device.Check(); err != nil {
@@ -295,7 +296,7 @@ func (s *settings) check() error {
 		return cli.Usagef("--concurrency %d: must be from 1 to %d", s.concurrency, arena.MaxConcurrency)
 	case s.retries < 0 || s.maxMoves < 0:
 		return cli.Usagef("--retries and --max-moves must not be negative")
-	case isBuiltin(s.engine) && (len(s.levels) > 0 || len(s.options) > 0 || len(s.engineArgs) > 0):
+	case players.IsBuiltin(s.engine) && (len(s.levels) > 0 || len(s.options) > 0 || len(s.engineArgs) > 0):
 		return cli.Usagef("--engine %s has no levels, options or arguments", s.engine)
 	case s.anchors != "" && !math.IsNaN(s.anchorElo):
 		return cli.Usagef("--anchors and --anchor-elo exclude each other")

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo/leaderboard"
 	"transcend/elo/sprt"
 	"transcend/engine"
@@ -81,12 +82,12 @@ exit codes: 0 done, 1 failed or an engine failed, 2 wrong usage, 130 interrupted
 // matchConfig is everything that "arena match" is told, as --config reads it and
 // --save-config writes it.
 type matchConfig struct {
-	Name       string          `json:"name,omitempty"`
-	Engines    []entrantConfig `json:"engines"`
-	Tournament string          `json:"tournament"`
-	Rounds     int             `json:"rounds,omitempty"` // 0: one, or as many as a Swiss needs
-	Games      int             `json:"games"`            // a pairing and round
-	Seeds      int             `json:"seeds"`            // of a gauntlet
+	Name       string           `json:"name,omitempty"`
+	Engines    []players.Config `json:"engines"`
+	Tournament string           `json:"tournament"`
+	Rounds     int              `json:"rounds,omitempty"` // 0: one, or as many as a Swiss needs
+	Games      int              `json:"games"`            // a pairing and round
+	Seeds      int              `json:"seeds"`            // of a gauntlet
 
 	Openings string `json:"openings"`
 	Format   string `json:"format,omitempty"`
@@ -214,14 +215,14 @@ func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file str
 	if fs.NArg() > 0 {
 		return "", cli.WithHint(cli.Usagef("unexpected argument %q", fs.Arg(0)), "quote an engine's words: --engine 'cmd=stockfish nodes=200'")
 	}
-	base, err := parseEntrant(*each, entrantConfig{})
+	base, err := players.Parse(*each, players.Config{})
 	if err != nil {
 		return "", err
 	}
 	if len(*engines) > 0 {
 		s.Engines = nil
 		for _, text := range *engines {
-			e, err := parseEntrant(text, base)
+			e, err := players.Parse(text, base)
 			if err != nil {
 				return "", err
 			}
@@ -274,7 +275,7 @@ func (s *matchSettings) check() error {
 		return err
 	}
 	if s.Judge != "" {
-		if _, _, err := parseJudge(s.Judge); err != nil {
+		if _, _, err := players.ParseJudge(s.Judge); err != nil {
 			return cli.WithHint(err, "--judge 'cmd=stockfish depth=15 win=150'")
 		}
 	}
@@ -384,7 +385,7 @@ func parseCores(text string) ([]int, error) {
 func (s *matchSettings) threads() int {
 	n := 1
 	for _, e := range s.Engines {
-		n = max(n, e.threads())
+		n = max(n, e.Threads())
 	}
 	return n
 }
@@ -478,7 +479,7 @@ type matching struct {
 	traffic  *trafficLog
 	decoders *device.Decoders
 	book     *match.Openings
-	entrants []*entrant
+	entrants []arena.Entrant
 	workerN  int
 
 	block   *cli.Block
@@ -526,7 +527,7 @@ func (t *matching) open(ctx context.Context) (err error) {
 	}
 	o := arena.TournamentOptions{
 		Name: t.Name, Kind: leaderboard.TournamentKind(t.matchConfig.Tournament), Rounds: t.Rounds, Games: t.Games, Seeds: t.Seeds, Config: config,
-		Openings: t.book, NoPairs: t.NoPairs, Seed: t.Seed,
+		Entrants: t.entrants, Openings: t.book, NoPairs: t.NoPairs, Seed: t.Seed,
 		Rules:     match.Rules{MaxPlies: 2 * t.MaxMoves, NoClaims: t.NoClaims, Resign: t.resign, Draw: t.draw},
 		JudgeName: t.Judge, SPRT: t.sprt, Recover: t.Recover, Retries: t.Retries, Concurrency: t.workerN, PGN: t.PGNOut,
 		Show: arena.Show{Announced: t.announce, Finished: t.shown, Warn: t.warn, Resized: t.resized},
@@ -536,9 +537,6 @@ func (t *matching) open(ctx context.Context) (err error) {
 	}
 	if t.Judge != "" {
 		o.Judge = t.judge
-	}
-	for _, e := range t.entrants {
-		o.Entrants = append(o.Entrants, arena.Entrant{Entrant: e.Entrant, Name: e.name, Limit: e.limit, Player: e.player, KnowsRules: e.isEngine})
 	}
 	t.Tournament, err = arena.NewTournament(ctx, t.store, o)
 	return err
@@ -586,15 +584,16 @@ func (t *matching) warn(text string) {
 // makeEntrants makes and tries every player.
 func (t *matching) makeEntrants(ctx context.Context) error {
 	t.decoders = t.device.Decoders(nil)
-	m := &makers{limits: t.processLimits(), traffic: t.traffic, decoders: t.decoders}
+	m := t.maker()
+	m.Decoders = t.decoders
 	if threads := t.threads(); len(t.cores) > 0 {
-		m.cpus = func(worker int) []int { return t.cores[worker*threads : (worker+1)*threads] }
+		m.CPUs = func(worker int) []int { return t.cores[worker*threads : (worker+1)*threads] }
 	}
 	names := map[string]int{}
 	for _, config := range t.Engines {
 		if config.Model != "" {
 			if !t.book.Blindfold() {
-				return cli.WithHint(cli.Usagef("%s: models know a position by its moves alone, and these openings set positions up", config.label()), "--openings builtin, or a PGN file")
+				return cli.WithHint(cli.Usagef("%s: models know a position by its moves alone, and these openings set positions up", config.Label()), "--openings builtin, or a PGN file")
 			}
 			kernels, err := blas.New(blas.Options{})
 			if err != nil {
@@ -602,29 +601,29 @@ func (t *matching) makeEntrants(ctx context.Context) error {
 			}
 			blas32.Use(kernels)
 		}
-		e, err := m.entrant(ctx, config)
+		e, err := m.Make(ctx, config)
 		if err != nil {
 			return err
 		}
-		if names[e.name]++; names[e.name] > 1 {
+		if names[e.Name]++; names[e.Name] > 1 {
 			if config.Name != "" {
-				return cli.Usagef("two players are named %q", e.name)
+				return cli.Usagef("two players are named %q", e.Name)
 			}
-			e.name = fmt.Sprintf("%s #%d", e.name, names[e.name])
+			e.Name = fmt.Sprintf("%s #%d", e.Name, names[e.Name])
 		}
-		t.entrants = append(t.entrants, e)
+		t.entrants = append(t.entrants, *e)
 	}
 	return nil
 }
 
 // judge starts the engine of --judge.
 func (t *matching) judge(ctx context.Context) (match.Judge, func() error, error) {
-	config, win, err := parseJudge(t.Judge)
+	config, win, err := players.ParseJudge(t.Judge)
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &makers{limits: t.processLimits(), traffic: t.traffic}
-	e, err := m.entrant(ctx, config)
+	m := t.maker()
+	e, err := m.Make(ctx, config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -650,37 +649,12 @@ func (t *matching) tryJudge(ctx context.Context) error {
 	return nil
 }
 
-// parseJudge reads --judge.
-func parseJudge(text string) (entrantConfig, int, error) {
-	win := 150
-	var rest []string
-	for _, word := range strings.Fields(text) {
-		if value, ok := strings.CutPrefix(word, "win="); ok {
-			if _, err := fmt.Sscanf(value, "%d", &win); err != nil || win < 1 {
-				return entrantConfig{}, 0, cli.Usagef("--judge %q: win=%s: want centipawns", text, value)
-			}
-			continue
-		}
-		rest = append(rest, word)
+// maker makes players whose processes have the limits of the flags, and whose lines are logged.
+func (t *matching) maker() *players.Maker {
+	cpu, _ := time.ParseDuration(t.CPULimit) // was checked
+	m := &players.Maker{Limits: uci.ProcessLimits{Memory: int64(t.MemoryLimit) << 20, CPUTime: cpu}}
+	if t.traffic != nil {
+		m.Trace = t.traffic.tracer
 	}
-	e, err := parseEntrant(strings.Join(rest, " "), entrantConfig{})
-	switch {
-	case err != nil:
-	case !e.isEngine():
-		err = fmt.Errorf("%s tells no scores: a judge is an engine", e.label())
-	case e.TC != "":
-		err = errors.New("a judge has no clock: give it depth=, nodes= or movetime=")
-	default:
-		_, err = e.control()
-	}
-	if err != nil {
-		return e, 0, cli.Usagef("--judge: %w", err)
-	}
-	return e, win, nil
-}
-
-// processLimits are the limits of each engine's process.
-func (s *matchSettings) processLimits() uci.ProcessLimits {
-	cpu, _ := time.ParseDuration(s.CPULimit) // was checked
-	return uci.ProcessLimits{Memory: int64(s.MemoryLimit) << 20, CPUTime: cpu}
+	return m
 }

@@ -338,27 +338,6 @@ func TestMatchErrors(t *testing.T) {
 	}
 }
 
-func TestParseEntrant(t *testing.T) {
-	base, err := parseEntrant(`tc=8+0.08 option.Hash=16`, entrantConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := parseEntrant(`cmd="/opt/my engine" name='A B' args="-x 'y z'" init=hello option.Skill\ Level=3 st=0.5 timemargin=20 restart=on`, base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.Cmd != "/opt/my engine" || e.Name != "A B" || !slices.Equal(e.Args, []string{"-x", "y z"}) || !slices.Equal(e.Options, []string{"Hash=16", "Skill Level=3"}) || !e.Restart || !slices.Equal(e.Init, []string{"hello"}) {
-		t.Errorf("%+v", e)
-	}
-	c, err := e.control()
-	if err != nil || c.String() != "tc 8+0.08 movetime 500ms margin 20ms" {
-		t.Errorf("%v, %v", c, err)
-	}
-	if len(base.Options) != 1 {
-		t.Error("an engine changed what all have")
-	}
-}
-
 // storedGames counts the games of a database that a killed program left.
 func storedGames(t *testing.T, path string) int {
 	t.Helper()

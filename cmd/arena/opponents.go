@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
@@ -24,17 +25,17 @@ import (
 // openOpponents starts the engine once: what is wrong with it should show before
 // the first game.
 func (a *sweeping) openOpponents(ctx context.Context) ([]*arena.Opponent, error) {
-	if a.engine == builtinLadder {
-		all, err := ladder()
+	if a.engine == players.Ladder {
+		all, err := players.LadderOpponents()
 		a.limit = match.Control{} // they bound themselves
 		return all, err
 	}
-	if isBuiltin(a.engine) {
-		o, err := builtinOpponent(a.engine)
+	if players.IsBuiltin(a.engine) {
+		o, err := players.BuiltinOpponent(a.engine)
 		if err != nil {
 			return nil, err
 		}
-		if line := about(a.engine); line != "" {
+		if line := players.About(a.engine); line != "" {
 			fmt.Fprintln(a.progress, line)
 		}
 		a.choose = chooseEven

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/arena/internal/players"
 	"transcend/data"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
@@ -163,10 +164,10 @@ func (a *sweeping) openModels() ([]subject, error) {
 	for _, dir := range dirs {
 		var s subject
 		var err error
-		if text, ok := strings.CutPrefix(dir, builtinIdeal); ok {
-			if s.ideal, err = idealModel(text); err != nil {
-				return nil, err
-			}
+		if s.ideal, err = players.IdealModel(dir); err != nil {
+			return nil, err
+		}
+		if s.ideal != nil {
 			subjects = append(subjects, s)
 			continue
 		}
@@ -241,7 +242,7 @@ func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) 
 	// makes it this player, wherever it is moved.
 	spec := p.Spec()
 	delete(spec, leaderboard.SpecName)
-	c.Player = leaderboard.Player{Name: suffixed(name, a.decoding), Spec: spec}
+	c.Player = leaderboard.Player{Name: players.WithFormat(name, a.decoding), Spec: spec}
 	return c, nil
 }
 

@@ -105,7 +105,7 @@ func (t *matching) shown(r arena.Result) {
 	if t.quiet {
 		return
 	}
-	a, b := t.entrants[r.First].name, t.entrants[r.Second].name
+	a, b := t.entrants[r.First].Name, t.entrants[r.Second].Name
 	white, black := a, b
 	if !r.FirstWhite {
 		white, black = black, white

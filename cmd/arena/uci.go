@@ -152,3 +152,8 @@ func (m uciModel) NewPlayer(s model.Sampling, p engine.IllegalPolicy) (uciserver
 	return engine.NewModelPlayer(engine.ModelConfig{Name: m.name, Model: m.model, Tokenizer: m.tokenizer, Sampling: s, Policy: p,
 		Batch: engine.NewBatch(m.model, leaveOne())})
 }
+
+// leaveOne is the threads for a decoder where one is kept free for a clock.
+func leaveOne() model.BatchOptions {
+	return model.BatchOptions{Threads: max(1, runtime.GOMAXPROCS(0)-1)}
+}

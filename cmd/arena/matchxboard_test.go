@@ -2,34 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"transcend/engine/arena"
 	"transcend/internal/cli"
 )
-
-// TestXBoardEntrants: what can be said of an engine with proto=xboard, and what
-// its protocol has no words for.
-func TestXBoardEntrants(t *testing.T) {
-	for text, want := range map[string]string{
-		"cmd=a proto=xboard tc=10+0.1":             "",
-		"cmd=a proto=xboard movetime=50ms depth=3": "",
-		"cmd=a proto=uci nodes=5 tc=1":             "",
-		"cmd=a proto=xboard nodes=5":               "cannot limit nodes",
-		"cmd=a proto=xboard nodes=5 tc=1":          "cannot limit nodes",
-		"cmd=a proto=xboard movetime=1s tc=1":      "not both",
-		"cmd=a proto=winboard":                     "want uci or xboard",
-	} {
-		e, err := parseEntrant(text, entrantConfig{})
-		if err == nil {
-			_, err = e.control()
-		}
-		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
-		}
-	}
-}
 
 // TestXBoardMatch plays an engine of each protocol, and one that needs a process
 // for every game.

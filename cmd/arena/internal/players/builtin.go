@@ -1,4 +1,9 @@
-package main
+// Package players makes the players that arena's command line names: the words of --engine and
+// --model for players of the program itself (IsBuiltin, Builtin), the key=value words of arena match
+// (Config, Maker), and the list of arena calibrate (ParseList).
+//
+// Errors are of wrong usage where a text is to blame, with hints.
+package players
 
 import (
 	"context"
@@ -14,31 +19,31 @@ import (
 	"transcend/internal/cli"
 )
 
-// Players that are no programs: all of the league's ladder as league, a uniformly random mover, simulated players as
+// Players that are no programs: all of the league's ladder as Ladder, a uniformly random mover, simulated players as
 // league:800, by rating, or league:ply1:rho=0.3, by text, and what an ideal learner makes of their
 // games, as ideal:pool=noise,temp=0.001.
 const (
-	builtinLadder = "league"
-	builtinRandom = "random"
-	builtinLeague = "league:"
-	builtinIdeal  = "ideal:"
+	Ladder    = "league"
+	random    = "random"
+	simulated = "league:"
+	ideal     = "ideal:"
 )
 
-// isBuiltin reports whether a word is meant for a player of this program.
-func isBuiltin(word string) bool {
-	return word == builtinRandom || word == builtinLadder || strings.HasPrefix(word, builtinLeague) || strings.HasPrefix(word, builtinIdeal)
+// IsBuiltin reports whether a word is meant for a player of this program.
+func IsBuiltin(word string) bool {
+	return word == random || word == Ladder || strings.HasPrefix(word, simulated) || strings.HasPrefix(word, ideal)
 }
 
-// builtin returns the factory of a player for which isBuiltin holds.
-func builtin(word string) (match.Factory, error) {
-	if text, ok := strings.CutPrefix(word, builtinIdeal); ok {
+// Builtin returns the factory of a player for which IsBuiltin holds.
+func Builtin(word string) (match.Factory, error) {
+	if text, ok := strings.CutPrefix(word, ideal); ok {
 		return idealFactory(text)
 	}
-	if word == builtinLadder {
+	if word == Ladder {
 		return nil, cli.WithHint(cli.Usagef("league is many players"), "name one: league:800, or league:ply1:rho=0.3")
 	}
-	text, simulated := strings.CutPrefix(word, builtinLeague)
-	if !simulated {
+	text, ok := strings.CutPrefix(word, simulated)
+	if !ok {
 		return func(context.Context) (engine.Player, error) { return engine.NewRandomPlayer(), nil }, nil
 	}
 	player, err := league.Find(text)
@@ -51,9 +56,9 @@ func builtin(word string) (match.Factory, error) {
 	return func(context.Context) (engine.Player, error) { return engine.NewLeaguePlayer(player.Player) }, nil
 }
 
-// ladder is the opponents that "league" stands for: every player of the league's ladder that has
+// LadderOpponents are the opponents that Ladder stands for: every player of the league's ladder that has
 // a rating.
-func ladder() ([]*arena.Opponent, error) {
+func LadderOpponents() ([]*arena.Opponent, error) {
 	pool, err := league.OpenPool(league.Ladder)
 	if err != nil {
 		return nil, err
@@ -61,7 +66,7 @@ func ladder() ([]*arena.Opponent, error) {
 	var all []*arena.Opponent
 	for i := range pool.Players {
 		player := pool.Players[i].Player
-		o, err := builtinOpponent(builtinLeague + player.String())
+		o, err := BuiltinOpponent(simulated + player.String())
 		if err != nil {
 			return nil, err
 		}
@@ -74,9 +79,9 @@ func ladder() ([]*arena.Opponent, error) {
 	return all, nil
 }
 
-// builtinOpponent is an opponent for which isBuiltin holds and that is one player.
-func builtinOpponent(word string) (*arena.Opponent, error) {
-	factory, err := builtin(word)
+// BuiltinOpponent is an opponent for which IsBuiltin holds and that is one player.
+func BuiltinOpponent(word string) (*arena.Opponent, error) {
+	factory, err := Builtin(word)
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +97,15 @@ func builtinOpponent(word string) (*arena.Opponent, error) {
 	}, nil
 }
 
-// about says which simulated player a word means, and its rating where it has one; "" for other words.
-func about(word string) string {
-	text, simulated := strings.CutPrefix(word, builtinLeague)
-	if !simulated {
+// About says which simulated player a word means, and its rating where it has one; "" for other words.
+func About(word string) string {
+	text, ok := strings.CutPrefix(word, simulated)
+	if !ok {
 		return ""
 	}
 	player, err := league.Find(text)
 	if err != nil {
-		return "" // builtin says so
+		return "" // Builtin says so
 	}
 	line := fmt.Sprintf("%s is %s", word, player.String())
 	if r, ok := league.Ratings().Rating(&player.Player); ok {
@@ -118,8 +123,13 @@ func idealFactory(text string) (match.Factory, error) {
 	return func(context.Context) (engine.Player, error) { return engine.NewIdealPlayer(config, mixture) }, nil
 }
 
-// idealModel is an ideal learner in the place of a model, at temperatures that are said elsewhere.
-func idealModel(text string) (func(temperature float64) match.Factory, error) {
+// IdealModel makes ideal learners that are named in the place of a model, as ideal:pool=noise, at
+// temperatures that are said elsewhere; nil for other words.
+func IdealModel(word string) (func(temperature float64) match.Factory, error) {
+	text, ok := strings.CutPrefix(word, ideal)
+	if !ok {
+		return nil, nil
+	}
 	config, mixture, err := openIdeal(text)
 	if err != nil {
 		return nil, err
@@ -146,15 +156,15 @@ func openIdeal(text string) (engine.IdealConfig, *mixture.Mixture, error) {
 	return config, mixture, nil
 }
 
-// builtinRating is what is known of the rating of a player of this program, 0 for nothing.
-func builtinRating(word string) float64 {
-	text, simulated := strings.CutPrefix(word, builtinLeague)
-	if !simulated {
+// ratingOf is what is known of the rating of a player of this program, 0 for nothing.
+func ratingOf(word string) float64 {
+	text, ok := strings.CutPrefix(word, simulated)
+	if !ok {
 		return 0
 	}
 	player, err := league.Find(text)
 	if err != nil {
-		return 0 // builtin has said so
+		return 0 // Builtin has said so
 	}
 	return float64(player.Elo)
 }

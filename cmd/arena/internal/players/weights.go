@@ -1,20 +1,19 @@
-package main
+package players
 
 import (
 	"fmt"
-	"runtime"
 
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
 )
 
-// weightsHelp is the text of --weights.
-const weightsHelp = "how models hold their weights: f32, bf16, int8, or auto, bf16 where this CPU multiplies it fast; all but f32 are other players"
+// WeightsHelp is the text of --weights.
+const WeightsHelp = "how models hold their weights: f32, bf16, int8, or auto, bf16 where this CPU multiplies it fast; all but f32 are other players"
 
-// batchOptions reads a value of --weights; "" is f32. Where weights are rounded, so are
+// ParseWeights reads a value of --weights; "" is f32. Where weights are rounded, so are
 // keys and values.
-func batchOptions(weights string) (model.BatchOptions, error) {
+func ParseWeights(weights string) (model.BatchOptions, error) {
 	if weights == "" {
 		return model.BatchOptions{}, nil
 	}
@@ -42,15 +41,10 @@ func batchOptions(weights string) (model.BatchOptions, error) {
 	return o, nil
 }
 
-// suffixed is a player's name with the format of its weights, unless that is f32.
-func suffixed(name string, o model.BatchOptions) string {
+// WithFormat is a player's name with the format of its weights, unless that is f32.
+func WithFormat(name string, o model.BatchOptions) string {
 	if o.Weights == model.F32 {
 		return name
 	}
 	return name + " " + o.Weights.String()
-}
-
-// leaveOne is the threads for a decoder where one is kept free for a clock.
-func leaveOne() model.BatchOptions {
-	return model.BatchOptions{Threads: max(1, runtime.GOMAXPROCS(0)-1)}
 }

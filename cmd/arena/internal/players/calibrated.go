@@ -1,4 +1,4 @@
-package main
+package players
 
 // The players of "arena calibrate": how --players describes them.
 
@@ -24,8 +24,8 @@ var lichessAI = [...]struct{ skill, depth, ms int }{
 	{-9, 5, 50}, {-5, 5, 100}, {-1, 5, 150}, {3, 5, 200}, {7, 5, 300}, {11, 8, 400}, {16, 13, 500}, {20, 22, 1000},
 }
 
-// parseCalibrated reads all of --players.
-func parseCalibrated(ctx context.Context, lists []string) ([]calibrate.Player, error) {
+// ParseList reads all of the --players of arena calibrate, and tries every engine once.
+func ParseList(ctx context.Context, lists []string) ([]calibrate.Player, error) {
 	var all []calibrate.Player
 	for _, list := range lists {
 		for text := range strings.SplitSeq(list, ",") {
@@ -53,8 +53,8 @@ func parseCalibrated(ctx context.Context, lists []string) ([]calibrate.Player, e
 // parsePlayers reads one entry of --players, and tries the engine once for each
 // player that it stands for.
 func parsePlayers(ctx context.Context, text string) ([]calibrate.Player, error) {
-	if isBuiltin(text) {
-		factory, err := builtin(text)
+	if IsBuiltin(text) {
+		factory, err := Builtin(text)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func parsePlayers(ctx context.Context, text string) ([]calibrate.Player, error) 
 			return nil, err
 		}
 		defer p.Close()
-		return []calibrate.Player{{Name: p.Name(), Spec: p.Spec(), New: factory, Rating: builtinRating(text)}}, nil
+		return []calibrate.Player{{Name: p.Name(), Spec: p.Spec(), New: factory, Rating: ratingOf(text)}}, nil
 	}
 	if name, ok := strings.CutPrefix(text, "league-pool="); ok {
 		return poolPlayers(name)
@@ -76,7 +76,7 @@ func parsePlayers(ctx context.Context, text string) ([]calibrate.Player, error) 
 
 // badPlayer is the error of a player's text.
 func badPlayer(text, format string, args ...any) error {
-	return cli.WithHint(cli.Usagef("--players %s: "+format, append([]any{text}, args...)...), program+" calibrate --help shows how players are written")
+	return cli.WithHint(cli.Usagef("--players %s: "+format, append([]any{text}, args...)...), "arena calibrate --help shows how players are written")
 }
 
 // lichessPlayers are levels of the engine that Lichess calls its AI.
