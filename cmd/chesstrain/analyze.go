@@ -19,6 +19,7 @@ import (
 	"transcend/analysis"
 	"transcend/analysis/checkpoint"
 	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/engine"
 	"transcend/internal/atomicfile"
@@ -133,7 +134,7 @@ func (a *analyzing) loadCorpus(ctx context.Context) (*data.Corpus, error) {
 	}
 	c, err := data.LoadParquet(ctx, a.Corpus, data.ParquetOptions{})
 	if err != nil {
-		return nil, notCorpus(a.Corpus, err)
+		return nil, source.CorpusError(a.Corpus, err)
 	}
 	a.use(analysisInput{Role: "corpus", Name: filepath.Base(a.Corpus), Hash: fmt.Sprintf("%016x", c.Fingerprint()), Games: c.Len()})
 	a.printf("corpus %s, %s games", a.Corpus, cli.Count(c.Len()))

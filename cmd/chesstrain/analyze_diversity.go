@@ -17,6 +17,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/analysis/diversity"
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/internal/cli"
 )
@@ -37,7 +38,7 @@ counted again without counting it (games from standard input begin anew).`,
 		},
 		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
 			o := diversity.Default()
-			var from origin
+			var from source.Origin
 			corpora := fs.StringArray("corpus", nil, "corpus file, as chesstrain prepare writes it and a run keeps it; may be repeated")
 			caps := fs.StringSlice("caps", []string{"1000", "1300", "1500"}, "bounds of the stronger player's rating, rising; all is none")
 			fs.IntVar(&o.Threshold, "threshold", o.Threshold, "a state is common with more visits than this")
@@ -45,9 +46,9 @@ counted again without counting it (games from standard input begin anew).`,
 			fs.IntVar(&o.Plies, "plies", o.Plies, "half-moves at which states are counted")
 			fs.IntVar(&o.Sample, "sample", o.Sample, "greatest number of games in the control with equally many")
 			memory := fs.Int("memory", 1024, "megabytes for counts, before they go to disk")
-			from.addFlags(fs)
+			from.AddFlags(fs)
 			return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
-				if err := from.settle(fs); err != nil {
+				if err := from.Settle(fs); err != nil {
 					return nil, err
 				}
 				o.Caps = nil
@@ -63,11 +64,11 @@ counted again without counting it (games from standard input begin anew).`,
 				o.Seed, o.Dir, o.Budget = a.Seed, a.Dir, int64(*memory)<<20
 				// Who was seen before is not remembered: that would take memory for every game.
 				from.KeepDuplicates = true
-				switch given := given(fs, originFlags()...); {
+				switch given := source.Given(fs); {
 				case len(*corpora) > 0 && len(given) > 0:
 					return nil, cli.Usagef("a corpus file is read whole: %s cannot be used with --corpus", strings.Join(given, ", "))
-				case len(*corpora) == 0 && from.empty():
-					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", orSources()), program+" analyze diversity --help")
+				case len(*corpora) == 0 && from.Empty():
+					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", source.Flags()), program+" analyze diversity --help")
 				case *memory < 1 || *memory > 1<<20:
 					return nil, cli.Usagef("--memory %d: must be 1 to 1,048,576 megabytes", *memory)
 				}
@@ -90,8 +91,8 @@ const saveTime = time.Minute
 
 // countsName names what is kept of counts by everything that decides them: options, and files by name, size and time. It is ""
 // for games that cannot be read again.
-func countsName(o *diversity.Options, corpora []string, from *origin) (string, error) {
-	if slices.Contains(from.PGN, "-") {
+func countsName(o *diversity.Options, corpora []string, from *source.Origin) (string, error) {
+	if from.ReadsStandardInput() {
 		return "", nil
 	}
 	files := slices.Clone(corpora)
@@ -115,7 +116,7 @@ func countsName(o *diversity.Options, corpora []string, from *origin) (string, e
 }
 
 // countGames reads all sources.
-func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora []string, from *origin) (_ analysis.Result, err error) {
+func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora []string, from *source.Origin) (_ analysis.Result, err error) {
 	c, err := diversity.NewCounter(o)
 	if err != nil {
 		return nil, err
@@ -158,7 +159,7 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 			return add(g)
 		})
 		if err != nil {
-			return nil, notCorpus(path, err)
+			return nil, source.CorpusError(path, err)
 		}
 		source, err := data.FileSource(path)
 		if err != nil {
@@ -167,21 +168,21 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 		a.use(analysisInput{Role: "corpus", Name: filepath.Base(path), Hash: source.SHA256, Games: games - first})
 	}
 	if len(corpora) == 0 {
-		if err := from.check(); err != nil {
+		if err := from.Check(); err != nil {
 			return nil, err
 		}
 		a.status.Close() // gather has a live line of its own
-		found, err := from.gather(ctx, nil, a.stderr, add)
+		found, err := from.Gather(ctx, nil, a.stderr, add)
 		if err != nil {
 			return nil, err
 		}
-		if found.warning != nil {
-			a.warn(found.warning.Error())
+		if found.Warning != nil {
+			a.warn(found.Warning.Error())
 		}
-		if err := found.none(from); err != nil {
+		if err := found.None(); err != nil {
 			return nil, err
 		}
-		for _, s := range found.sources {
+		for _, s := range found.Sources {
 			a.use(analysisInput{Role: "games", Name: s.Name, Hash: s.SHA256})
 		}
 	}

@@ -232,11 +232,8 @@ func readExport(ctx context.Context, dir string) (*exported, error) {
 	if err := run.ReadSettings(checkpoint, &s); err != nil {
 		return nil, err
 	}
-	if s.League != nil && s.League.Scale == "" {
-		// A run from before it was recorded: the players, whose ratings are in their ID, say it.
-		if now := *s.League; now.check() == nil {
-			s.League.Scale = now.Scale
-		}
+	if s.League != nil {
+		s.League.Scale = s.League.ScaleNow()
 	}
 	settings, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

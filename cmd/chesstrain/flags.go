@@ -11,10 +11,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/run"
 	"transcend/model/xla"
 )
 
@@ -80,7 +82,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (resumable)
 // They are stored in run.json.
 type settings struct {
 	Program string `json:"program"` // version that began the run
-	origin
+	source.Origin
 	// Corpus is the corpus file that the games come from instead, and CorpusID its
 	// fingerprint.
 	Corpus   string `json:"corpus,omitempty"`
@@ -99,7 +101,7 @@ type settings struct {
 	Preset  string            `json:"preset"`
 	Model   model.Config      `json:"model"`
 	Trainer model.TrainConfig `json:"trainer"`
-	Time    duration          `json:"time,omitempty"`
+	Time    run.Duration      `json:"time,omitempty"`
 	Seed    uint64            `json:"seed"`
 
 	// onDevice: the steps are not made by the CPU engine, which decides what auto means.
@@ -109,17 +111,6 @@ type settings struct {
 	EvalTokens     int `json:"eval_tokens"`
 	EvalPositions  int `json:"eval_positions"`
 	CheckpointKeep int `json:"checkpoint_keep"`
-}
-
-// duration is a time.Duration that JSON shows as "20m0s".
-type duration time.Duration
-
-func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-func (d *duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	*d = duration(v)
-	return err
 }
 
 // The values of --split.
@@ -167,13 +158,17 @@ func rates(adamw, muon float64) map[string]float64 {
 
 var presetNames = []string{"tiny", "small", "paper"}
 
+// playingShare is the part of a run's time after which no more games are played, when their number
+// was not given.
+const playingShare = 3
+
 // parseFlags reads the command line. changed tells which flags were given.
 func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.FlagSet, error) {
 	var s settings
 	var o options
 	fs := cli.FlagSet(program)
 
-	s.addFlags(fs)
+	s.AddFlags(fs)
 	fs.StringVar(&s.Corpus, "corpus", "", "train on this file, made by chesstrain prepare, instead of reading games; it goes with no source and no filter")
 	fs.StringVar(&s.Split, "split", splitGame, "game: hold out games by a hash of their moves; player: hold out players by a hash of their names, with games between both sides left out")
 	fs.Float64Var(&s.ValidationFraction, "validation", 0.05, "share of the games, or of the players, held out")
@@ -223,19 +218,19 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 	if err != nil {
 		return s, o, fs, err
 	}
-	if err := s.addArgs(fs.Args()); err != nil {
+	if err := s.AddArgs(fs.Args()); err != nil {
 		return s, o, fs, err
 	}
 	if s.Corpus != "" {
-		if given := given(fs, originFlags()...); len(given) > 0 {
+		if given := source.Given(fs); len(given) > 0 {
 			return s, o, fs, cli.WithHint(cli.Usagef("--corpus trains on all games of the file: %s cannot be used with it", strings.Join(given, ", ")),
 				"choose games when the corpus is made: "+program+" prepare --help")
 		}
 	}
-	if err := s.settle(fs); err != nil {
+	if err := s.Settle(fs); err != nil {
 		return s, o, fs, err
 	}
-	s.Time = duration(*minutes)
+	s.Time = run.Duration(*minutes)
 	if err := compute.AllCores(&o.threads); err != nil {
 		return s, o, fs, err
 	}
@@ -253,11 +248,11 @@ func parseFlags(args []string, stdout io.Writer) (settings, options, *pflag.Flag
 func (s *settings) complete() error {
 	playWithin := false
 	if s.Corpus == "" {
-		if s.empty() {
-			s.League = &leagueSource{Seed: 1, MaxGap: defaultMaxGap}
+		if s.Empty() {
+			s.League = source.DefaultLeague()
 		}
 		playWithin = s.League != nil && s.League.Games == 0
-		if err := s.check(); err != nil {
+		if err := s.Origin.Check(); err != nil {
 			return err
 		}
 	}
@@ -354,9 +349,9 @@ func (s *settings) completeTrainer() {
 		t.Schedule = p.schedule
 	}
 	if t.Steps == 0 && s.Time == 0 {
-		s.Time = duration(10 * time.Minute)
+		s.Time = run.Duration(10 * time.Minute)
 		if s.League != nil {
-			s.Time = duration(9 * time.Minute)
+			s.Time = run.Duration(9 * time.Minute)
 		}
 	}
 	if t.Warmup < 0 {

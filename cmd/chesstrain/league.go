@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data/league"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
@@ -91,11 +92,11 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 	o := leagueOptions{terminations: map[string]int{}}
 	fs := cli.FlagSet(program + " league")
 	fs.IntVar(&o.games, "games", 0, "games to play")
-	fs.StringVar(&o.pool, "pool", defaultPool, "the players: a pool of --list, or a file with a player a line")
+	fs.StringVar(&o.pool, "pool", source.DefaultPool, "the players: a pool of --list, or a file with a player a line")
 	fs.Uint64Var(&o.corpus.Seed, "seed", 1, "seed of the games")
 	fs.StringVarP(&o.out.out, "out", "o", "", "the file to make: .pgn, .pgn.zst, or - for standard output")
 	fs.BoolVar(&o.out.force, "force", false, "replace --out if it exists")
-	fs.IntVar(&o.corpus.MaxGap, "max-gap", defaultMaxGap, "greatest difference of the ratings in a game; 0: any")
+	fs.IntVar(&o.corpus.MaxGap, "max-gap", source.DefaultMaxGap, "greatest difference of the ratings in a game; 0: any")
 	fs.StringVar(&o.openings, "openings", "start", "how games begin beside the players' repertoires: start, named or random:N (N random plies)")
 	fs.IntVar(&o.corpus.MaxPlies, "max-plies", league.DefaultMaxPlies, "a game of this many plies ends, as a draw or by --adjudicate")
 	fs.IntVar(&o.corpus.Adjudicate, "adjudicate", 0, "such a game is won by who is ahead by so many centipawns; 0: drawn")
@@ -146,7 +147,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 
 // check reads the flags that need reading.
 func (o *leagueOptions) check() (err error) {
-	if o.games < 1 || o.games > maxLeagueGames {
+	if o.games < 1 || o.games > source.MaxLeagueGames {
 		return cli.WithHint(cli.Usagef("--games %d: must be at least 1", o.games), program+" league --games 50000 --out games.pgn.zst")
 	}
 	if err := compute.AllCores(&o.threads); err != nil {
@@ -158,10 +159,7 @@ func (o *leagueOptions) check() (err error) {
 	if o.corpus.Openings, err = league.ParseOpeningRule(o.openings); err != nil {
 		return cli.Usagef("--openings: %w", err)
 	}
-	if o.corpus.Pool, err = openPool(o.pool); err != nil {
-		return err
-	}
-	if err := checkLeague(&o.corpus); err != nil {
+	if err := source.OpenPool(&o.corpus, o.pool); err != nil {
 		return err
 	}
 	switch {
@@ -172,33 +170,6 @@ func (o *leagueOptions) check() (err error) {
 	}
 	return o.out.check()
 }
-
-// openPool opens the pool that --pool names.
-func openPool(name string) (*league.Pool, error) {
-	pool, err := league.OpenPool(name)
-	if err != nil {
-		err = cli.Usagef("--pool: %w", err)
-		if near := cli.Nearest(name, league.Ratings().PoolNames()); near != "" {
-			err = cli.WithHint(err, "did you mean --pool "+near+"?")
-		}
-	}
-	return pool, err
-}
-
-// checkLeague says what is wrong with the flags of games that are to be played.
-func checkLeague(c *league.Corpus) error {
-	err := c.Validate()
-	switch {
-	case err == nil:
-		return nil
-	case c.MaxGap > 0:
-		return cli.WithHint(cli.Usagef("%w", err), "without ratings use --max-gap 0")
-	}
-	return cli.Usagef("%w", err)
-}
-
-// maxLeagueGames is how many games can be asked for.
-const maxLeagueGames = 1_000_000_000
 
 // run plays the games into --out.
 func (o *leagueOptions) run(ctx context.Context, stdout, progress io.Writer) (*leagueResult, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/data/lichess"
 	"transcend/internal/cli"
@@ -49,7 +50,7 @@ func fetching(ctx context.Context, s *faultserver.Server, args ...string) (code 
 	}
 	var out, errs bytes.Buffer
 	args = append(args, "--lichess-url", s.URL)
-	code = execute(context.WithValue(ctx, fetchKey{}, config), strings.NewReader(""), &out, &errs, args)
+	code = execute(source.WithFetch(ctx, config), strings.NewReader(""), &out, &errs, args)
 	return code, out.String(), errs.String()
 }
 

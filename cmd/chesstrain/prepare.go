@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/atomicfile"
@@ -68,10 +69,10 @@ type prepared struct {
 
 // prepare is the subcommand that makes a corpus file.
 func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
-	var from origin
+	var from source.Origin
 	var o prepareOptions
 	flags := cli.FlagSet(program + " prepare")
-	from.addFlags(flags)
+	from.AddFlags(flags)
 	flags.StringVarP(&o.out, "out", "o", "", "the corpus file to make, games.parquet for instance")
 	flags.BoolVar(&o.force, "force", false, "replace --out if it exists")
 	flags.BoolVar(&o.san, "san", false, "add a column with the moves as text (SAN), for other programs; the file grows by more than half")
@@ -81,19 +82,19 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 	if err := cli.Parse(flags, args, stdout, cli.Help(flags, prepareHelp, prepareTail)); err != nil {
 		return err
 	}
-	if err := from.addArgs(flags.Args()); err != nil {
+	if err := from.AddArgs(flags.Args()); err != nil {
 		return err
 	}
-	if err := from.settle(flags); err != nil {
+	if err := from.Settle(flags); err != nil {
 		return err
 	}
-	if from.empty() {
-		return noSource(program + " prepare --out games.parquet")
+	if from.Empty() {
+		return source.Missing(program + " prepare --out games.parquet")
 	}
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := from.check(); err != nil {
+	if err := from.Check(); err != nil {
 		return err
 	}
 	progress := stderr
@@ -110,13 +111,13 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 	if err != nil {
 		return o.explain(ctx, &from, err)
 	}
-	if found.warning != nil {
-		fmt.Fprintf(stderr, "warning: %v\n", found.warning)
+	if found.Warning != nil {
+		fmt.Fprintf(stderr, "warning: %v\n", found.Warning)
 	}
 	if o.json {
-		return writePrepared(stdout, result, found.report)
+		return writePrepared(stdout, result, found.Report)
 	}
-	_, err = fmt.Fprintf(stdout, "%s\n%s: %s games, %s moves, %s\n", found.table(o.verbose),
+	_, err = fmt.Fprintf(stdout, "%s\n%s: %s games, %s moves, %s\n", found.Table(o.verbose),
 		o.out, cli.Count(result.Games), cli.Count(result.Plies), cli.Bytes(result.Bytes))
 	return err
 }
@@ -185,50 +186,50 @@ func lockOut(out string) (unlock func(), err error) {
 var errNoGame = errors.New("no game")
 
 // write reads the games into the file.
-func (o *prepareOptions) write(ctx context.Context, from *origin, stdin io.Reader, stderr io.Writer) (gathered, prepared, error) {
-	var found gathered
+func (o *prepareOptions) write(ctx context.Context, from *source.Origin, stdin io.Reader, stderr io.Writer) (source.Found, prepared, error) {
+	var found source.Found
 	var reading error
 	result := prepared{Out: o.out}
 	err := atomicfile.WriteFile(o.out, 0o644, func(w io.Writer) error {
 		counted := &counter{w: w}
 		pw := data.NewParquetWriter(counted, data.WriteOptions{SAN: o.san})
-		found, reading = from.gather(ctx, stdin, stderr, func(g *data.Game) error {
+		found, reading = from.Gather(ctx, stdin, stderr, func(g *data.Game) error {
 			result.Plies += len(g.Moves)
 			return pw.Write(g)
 		})
 		if reading != nil {
 			return reading
 		}
-		if found.report.Kept == 0 {
+		if found.Report.Kept == 0 {
 			return errNoGame
 		}
-		if err := pw.Close(from.provenance(found)); err != nil {
+		if err := pw.Close(found.Provenance()); err != nil {
 			return err
 		}
 		// The last moment at which an interruption leaves nothing.
 		result.Games, result.Bytes = pw.Games(), counted.n
 		return ctx.Err()
 	})
-	result.Sources = found.sources
+	result.Sources = found.Sources
 	switch {
 	case reading != nil:
 		err = reading // what was being written then does not matter
 	case errors.Is(err, errNoGame):
-		fmt.Fprintln(stderr, found.table(o.verbose))
-		err = found.none(from)
+		fmt.Fprintln(stderr, found.Table(o.verbose))
+		err = found.None()
 	}
 	return found, result, err
 }
 
 // explain says what is left of a prepare that failed.
-func (o *prepareOptions) explain(ctx context.Context, from *origin, err error) error {
+func (o *prepareOptions) explain(ctx context.Context, from *source.Origin, err error) error {
 	_, there := os.Stat(o.out)
 	left := fmt.Sprintf("%s was not made", o.out)
 	if there == nil {
 		left = fmt.Sprintf("%s is as it was", o.out)
 	}
 	if ctx.Err() != nil {
-		return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), append([]string{left}, from.goesOn()...)...)
+		return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), append([]string{left}, from.GoesOn()...)...)
 	}
 	if errors.Is(err, syscall.ENOSPC) {
 		return cli.WithHint(err, left+": make room, or choose another disk with --out")

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/data/stats"
 	"transcend/internal/cli"
@@ -42,10 +43,10 @@ var plotFormats = []string{".svg", ".png", ".pdf"}
 
 // describe is the subcommand that describes games.
 func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
-	var from origin
+	var from source.Origin
 	flags := cli.FlagSet(program + " stats")
 	corpus := flags.String("corpus", "", "the corpus file to describe; the same as naming it without a flag")
-	from.addFlags(flags)
+	from.AddFlags(flags)
 	plots := flags.StringArray("plot", nil, "draw a picture into this file: .svg, .png or .pdf; may be repeated")
 	quiet := flags.BoolP("quiet", "q", false, "print only the result and errors")
 	verbose := flags.BoolP("verbose", "v", false, "show examples of what the filter dropped")
@@ -53,23 +54,23 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if err := cli.Parse(flags, args, stdout, cli.Help(flags, statsHelp, statsTail)); err != nil {
 		return err
 	}
-	if err := from.settle(flags); err != nil {
+	if err := from.Settle(flags); err != nil {
 		return err
 	}
 	rest := flags.Args()
-	if from.empty() && *corpus == "" && len(rest) > 0 {
+	if from.Empty() && *corpus == "" && len(rest) > 0 {
 		*corpus, rest = rest[0], rest[1:]
 	}
-	if err := from.addArgs(rest); err != nil {
+	if err := from.AddArgs(rest); err != nil {
 		return err
 	}
-	switch given := given(flags, originFlags()...); {
+	switch given := source.Given(flags); {
 	case *corpus != "" && len(given) > 0:
 		return cli.WithHint(cli.Usagef("a corpus file is described whole: %s cannot be used with %s", strings.Join(given, ", "), *corpus),
 			"choose games when the corpus is made: "+program+" prepare --help")
-	case *corpus == "" && from.empty():
-		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give %s", orSources()),
-			fmt.Sprintf("games between simulated players: %s stats --pool %s --league-games 1000", program, defaultPool))
+	case *corpus == "" && from.Empty():
+		return cli.WithHint(cli.Usagef("no games to describe: name a corpus file, or give %s", source.Flags()),
+			fmt.Sprintf("games between simulated players: %s stats --pool %s --league-games 1000", program, source.DefaultPool))
 	}
 	for _, path := range *plots {
 		if !slices.Contains(plotFormats, strings.ToLower(filepath.Ext(path))) {
@@ -90,21 +91,21 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 			return err
 		}
 	} else {
-		if err := from.check(); err != nil {
+		if err := from.Check(); err != nil {
 			return err
 		}
-		found, err := from.gather(ctx, stdin, progress, func(g *data.Game) error {
+		found, err := from.Gather(ctx, stdin, progress, func(g *data.Game) error {
 			a.Add(g)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if found.warning != nil {
-			fmt.Fprintf(stderr, "warning: %v\n", found.warning)
+		if found.Warning != nil {
+			fmt.Fprintf(stderr, "warning: %v\n", found.Warning)
 		}
-		fmt.Fprintf(progress, "%s\n", found.table(*verbose))
-		if err := found.none(&from); err != nil {
+		fmt.Fprintf(progress, "%s\n", found.Table(*verbose))
+		if err := found.None(); err != nil {
 			return err
 		}
 	}
@@ -125,7 +126,7 @@ func describe(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 func describeCorpus(ctx context.Context, path string, a *stats.Accumulator) error {
 	corpus, err := data.LoadParquet(ctx, path, data.ParquetOptions{Trust: true})
 	if err != nil {
-		return notCorpus(path, err)
+		return source.CorpusError(path, err)
 	}
 	for i, g := range corpus.All() {
 		if i%1024 == 0 && ctx.Err() != nil {

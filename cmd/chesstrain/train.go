@@ -20,6 +20,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/atomicfile"
@@ -78,7 +79,7 @@ func train(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args 
 	if o.quiet {
 		progress = io.Discard
 	}
-	s.leagueGames.threads = o.threads
+	s.Origin.Threads = o.threads
 	t := &trainRun{settings: s, options: o, dir: dir, began: began, stdin: stdin, stderr: progress, warnings: stderr, corpus: corpus}
 	result, err := t.do(ctx)
 	if err != nil {
@@ -165,7 +166,7 @@ type trainRun struct {
 
 // resumeCommand says how to go on after an interruption.
 func (t *trainRun) resumeCommand() string {
-	if slices.Contains(t.PGN, "-") && t.corpus == nil {
+	if t.ReadsStandardInput() && t.corpus == nil {
 		return fmt.Sprintf("standard input was not read to its end, so %s cannot be continued: delete it and start again", t.dir.Path())
 	}
 	return fmt.Sprintf("to continue: %s --resume --out %s", program, t.dir.Path())
@@ -278,7 +279,7 @@ func (t *trainRun) split() (training, validation *data.Corpus, err error) {
 func (s *settings) readCorpus(ctx context.Context) (*data.Corpus, error) {
 	corpus, err := data.LoadParquet(ctx, s.Corpus, data.ParquetOptions{})
 	if err != nil {
-		return nil, notCorpus(s.Corpus, err)
+		return nil, source.CorpusError(s.Corpus, err)
 	}
 	if corpus.Len() == 0 {
 		return nil, fmt.Errorf("--corpus %s: there are no games in it", s.Corpus)
@@ -292,6 +293,14 @@ func (s *settings) readCorpus(ctx context.Context) (*data.Corpus, error) {
 	s.KeepDuplicates, filter.DropDuplicates = !filter.DropDuplicates, false
 	s.Filter = filter
 	return corpus, nil
+}
+
+// playedOn is the scale of the ratings of games that were all played for this, on one scale, "" of others.
+func playedOn(sources []data.Source) string {
+	if len(sources) == 0 || slices.ContainsFunc(sources, func(s data.Source) bool { return s.Scale != sources[0].Scale }) {
+		return ""
+	}
+	return sources[0].Scale
 }
 
 // loadCorpus reads the games: from the run's own corpus file when it is there,
@@ -322,30 +331,30 @@ func (t *trainRun) loadCorpus(ctx context.Context) error {
 		return t.takeCorpus(ctx, path)
 	}
 	if t.resume {
-		if err := t.check(); err != nil {
+		if err := t.Origin.Check(); err != nil {
 			return err
 		}
-		if slices.Contains(t.PGN, "-") {
+		if t.ReadsStandardInput() {
 			return errors.New("the run was killed before it had read standard input: start it again without --resume")
 		}
 	}
 	corpus := data.NewCorpus()
-	found, err := t.gather(ctx, t.stdin, t.stderr, func(g *data.Game) error {
+	found, err := t.Gather(ctx, t.stdin, t.stderr, func(g *data.Game) error {
 		corpus.Append(g)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	t.report = found.report
-	if found.warning != nil {
-		fmt.Fprintf(t.warnings, "warning: %v\n", found.warning)
+	t.report = found.Report
+	if found.Warning != nil {
+		fmt.Fprintf(t.warnings, "warning: %v\n", found.Warning)
 	}
-	t.printf("%s", found.table(t.verbose))
-	if err := found.none(&t.origin); err != nil {
+	t.printf("%s", found.Table(t.verbose))
+	if err := found.None(); err != nil {
 		return err
 	}
-	corpus.Provenance = t.provenance(found)
+	corpus.Provenance = found.Provenance()
 	t.corpus = corpus
 	if err := t.writeReport(); err != nil {
 		return err

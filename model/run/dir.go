@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -93,6 +94,19 @@ func Open(path string, settings any) (*Dir, error) {
 // ReadSettings reads a run's settings without locking it.
 func ReadSettings(path string, settings any) error {
 	return ReadSettingsFS(os.DirFS(cmp.Or(path, ".")), path, settings)
+}
+
+// Duration is a time in settings, which JSON shows as "20m0s".
+type Duration time.Duration
+
+// MarshalText writes it as time.Duration.String does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration takes.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
 }
 
 // ReadSettingsFS is ReadSettings of files that may be elsewhere than in a directory. Errors call

@@ -1,7 +1,8 @@
-package main
+package source
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,23 +15,25 @@ import (
 	"transcend/data"
 	"transcend/data/league"
 	"transcend/internal/cli"
+	"transcend/model/run"
 	"transcend/pgn"
 )
 
 // leagueGames are games that the league plays.
 type leagueGames struct {
 	// League says which; nil: none are played.
-	League *leagueSource `json:"league,omitempty"`
+	League *League `json:"league,omitempty"`
 
-	threads int // that play; 0: all cores
+	// Threads play the games; 0: all cores. They do not change them.
+	Threads int `json:"-"`
 }
 
 func (g *leagueGames) addFlags(fs *pflag.FlagSet) {
-	g.League = &leagueSource{}
-	fs.StringVar(&g.League.Pool, "pool", "", "play the games: between the simulated players of this pool of \"chesstrain league --list\", or of a file (default "+defaultPool+")")
+	g.League = &League{}
+	fs.StringVar(&g.League.Pool, "pool", "", "play the games: between the simulated players of this pool of \"chesstrain league --list\", or of a file (default "+DefaultPool+")")
 	fs.IntVar(&g.League.Games, "league-games", 0, fmt.Sprintf("games to play (default %s)", cli.Count(defaultLeagueGames)))
 	fs.Uint64Var(&g.League.Seed, "league-seed", 1, "seed of the games that are played")
-	fs.IntVar(&g.League.MaxGap, "max-gap", defaultMaxGap, "greatest difference of the ratings in a game that is played; 0: any")
+	fs.IntVar(&g.League.MaxGap, "max-gap", DefaultMaxGap, "greatest difference of the ratings in a game that is played; 0: any")
 }
 
 func (g *leagueGames) asks() []string {
@@ -41,7 +44,7 @@ func (g *leagueGames) given() bool      { return g.League != nil }
 func (g *leagueGames) goesOn() []string { return nil }
 
 func (g *leagueGames) example() (what, flags string) {
-	return "games between simulated players", "--pool " + defaultPool + " --league-games 20000"
+	return "games between simulated players", "--pool " + DefaultPool + " --league-games 20000"
 }
 
 func (g *leagueGames) settle(asked bool) {
@@ -58,20 +61,20 @@ func (g *leagueGames) check() error {
 }
 
 func (g *leagueGames) open(ctx context.Context, _ io.Reader, _ *progress) ([]*source, error) {
-	return []*source{g.League.source(ctx, g.threads)}, nil
+	return []*source{g.League.source(ctx, g.Threads)}, nil
 }
 
-// leagueSource is games between simulated players that are played when they are read. They come
+// League is games between simulated players that are played when they are read. They come
 // as PGN, the very text that "chesstrain league" writes, so that they go through
 // the same filter, report and provenance as all others.
-type leagueSource struct {
+type League struct {
 	Pool   string `json:"pool"`
 	Games  int    `json:"games"`
 	Seed   uint64 `json:"seed"`
 	MaxGap int    `json:"max_gap"`
 	// Within ends the playing early, so that a slow machine has time left to train; 0: all games
 	// are played.
-	Within duration `json:"within,omitempty"`
+	Within run.Duration `json:"within,omitempty"`
 	// Version and PoolID say what the players were when the run began.
 	Version string `json:"version"`
 	PoolID  string `json:"pool_id"`
@@ -80,32 +83,55 @@ type leagueSource struct {
 	corpus league.Corpus
 }
 
-// What is played when nothing is said: as many games as two cores play in some two minutes.
+// What is played when nothing is said, as many games as two cores play in some two minutes; and how many can be
+// asked for.
 const (
-	defaultPool        = league.Club
+	DefaultPool        = league.Club
+	DefaultMaxGap      = 200
 	defaultLeagueGames = 40_000
-	defaultMaxGap      = 200
-
-	// playingShare is the part of a run's time after which no more games are played, when their number
-	// was not given.
-	playingShare = 3
+	MaxLeagueGames     = 1_000_000_000
 )
+
+// DefaultLeague is what is played when no source is given; Check fills in pool and number.
+func DefaultLeague() *League { return &League{Seed: 1, MaxGap: DefaultMaxGap} }
+
+// ScaleNow is the scale of the ratings: the recorded one, or, of a run from before it was recorded, that of
+// the players, whose ratings are in their ID. It is "" where these are not what they were.
+func (l *League) ScaleNow() string {
+	if now := *l; l.Scale == "" && now.check() == nil {
+		return now.Scale
+	}
+	return l.Scale
+}
+
+// OpenPool gives a corpus that is to be played the pool that --pool names, and checks it whole.
+func OpenPool(c *league.Corpus, name string) (err error) {
+	if c.Pool, err = league.OpenPool(name); err != nil {
+		err = cli.Usagef("--pool: %w", err)
+		if near := cli.Nearest(name, league.Ratings().PoolNames()); near != "" {
+			err = cli.WithHint(err, "did you mean --pool "+near+"?")
+		}
+		return err
+	}
+	err = c.Validate()
+	switch {
+	case err == nil:
+		return nil
+	case c.MaxGap > 0:
+		return cli.WithHint(cli.Usagef("%w", err), "without ratings use --max-gap 0")
+	}
+	return cli.Usagef("%w", err)
+}
 
 // check fills in what was not given and opens the pool. Of a run that is resumed it makes sure
 // that the games are still the same.
-func (l *leagueSource) check() (err error) {
-	fill(&l.Games, defaultLeagueGames)
-	if l.Pool == "" {
-		l.Pool = defaultPool
-	}
-	if l.Games < 1 || l.Games > maxLeagueGames {
-		return cli.Usagef("--league-games %d: must be from 1 to %s", l.Games, cli.Count(maxLeagueGames))
+func (l *League) check() error {
+	l.Games, l.Pool = cmp.Or(l.Games, defaultLeagueGames), cmp.Or(l.Pool, DefaultPool)
+	if l.Games < 1 || l.Games > MaxLeagueGames {
+		return cli.Usagef("--league-games %d: must be from 1 to %s", l.Games, cli.Count(MaxLeagueGames))
 	}
 	l.corpus = league.Corpus{Seed: l.Seed, MaxGap: l.MaxGap}
-	if l.corpus.Pool, err = openPool(l.Pool); err != nil {
-		return err
-	}
-	if err := checkLeague(&l.corpus); err != nil {
+	if err := OpenPool(&l.corpus, l.Pool); err != nil {
 		return err
 	}
 	id := l.corpus.Pool.ID()
@@ -118,12 +144,12 @@ func (l *leagueSource) check() (err error) {
 }
 
 // name names the games in progress and provenance; data.Source.Simulated knows such names.
-func (l *leagueSource) name() string {
+func (l *League) name() string {
 	return fmt.Sprintf("league pool=%s,games=%d,seed=%d,max-gap=%d,version=%s,players=%s", l.corpus.Pool.Name, l.Games, l.Seed, l.MaxGap, l.Version, l.PoolID)
 }
 
 // source plays the games while they are read.
-func (l *leagueSource) source(ctx context.Context, threads int) *source {
+func (l *League) source(ctx context.Context, threads int) *source {
 	var played atomic.Int64
 	return &source{
 		name: l.name(), size: -1,
@@ -141,7 +167,7 @@ func (l *leagueSource) source(ctx context.Context, threads int) *source {
 }
 
 // line is the live line when so many games are played and kept of a limit, 0 for none.
-func (l *leagueSource) line(played, kept, limit int64, seconds float64) (share float64, line string) {
+func (l *League) line(played, kept, limit int64, seconds float64) (share float64, line string) {
 	share = float64(played) / float64(l.Games)
 	if limit > 0 {
 		share = max(share, float64(kept)/float64(limit))
@@ -151,7 +177,7 @@ func (l *leagueSource) line(played, kept, limit int64, seconds float64) (share f
 }
 
 // play writes the games, and counts them in played.
-func (l *leagueSource) play(ctx context.Context, threads int, w io.Writer, played *atomic.Int64) error {
+func (l *League) play(ctx context.Context, threads int, w io.Writer, played *atomic.Int64) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	pw := pgn.NewWriter(b)
 	began := time.Now()

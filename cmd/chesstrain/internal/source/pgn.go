@@ -1,4 +1,4 @@
-package main
+package source
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,9 +32,9 @@ func (p *pgnFiles) settle(bool)                   {}
 func (p *pgnFiles) given() bool                   { return len(p.PGN) > 0 }
 func (p *pgnFiles) goesOn() []string              { return nil }
 
-// addArgs takes the words behind the flags: a shell expands an unquoted glob into
+// AddArgs takes the words behind the flags: a shell expands an unquoted glob into
 // several of them.
-func (p *pgnFiles) addArgs(args []string) error {
+func (p *pgnFiles) AddArgs(args []string) error {
 	if len(p.PGN) > 0 {
 		p.PGN = append(p.PGN, args...)
 	} else if len(args) > 0 {
@@ -41,6 +42,9 @@ func (p *pgnFiles) addArgs(args []string) error {
 	}
 	return nil
 }
+
+// ReadsStandardInput says whether games come from there: they cannot be read again.
+func (p *pgnFiles) ReadsStandardInput() bool { return slices.Contains(p.PGN, "-") }
 
 // check reports files that cannot be read.
 func (p *pgnFiles) check() error {

@@ -1,4 +1,10 @@
-package main
+// Package source is where the games of a corpus come from and which of them are kept: one group of flags, the same
+// in every command that reads games, and the reading itself, with its progress, its report and its errors.
+//
+// A command adds the flags of an Origin, settles and checks what was given, and gathers the games. A kind of
+// source (files, months of Lichess, games that the league plays) is a file with a type that has the
+// methods of kind; the package knows no command.
+package source
 
 import (
 	"context"
@@ -17,7 +23,7 @@ import (
 	"transcend/internal/cli"
 )
 
-// kind is a kind of source of games. A new one is a type with these methods, embedded in origin, and a
+// kind is a kind of source of games. A new one is a type with these methods, embedded in Origin, and a
 // line in kinds: the flags of all commands that read games, their messages and run.json follow.
 type kind interface {
 	// addFlags adds its flags.
@@ -42,12 +48,12 @@ type kind interface {
 }
 
 // kinds are all there are, in the order in which they are read.
-func (o *origin) kinds() []kind { return []kind{&o.pgnFiles, &o.lichessMonths, &o.leagueGames} }
+func (o *Origin) kinds() []kind { return []kind{&o.pgnFiles, &o.lichessMonths, &o.leagueGames} }
 
-// origin says which games a corpus is made of: where they are read from and which
+// Origin says which games a corpus is made of: where they are read from and which
 // of them are kept. It is part of run.json, where the filter's settings are
 // beside the others.
-type origin struct {
+type Origin struct {
 	pgnFiles
 	lichessMonths
 	leagueGames
@@ -58,18 +64,18 @@ type origin struct {
 	KeepDuplicates bool `json:"keep_duplicates,omitempty"`
 }
 
-// originFlags are the names of the flags that addFlags adds.
-func originFlags() []string {
-	fs := cli.FlagSet("")
-	new(origin).addFlags(fs)
+// Given returns the flags of an Origin that were given, with their dashes.
+func Given(flags *pflag.FlagSet) []string {
+	all := cli.FlagSet("")
+	new(Origin).AddFlags(all)
 	var names []string
-	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return names
+	all.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return given(flags, names...)
 }
 
-// addFlags adds the flags for sources and filter, which are the same in all
+// AddFlags adds the flags for sources and filter, which are the same in all
 // commands that read games.
-func (o *origin) addFlags(fs *pflag.FlagSet) {
+func (o *Origin) AddFlags(fs *pflag.FlagSet) {
 	for _, k := range o.kinds() {
 		k.addFlags(fs)
 	}
@@ -92,7 +98,7 @@ func (o *origin) addFlags(fs *pflag.FlagSet) {
 }
 
 // asks returns the flags of kinds that ask for games: of those that play them, or of those that read.
-func (o *origin) asks(played bool) []string {
+func (o *Origin) asks(played bool) []string {
 	var names []string
 	for _, k := range o.kinds() {
 		if k.plays() == played {
@@ -102,12 +108,12 @@ func (o *origin) asks(played bool) []string {
 	return names
 }
 
-// settle decides between games that are read and games that are played, by the flags that were given.
-func (o *origin) settle(fs *pflag.FlagSet) error {
+// Settle decides between games that are read and games that are played, by the flags that were given.
+func (o *Origin) Settle(fs *pflag.FlagSet) error {
 	played, read := given(fs, o.asks(true)...), given(fs, o.asks(false)...)
 	if len(played) > 0 && len(read) > 0 {
 		return cli.WithHint(cli.Usagef("%s plays games, and %s reads some", strings.Join(played, ", "), strings.Join(read, ", ")),
-			"give one kind of source; games of the league as a file: "+program+" league --games 20000 --out games.pgn.zst")
+			"give one kind of source; games of the league as a file: "+"chesstrain league --games 20000 --out games.pgn.zst")
 	}
 	for _, k := range o.kinds() {
 		k.settle(len(given(fs, k.asks()...)) > 0)
@@ -115,25 +121,25 @@ func (o *origin) settle(fs *pflag.FlagSet) error {
 	return nil
 }
 
-// empty says that no source was given.
-func (o *origin) empty() bool {
+// Empty says that no source was given.
+func (o *Origin) Empty() bool {
 	return !slices.ContainsFunc(o.kinds(), kind.given)
 }
 
-// orSources names the flags that ask for games, as "--pgn, --lichess or --pool".
-func orSources() string {
+// Flags names the flags that ask for games, as "--pgn, --lichess or --pool".
+func Flags() string {
 	var names []string
-	for _, k := range new(origin).kinds() {
+	for _, k := range new(Origin).kinds() {
 		names = append(names, "--"+k.asks()[0])
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// noSource is the error for no source at all.
-func noSource(command string) error {
+// Missing is the error for no source at all; command is what hints begin with.
+func Missing(command string) error {
 	var read, played, hints []string
-	for _, k := range slices.Backward(new(origin).kinds()) {
+	for _, k := range slices.Backward(new(Origin).kinds()) {
 		name := "--" + k.asks()[0]
 		if k.plays() {
 			played = append([]string{name}, played...)
@@ -147,8 +153,8 @@ func noSource(command string) error {
 	return cli.WithHint(cli.Usagef("no games to read: %s are missing, and no %s is to play", strings.Join(read, " and "), strings.Join(played, " or ")), hints...)
 }
 
-// check looks at everything that can be known to be wrong before games are read.
-func (o *origin) check() error {
+// Check looks at everything that can be known to be wrong before games are read.
+func (o *Origin) Check() error {
 	switch {
 	case o.MaxElo < 0 || o.MinElo < 0 || o.MinPlies < 0:
 		return cli.Usagef("--max-elo, --min-elo and --min-plies must not be negative")
@@ -170,7 +176,7 @@ func (o *origin) check() error {
 }
 
 // open makes the sources, in the order in which they are read.
-func (o *origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*source, error) {
+func (o *Origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*source, error) {
 	var sources []*source
 	for _, k := range o.kinds() {
 		if !k.given() {
@@ -185,8 +191,8 @@ func (o *origin) open(ctx context.Context, stdin io.Reader, p *progress) ([]*sou
 	return sources, nil
 }
 
-// goesOn says what is of use of sources that were not read to their end.
-func (o *origin) goesOn() []string {
+// GoesOn says what is of use of sources that were not read to their end.
+func (o *Origin) GoesOn() []string {
 	var hints []string
 	for _, k := range o.kinds() {
 		hints = append(hints, k.goesOn()...)
@@ -195,7 +201,7 @@ func (o *origin) goesOn() []string {
 }
 
 // filter is the filter in force.
-func (o *origin) filter() filter.Filter {
+func (o *Origin) filter() filter.Filter {
 	f := o.Filter
 	f.DropDuplicates = !o.KeepDuplicates
 	return f
@@ -262,86 +268,11 @@ func given(fs *pflag.FlagSet, names ...string) []string {
 	return out
 }
 
-// provenance says where the games came from.
-func (o *origin) provenance(found gathered) data.Provenance {
-	return data.Provenance{
-		Program: cli.Version(), Filter: o.filter(), Limit: o.Games, Report: found.report, Sources: found.sources,
-	}
-}
-
-// playedOn is the scale of the ratings of games that were all played for this, on one scale, "" of others.
-func playedOn(sources []data.Source) string {
-	if len(sources) == 0 || slices.ContainsFunc(sources, func(s data.Source) bool { return s.Scale != sources[0].Scale }) {
-		return ""
-	}
-	return sources[0].Scale
-}
-
-// table returns what was read and dropped, for people.
-func (g gathered) table(verbose bool) string {
-	table := g.report.String()
-	if verbose {
-		table = g.report.Verbose()
-	}
-	return strings.TrimRight(table, "\n")
-}
-
-// none returns the error for no game at all: what took them, and what to relax.
-func (g gathered) none(o *origin) error {
-	if g.report.Kept > 0 {
-		return nil
-	}
-	if g.report.Seen == 0 {
-		return cli.WithHint(errors.New("no game is left: there is none in the sources"), "are they PGN? --pgn reads text, .zst, .gz and .bz2")
-	}
-	var why []string
-	var most filter.RuleCount
-	for _, d := range g.report.Dropped {
-		if d.Count > 0 {
-			why = append(why, fmt.Sprintf("%s dropped by %s", cli.Count(d.Count), d.Rule))
-		}
-		if d.Count > most.Count {
-			most = d
-		}
-	}
-	if g.report.Errors > 0 {
-		why = append(why, cli.Count(g.report.Errors)+" broken")
-	}
-	err := fmt.Errorf("no game is left of %s (%s)", cli.Count(g.report.Seen), strings.Join(why, ", "))
-	if g.report.Errors > most.Count {
-		return cli.WithHint(err, "most games are broken: --verbose shows why")
-	}
-	return cli.WithHint(err, o.relax(most), "--verbose shows examples")
-}
-
-// relax says what to do about a rule that dropped most games.
-func (o *origin) relax(most filter.RuleCount) string {
-	flags := map[string]string{
-		filter.RuleMaxElo:      fmt.Sprintf("raise --max-elo %d", o.MaxElo),
-		filter.RuleMinElo:      fmt.Sprintf("lower --min-elo %d", o.MinElo),
-		filter.RuleRatingBand:  fmt.Sprintf("widen --rating-band %v", o.RatingBand),
-		filter.RuleNoRating:    "most games have no ratings: leave out --max-elo, --min-elo and --rating-band, or give other games",
-		filter.RuleSpeed:       fmt.Sprintf("give more than --speed %v", (*speedsValue)(&o.Speeds)),
-		filter.RuleCasual:      "leave out --rated: few games are said to be rated",
-		filter.RuleBot:         "leave out --no-bots: simulated players are programs",
-		filter.RuleTermination: "give other values of --termination than " + strings.Join(o.Terminations, ","),
-		filter.RuleDate:        "widen --since and --until",
-		filter.RulePlayer:      fmt.Sprintf("is --player %s spelled as in the games?", o.Player),
-		filter.RuleOtherResult: "give other values of --result than " + strings.Join(o.Results, ","),
-		filter.RuleMinPlies:    fmt.Sprintf("lower --min-plies %d", o.MinPlies),
-		filter.RuleDuplicate:   "add --keep-duplicates",
-	}
-	if hint, ok := flags[most.Rule]; ok {
-		return hint
-	}
-	return fmt.Sprintf("give other games: these are dropped because: %s", most.Meaning)
-}
-
-// notCorpus is the error for a file that was to be a corpus.
-func notCorpus(path string, err error) error {
+// CorpusError is the error for a file that was to be a corpus.
+func CorpusError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return cli.WithHint(cli.Usagef("%s: no such file", path), fmt.Sprintf("a corpus file is made by %s prepare --pgn FILE --out %s", program, path))
+		return cli.WithHint(cli.Usagef("%s: no such file", path), fmt.Sprintf("a corpus file is made by chesstrain prepare --pgn FILE --out %s", path))
 	case strings.Contains(filepath.Base(path), ".pgn"):
 		return cli.WithHint(err, "games that are no corpus file are given as --pgn "+path)
 	}

@@ -1,4 +1,4 @@
-package main
+package source
 
 import (
 	"context"
@@ -72,7 +72,7 @@ func (l *lichessMonths) check() error {
 }
 
 func (l *lichessMonths) open(ctx context.Context, _ io.Reader, p *progress) ([]*source, error) {
-	config := fetchConfig(ctx)
+	config, _ := ctx.Value(fetchKey{}).(lichess.Config)
 	config.BaseURL, config.KeepDir = l.LichessURL, l.KeepMonths
 	config.Notify = func(e lichess.Event) { p.printf("%v", e) }
 	var sources []*source
@@ -134,9 +134,8 @@ func (m *monthStream) describe(d *data.Source) {
 // fetchKey is the key under which a context has a lichess.Config.
 type fetchKey struct{}
 
-// fetchConfig returns how months are fetched. Tests put another clock into the
-// context, for a server's bad day takes minutes.
-func fetchConfig(ctx context.Context) lichess.Config {
-	config, _ := ctx.Value(fetchKey{}).(lichess.Config)
-	return config
+// WithFetch returns a context in which months are fetched as config says, by another clock for instance: a server's
+// bad day takes minutes. Address and directory are those of the flags.
+func WithFetch(ctx context.Context, config lichess.Config) context.Context {
+	return context.WithValue(ctx, fetchKey{}, config)
 }
