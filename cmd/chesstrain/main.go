@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"transcend/cmd/chesstrain/internal/analyze"
 	"transcend/cmd/chesstrain/internal/bench"
 	"transcend/internal/cli"
 )
@@ -27,7 +28,7 @@ var subcommands = []struct {
 	{"stats", describe},
 	{"league", playLeague},
 	{"experiment", runExperiment},
-	{"analyze", analyze},
+	{"analyze", analyze.Run},
 	{"report", report},
 	{"export", export},
 	{"bench", bench.Run},

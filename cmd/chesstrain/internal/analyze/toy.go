@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"transcend/internal/parallel"
 )
 
-func analyzeToy() analysisCommand {
-	return analysisCommand{
+func analyzeToy() command {
+	return command{
 		name:  "toy",
 		about: "linear experts with noise: error rate, disagreement and temperature varied separately",
 		help: `The setting of Figure 7 (Zhang et al. 2024): experts answer argmax (W* + sigma noise) x, a linear model learns from all

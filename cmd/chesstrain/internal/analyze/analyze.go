@@ -1,7 +1,7 @@
-package main
-
-// The frame of chesstrain analyze. An analysis is a value of type analysisCommand in a file
-// analyze_NAME.go, and a line in analyses below.
+// Package analyze is chesstrain analyze: why a model plays as it does, and what its games are like. It has the
+// frame, which is flags, inputs, progress, journal and report, and a file for each analysis, a value of type
+// command that is a line of analyses. What is measured, and how, is in the packages below analysis.
+package analyze
 
 import (
 	"bytes"
@@ -28,8 +28,8 @@ import (
 	"transcend/model"
 )
 
-// analysisCommand is one of chesstrain analyze.
-type analysisCommand struct {
+// command is one of chesstrain analyze.
+type command struct {
 	name  string
 	about string // a line
 	// help says what is measured, where the paper has it and where this differs; examples follow, a
@@ -43,8 +43,8 @@ type analysisCommand struct {
 }
 
 // analyses are all of them, in the order of the list.
-func analyses() []analysisCommand {
-	return []analysisCommand{
+func analyses() []command {
+	return []command{
 		analyzeFavor(),
 		analyzeTemperature(),
 		analyzeClaim(),
@@ -56,7 +56,7 @@ func analyses() []analysisCommand {
 	}
 }
 
-const analyzeHelp = `Look into why a model plays as it does, and what its games are like.
+const help = `Look into why a model plays as it does, and what its games are like.
 
 usage: chesstrain analyze NAME [flags]
        chesstrain analyze list
@@ -70,7 +70,7 @@ examples:
 analyses:
 `
 
-const analyzeTail = `
+const tail = `
 Results are OUT/NAME/report.txt, report.json and the pictures as SVG and PNG. What takes long is
 kept below OUT/NAME while it is done: the same command goes on where a stopped or killed one
 was, and begins anew where flags that change results are others.
@@ -87,15 +87,15 @@ type analyzing struct {
 	// Dir is the directory of results, OUT/NAME.
 	Dir string
 
-	inputs []analysisInput
+	inputs []input
 	status *cli.Status
 	stderr io.Writer // of progress; for who shows it by other means
 	warn   func(text string)
 	last   time.Time
 }
 
-// analysisInput is what a report says that it is about.
-type analysisInput struct {
+// input is what a report says that it is about.
+type input struct {
 	Role string `json:"role"` // "model", "corpus"
 	Name string `json:"name"`
 	// Hash is of the model's weights, or the fingerprint of the corpus.
@@ -104,7 +104,7 @@ type analysisInput struct {
 }
 
 // use adds an input to the report.
-func (a *analyzing) use(in analysisInput) { a.inputs = append(a.inputs, in) }
+func (a *analyzing) use(in input) { a.inputs = append(a.inputs, in) }
 
 // loadModel reads the model of --model: without the flag the newest below runs/, or, where
 // there is none, the one that comes with the program.
@@ -117,7 +117,7 @@ func (a *analyzing) loadModel() (*model.Model, data.Tokenizer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	in := analysisInput{Role: "model", Name: checkpoint.Name(dir), Hash: engine.HashWeights(m)}
+	in := input{Role: "model", Name: checkpoint.Name(dir), Hash: engine.HashWeights(m)}
 	// The cell of an experiment has its run in a directory of that name: nobody could tell them apart by it.
 	if step, ok := strings.CutPrefix(in.Name, "run@"); ok {
 		in.Name = filepath.Base(filepath.Dir(filepath.Dir(dir))) + "@" + step
@@ -130,13 +130,13 @@ func (a *analyzing) loadModel() (*model.Model, data.Tokenizer, error) {
 // loadCorpus reads the corpus of --corpus, which has to be given.
 func (a *analyzing) loadCorpus(ctx context.Context) (*data.Corpus, error) {
 	if a.Corpus == "" {
-		return nil, cli.WithHint(cli.Usagef("--corpus names no file"), "a run keeps its games in corpus.parquet; "+program+" prepare makes such files")
+		return nil, cli.WithHint(cli.Usagef("--corpus names no file"), "a run keeps its games in corpus.parquet; "+"chesstrain prepare makes such files")
 	}
 	c, err := data.LoadParquet(ctx, a.Corpus, data.ParquetOptions{})
 	if err != nil {
 		return nil, source.CorpusError(a.Corpus, err)
 	}
-	a.use(analysisInput{Role: "corpus", Name: filepath.Base(a.Corpus), Hash: fmt.Sprintf("%016x", c.Fingerprint()), Games: c.Len()})
+	a.use(input{Role: "corpus", Name: filepath.Base(a.Corpus), Hash: fmt.Sprintf("%016x", c.Fingerprint()), Games: c.Len()})
 	a.printf("corpus %s, %s games", a.Corpus, cli.Count(c.Len()))
 	return c, nil
 }
@@ -163,22 +163,22 @@ func (a *analyzing) progress(done float64, format string, args ...any) {
 	}
 }
 
-// analysisReport is report.json.
-type analysisReport struct {
+// report is report.json.
+type report struct {
 	Analysis string          `json:"analysis"`
 	Program  string          `json:"program"`
 	Command  string          `json:"command"`
 	Seed     uint64          `json:"seed"`
-	Inputs   []analysisInput `json:"inputs"`
+	Inputs   []input         `json:"inputs"`
 	Pictures []string        `json:"pictures"` // files beside it
 	Result   analysis.Result `json:"result"`
 }
 
-// analyze is the subcommand.
-func analyze(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+// Run is the subcommand.
+func Run(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
 	all := analyses()
 	if len(args) == 0 {
-		return cli.WithHint(cli.Usagef("which analysis? A name is needed"), program+" analyze list")
+		return cli.WithHint(cli.Usagef("which analysis? A name is needed"), "chesstrain analyze list")
 	}
 	name := args[0]
 	if strings.HasPrefix(name, "-") || name == "list" {
@@ -191,7 +191,7 @@ func analyze(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []
 	return all[i].run(ctx, stdout, stderr, args[1:])
 }
 
-func namedAnalyses(all []analysisCommand) (list []cli.Named) {
+func namedAnalyses(all []command) (list []cli.Named) {
 	for _, c := range all {
 		list = append(list, cli.Named{Name: c.name, About: c.about, Help: c.help})
 	}
@@ -199,26 +199,26 @@ func namedAnalyses(all []analysisCommand) (list []cli.Named) {
 }
 
 // listAnalyses is the list, or the help of all.
-func listAnalyses(stdout io.Writer, all []analysisCommand, args []string) error {
-	fs := cli.FlagSet(program + " analyze")
+func listAnalyses(stdout io.Writer, all []command, args []string) error {
+	fs := cli.FlagSet("chesstrain analyze")
 	asJSON := fs.Bool("json", false, "print the list as JSON")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, analyzeHelp)
+		fmt.Fprint(w, help)
 		_ = cli.Tabulate(w, "  ", namedAnalyses(all)) // as the lines around it
-		fmt.Fprint(w, analyzeTail)
+		fmt.Fprint(w, tail)
 	})
 	if err != nil {
 		return err
 	}
 	if fs.NArg() != 1 || fs.Arg(0) != "list" {
-		return cli.WithHint(cli.Usagef("the name of the analysis comes first"), program+" analyze list")
+		return cli.WithHint(cli.Usagef("the name of the analysis comes first"), "chesstrain analyze list")
 	}
 	return cli.ListNamed(stdout, namedAnalyses(all), *asJSON)
 }
 
 // run does an analysis.
-func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	fs := cli.FlagSet(program + " analyze " + c.name)
+func (c *command) run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+	fs := cli.FlagSet("chesstrain analyze " + c.name)
 	var a analyzing
 	if c.model {
 		fs.StringVar(&a.Model, "model", "", "run or checkpoint directory, or shipped (default: the newest run below runs/)")
@@ -234,12 +234,12 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
 	asJSON := fs.Bool("json", false, "print report.json instead of the table")
 	examples := "\nexamples:\n  " + strings.Join(c.examples, "\n  ") + "\n\nflags:\n"
-	head := fmt.Sprintf("%s: %s\n\nusage: %s analyze %s [flags]\n\n%s\n%s", c.name, c.about, program, c.name, strings.TrimSpace(c.help), examples)
-	if err := cli.Parse(fs, args, stdout, cli.Help(fs, head, analyzeTail)); err != nil {
+	head := fmt.Sprintf("%s: %s\n\nusage: chesstrain analyze %s [flags]\n\n%s\n%s", c.name, c.about, c.name, strings.TrimSpace(c.help), examples)
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, head, tail)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q: %s analyze %s has only flags", fs.Arg(0), program, c.name)
+		return cli.Usagef("unexpected argument %q: chesstrain analyze %s has only flags", fs.Arg(0), c.name)
 	}
 	if *out == "" {
 		return cli.Usagef("--out names no directory")
@@ -270,8 +270,8 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 		}
 		return err
 	}
-	r := analysisReport{
-		Analysis: c.name, Program: cli.Version(), Command: cli.CommandLine(append([]string{program, "analyze", c.name}, args...)...), Seed: a.Seed, Inputs: a.inputs, Result: result,
+	r := report{
+		Analysis: c.name, Program: cli.Version(), Command: cli.CommandLine(append([]string{"chesstrain", "analyze", c.name}, args...)...), Seed: a.Seed, Inputs: a.inputs, Result: result,
 	}
 	files, err := r.write(a.Dir)
 	if err != nil {
@@ -288,7 +288,7 @@ func (c *analysisCommand) run(ctx context.Context, stdout, stderr io.Writer, arg
 }
 
 // write puts the report and its pictures into a directory and returns the files.
-func (r *analysisReport) write(dir string) ([]string, error) {
+func (r *report) write(dir string) ([]string, error) {
 	var table, object bytes.Buffer
 	if err := r.Result.WriteText(&table); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,8 +16,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"transcend/analysis"
-	"transcend/analysis/experiment"
-	"transcend/analysis/reproduction"
 	"transcend/cmd/chesstrain/internal/compute/computetest"
 	"transcend/internal/cli"
 	"transcend/internal/figure"
@@ -36,8 +33,8 @@ func (doubled) Pictures() []figure.Picture {
 }
 
 // counting is an analysis of ten parts that is interrupted after stop of them.
-func counting(stop int, computed *int) *analysisCommand {
-	return &analysisCommand{
+func counting(stop int, computed *int) *command {
+	return &command{
 		name: "count", about: "counts", help: "It counts.", examples: []string{"chesstrain analyze count --step 2"}, model: true,
 		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
 			step := fs.Int("step", 2, "what a part is")
@@ -122,12 +119,12 @@ func TestAnalyzeErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"analyze"}, "analyze list"},
-		{[]string{"analyze", "nothing"}, "there is no analysis"},
-		{[]string{"analyze", "--json"}, "the name of the analysis comes first"},
+		{nil, "analyze list"},
+		{[]string{"nothing"}, "there is no analysis"},
+		{[]string{"--json"}, "the name of the analysis comes first"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if code := execute(context.Background(), strings.NewReader(""), &stdout, &stderr, c.args); code != cli.ExitUsage || !strings.Contains(stderr.String(), c.want) {
+		if code := cli.Fail(&stderr, "chesstrain", Run(context.Background(), strings.NewReader(""), &stdout, &stderr, c.args)); code != cli.ExitUsage || !strings.Contains(stderr.String(), c.want) {
 			t.Errorf("%v: exit %d\n%s", c.args, code, stderr.String())
 		}
 	}
@@ -140,54 +137,6 @@ func TestAnalyzeErrors(t *testing.T) {
 			if !strings.HasPrefix(e, "chesstrain analyze "+c.name) {
 				t.Errorf("%s: example %q", c.name, e)
 			}
-		}
-	}
-}
-
-// TestReport: the table and the page, of results that were made just now, and nothing claimed of those that were not.
-func TestReport(t *testing.T) {
-	computetest.Keep(t)
-	dir := t.TempDir()
-	results := filepath.Join(dir, "results")
-	run := func(want int, args ...string) string {
-		t.Helper()
-		var stdout, stderr bytes.Buffer
-		if code := execute(context.Background(), strings.NewReader(""), &stdout, &stderr, args); code != want {
-			t.Fatalf("%v: exit %d\n%s", args, code, stderr.String())
-		}
-		return stdout.String() + stderr.String()
-	}
-	run(cli.ExitOK, "analyze", "favor", "--model", "shipped", "--opponent", "random", "--scorer", "league", "--depth", "1", "--games", "2", "--resamples", "100", "--out", results)
-	table := run(cli.ExitOK, "report", "reproduction", "--results", results, "--out", dir)
-	if !strings.Contains(table, "model shipped:") || !strings.Contains(table, "**not run**") {
-		t.Errorf("the table:\n%s", table)
-	}
-	for _, name := range []string{"reproduction.md", "reproduction.html"} {
-		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() < 1000 {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if text := run(cli.ExitUsage, "report"); !strings.Contains(text, "report reproduction") {
-		t.Errorf("no name: %s", text)
-	}
-	if text := run(cli.ExitUsage, "report", "reproduction", "--results", filepath.Join(dir, "nowhere")); !strings.Contains(text, "hint") {
-		t.Errorf("no results: %s", text)
-	}
-	claims, err := reproduction.Claims()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range claims {
-		kind, name, _ := strings.Cut(c.Source, " ")
-		ok := true
-		switch kind {
-		case "analyze":
-			ok = slices.ContainsFunc(analyses(), func(a analysisCommand) bool { return a.name == name })
-		case "experiment":
-			ok = slices.ContainsFunc(experiments(), func(e experiment.Experiment) bool { return e.Name == name })
-		}
-		if !ok {
-			t.Errorf("%s: nothing here is %q", c.Says, c.Source)
 		}
 	}
 }

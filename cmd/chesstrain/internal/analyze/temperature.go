@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis"
-	"transcend/analysis/favor"
 	"transcend/analysis/tempering"
 	"transcend/engine/match"
 	"transcend/internal/cli"
@@ -19,8 +18,8 @@ import (
 // temperatureVersion counts changes of what is computed of a game.
 const temperatureVersion = 1
 
-func analyzeTemperature() analysisCommand {
-	return analysisCommand{
+func analyzeTemperature() command {
+	return command{
 		name: "temperature", about: "a low temperature over moves against one over characters, in the same positions",
 		help: `A model of characters that is sampled at a low temperature chooses letter by letter: moves that begin alike vote
 together. In two of the five positions that the paper shows, its move at T=0.001 is not the likeliest move at T=1.
@@ -42,7 +41,7 @@ Positions are those of games against --opponent, or of --corpus.`,
 }
 
 func beginTemperature(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
-	f := addFavorFlags(fs, "0.001,0.1,0.3,0.5,0.75,1", "temperatures; games are played at the lowest")
+	f := addWeighingFlags(fs, "0.001,0.1,0.3,0.5,0.75,1", "temperatures; games are played at the lowest")
 	duels := fs.Int("duels", 100, "games between both levels at the lowest temperature; 0: none")
 	return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
 		if *duels < 0 || *duels%2 != 0 {
@@ -57,14 +56,13 @@ func beginTemperature(fs *pflag.FlagSet) func(context.Context, *analyzing) (anal
 }
 
 // levels is the analysis temperature.
-func (w *favorWork) levels(ctx context.Context, visit *visiting, duels, resamples int) (*tempering.Report, error) {
+func (w *weighing) levels(ctx context.Context, visit *visiting, duels, resamples int) (*tempering.Report, error) {
 	id, cache, err := w.score.open(ctx, w.a, w.limit)
 	if err != nil {
 		return nil, err
 	}
 	defer cache.Close()
-	var about favor.Report
-	source, err := w.source(ctx, visit, &about)
+	source, err := w.source(ctx, visit)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +92,8 @@ func (w *favorWork) levels(ctx context.Context, visit *visiting, duels, resample
 		return nil, err
 	}
 	report.Scorer, report.Tokens, report.Where = id, w.tok.Unit()+"s", "of the corpus"
-	if about.Opponent != "" {
-		report.Where = fmt.Sprintf("played at T=%v against %s", w.temperatures[0], about.Opponent)
+	if source.opponent != "" {
+		report.Where = fmt.Sprintf("played at T=%v against %s", w.temperatures[0], source.opponent)
 	}
 	played, err := w.duel(ctx, duels)
 	if err != nil {
@@ -105,7 +103,7 @@ func (w *favorWork) levels(ctx context.Context, visit *visiting, duels, resample
 }
 
 // duel plays both levels against each other.
-func (w *favorWork) duel(ctx context.Context, n int) ([]tempering.Duel, error) {
+func (w *weighing) duel(ctx context.Context, n int) ([]tempering.Duel, error) {
 	openings, err := match.BuiltinOpenings(match.OpeningOptions{Shuffle: true, Seed: w.a.Seed})
 	if err != nil {
 		return nil, err

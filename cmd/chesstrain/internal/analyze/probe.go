@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"transcend/internal/cli"
 )
 
-func analyzeProbe() analysisCommand {
-	return analysisCommand{
+func analyzeProbe() command {
+	return command{
 		name:  "probe",
 		about: "what a linear function reads from the model's states: the board, the player's rating",
 		help: `Linear probes as Karvonen (2024) has them: for every layer, a multinomial logistic regression for each square (13 classes),

@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"transcend/internal/cli"
 )
 
-func analyzeTheory() analysisCommand {
-	return analysisCommand{
+func analyzeTheory() command {
+	return command{
 		name:  "theory",
 		about: "experts as tables, their mixture at any temperature, what the propositions say: exact",
 		help: `Without flags the example of appendix C (Zhang et al. 2024): experts 0.6/0.4/0 and 0/0.4/0.6, the

@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"context"
@@ -22,8 +22,8 @@ import (
 	"transcend/internal/cli"
 )
 
-func analyzeDiversity() analysisCommand {
-	return analysisCommand{
+func analyzeDiversity() command {
+	return command{
 		name:  "diversity",
 		about: "how differently people play from the same positions, under several rating caps",
 		help: `Action entropy of common states and state coverage by half-move, as in Figures 5 and following of "Transcendence" (Zhang et al.
@@ -68,7 +68,7 @@ counted again without counting it (games from standard input begin anew).`,
 				case len(*corpora) > 0 && len(given) > 0:
 					return nil, cli.Usagef("a corpus file is read whole: %s cannot be used with --corpus", strings.Join(given, ", "))
 				case len(*corpora) == 0 && from.Empty():
-					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", source.Flags()), program+" analyze diversity --help")
+					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", source.Flags()), "chesstrain analyze diversity --help")
 				case *memory < 1 || *memory > 1<<20:
 					return nil, cli.Usagef("--memory %d: must be 1 to 1,048,576 megabytes", *memory)
 				}
@@ -165,7 +165,7 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 		if err != nil {
 			return nil, err
 		}
-		a.use(analysisInput{Role: "corpus", Name: filepath.Base(path), Hash: source.SHA256, Games: games - first})
+		a.use(input{Role: "corpus", Name: filepath.Base(path), Hash: source.SHA256, Games: games - first})
 	}
 	if len(corpora) == 0 {
 		if err := from.Check(); err != nil {
@@ -183,7 +183,7 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 			return nil, err
 		}
 		for _, s := range found.Sources {
-			a.use(analysisInput{Role: "games", Name: s.Name, Hash: s.SHA256})
+			a.use(input{Role: "games", Name: s.Name, Hash: s.SHA256})
 		}
 	}
 	r, err := c.Report()

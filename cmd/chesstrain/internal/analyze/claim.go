@@ -1,4 +1,4 @@
-package main
+package analyze
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"transcend/internal/cli"
 )
 
-func analyzeClaim() analysisCommand {
-	return analysisCommand{
+func analyzeClaim() command {
+	return command{
 		name: "claim", about: "does the claim to surpass the players rest on the choice of temperature, cap or opponents?",
 		help: `From the games of a leaderboard database, for every model in it that was rated at several temperatures:
 
@@ -53,7 +53,7 @@ func beginClaim(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.R
 			return nil, err
 		}
 		defer store.Close()
-		a.use(analysisInput{Role: "leaderboard", Name: filepath.Base(*db)})
+		a.use(input{Role: "leaderboard", Name: filepath.Base(*db)})
 		var people []claim.Person
 		if a.Corpus != "" {
 			corpus, err := a.loadCorpus(ctx)
