@@ -48,41 +48,93 @@ the exported weights at --temp: export, rate what was exported, export again.
 exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (nothing is left in DIR)
 `
 
-// export is the subcommand that writes a model without its run.
-func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+// exportOptions are the flags of export.
+type exportOptions struct {
+	model, out  string
+	weights     string
+	rating      string
+	temperature float64
+	quiet, json bool
+}
+
+// parseExport reads the command line.
+func parseExport(args []string, stdout io.Writer) (*exportOptions, error) {
+	var o exportOptions
 	flags := cli.FlagSet(program + " export")
-	dir := flags.String("model", "", "run, or its last checkpoint (default: the newest run below runs/)")
-	out := flags.String("out", "", "directory to write")
-	weights := flags.String("weights", "bf16", "how the matrices are stored: bf16 or f32")
-	rating := flags.String("rating", "", "results to take the rating from: what arena --json or arena leaderboard --json printed")
-	temp := flags.Float64("temp", 0.001, "temperature of these results")
-	quiet := flags.BoolP("quiet", "q", false, "print only the result and errors")
-	asJSON := flags.Bool("json", false, "print the card as one JSON object")
+	flags.StringVar(&o.model, "model", "", "run, or its last checkpoint (default: the newest run below runs/)")
+	flags.StringVar(&o.out, "out", "", "directory to write")
+	flags.StringVar(&o.weights, "weights", "bf16", "how the matrices are stored: bf16 or f32")
+	flags.StringVar(&o.rating, "rating", "", "results to take the rating from: what arena --json or arena leaderboard --json printed")
+	flags.Float64Var(&o.temperature, "temp", 0.001, "temperature of these results")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
+	flags.BoolVar(&o.json, "json", false, "print the card as one JSON object")
 	if err := cli.Parse(flags, args, stdout, cli.Help(flags, exportHelp, exportTail)); err != nil {
-		return err
+		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return cli.WithHint(cli.Usagef("unexpected argument %q", flags.Arg(0)), "the run is named by --model")
+		return nil, cli.WithHint(cli.Usagef("unexpected argument %q", flags.Arg(0)), "the run is named by --model")
 	}
-	if *out == "" {
-		return cli.Usagef("--out names no directory")
+	if o.out == "" {
+		return nil, cli.Usagef("--out names no directory")
 	}
-	if err := cli.OneOf("weights", *weights, "bf16", "f32"); err != nil {
-		return err
-	}
-	format, err := model.ParseFormat(*weights)
+	return &o, cli.OneOf("weights", o.weights, "bf16", "f32")
+}
+
+// export is the subcommand that writes a model without its run.
+func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+	o, err := parseExport(args, stdout)
 	if err != nil {
 		return err
 	}
-	if err := replaceable(*out); err != nil {
-		return err
-	}
-	e, err := readExport(ctx, *dir)
+	format, err := model.ParseFormat(o.weights)
 	if err != nil {
 		return err
 	}
-	// The hash is of what is read from the export, so it is written twice, the second time with
-	// the card.
+	if err := replaceable(o.out); err != nil {
+		return err
+	}
+	e, err := readExport(ctx, o.model)
+	if err != nil {
+		return err
+	}
+	if err := e.weigh(format); err != nil {
+		return err
+	}
+	if o.rating != "" {
+		if e.card.Rating, err = readRating(o.rating, e.card.Weights, o.temperature); err != nil {
+			return err
+		}
+	}
+	b, err := e.card.JSON()
+	if err != nil {
+		return err
+	}
+	e.files[card.File], e.files[card.TextFile] = b, []byte(e.card.Text())
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+		return err
+	}
+	if err := e.replace(o.out, format); err != nil {
+		return err
+	}
+	if o.json {
+		_, err := stdout.Write(b)
+		return err
+	}
+	if !o.quiet {
+		for _, line := range e.card.Lines() {
+			fmt.Fprintln(stderr, line)
+		}
+	}
+	_, err = fmt.Fprintln(stdout, o.out)
+	return err
+}
+
+// weigh puts the hash of the weights into the card. It is of what is read from an export, so that is written
+// twice, the second time with the card.
+func (e *exported) weigh(format model.Format) error {
 	tmp, err := os.MkdirTemp("", program+"-export-*")
 	if err != nil {
 		return err
@@ -97,36 +149,7 @@ func export(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 		return err
 	}
 	e.card.Weights, e.card.Stored = engine.HashWeights(m), format.String()
-	if *rating != "" {
-		if e.card.Rating, err = readRating(*rating, e.card.Weights, *temp); err != nil {
-			return err
-		}
-	}
-	b, err := e.card.JSON()
-	if err != nil {
-		return err
-	}
-	e.files[card.File], e.files[card.TextFile] = b, []byte(e.card.Text())
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(*out), 0o755); err != nil {
-		return err
-	}
-	if err := e.replace(*out, format); err != nil {
-		return err
-	}
-	if *asJSON {
-		_, err := stdout.Write(b)
-		return err
-	}
-	if !*quiet {
-		for _, line := range e.card.Lines() {
-			fmt.Fprintln(stderr, line)
-		}
-	}
-	_, err = fmt.Fprintln(stdout, *out)
-	return err
+	return nil
 }
 
 // replace writes the export, and removes an earlier one when it is complete.

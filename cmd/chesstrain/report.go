@@ -76,29 +76,53 @@ func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	if len(stored) == 0 {
 		fmt.Fprintf(stderr, "warning: no report.json below %s: every line says \"not run\"\n", strings.Join(*dirs, ", "))
 	}
-	lines, curves := reproduction.Lines(claims, stored), reproduction.Curves(stored)
-	shown, err := reproduction.Shown(stored)
-	if err != nil {
+	r := reproduced{lines: reproduction.Lines(claims, stored), curves: reproduction.Curves(stored)}
+	if r.shown, err = reproduction.Shown(stored); err != nil {
 		return err
 	}
 	command := cli.CommandLine(append([]string{program, "report", "reproduction"}, withoutName(args)...)...)
-	table := reproduction.Markdown(lines, curves, shown, command)
-	page, err := reproduction.HTML(lines, curves, stored, command)
-	if err != nil {
+	r.table = reproduction.Markdown(r.lines, r.curves, r.shown, command)
+	if r.page, err = reproduction.HTML(r.lines, r.curves, stored, command); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(*out, 0o755); err != nil {
+	if err := r.write(*out, stderr); err != nil {
+		return err
+	}
+	switch {
+	case *asJSON:
+		return cli.PrintJSON(stdout, struct {
+			Lines  []reproduction.Line  `json:"lines"`
+			Curves []reproduction.Curve `json:"curves"`
+		}{r.lines, r.curves})
+	case *quiet:
+		return nil
+	}
+	_, err = io.WriteString(stdout, r.table)
+	return err
+}
+
+// reproduced is what the report is made of.
+type reproduced struct {
+	lines       []reproduction.Line
+	curves      []reproduction.Curve
+	shown       []reproduction.Picture
+	table, page string
+}
+
+// write writes the files into a directory, and their names to w.
+func (r *reproduced) write(dir string, w io.Writer) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	write := func(name string, b []byte) error {
-		path := filepath.Join(*out, name)
+		path := filepath.Join(dir, name)
 		if err := atomicfile.WriteBytes(path, 0o644, b); err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)
 		}
-		fmt.Fprintln(stderr, path)
+		fmt.Fprintln(w, path)
 		return nil
 	}
-	for _, p := range shown {
+	for _, p := range r.shown {
 		b, err := os.ReadFile(p.From)
 		if err != nil {
 			return fmt.Errorf("the picture of a report: %w", err)
@@ -107,23 +131,10 @@ func report(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 			return err
 		}
 	}
-	if err := write("reproduction.html", []byte(page)); err != nil {
+	if err := write("reproduction.html", []byte(r.page)); err != nil {
 		return err
 	}
-	if err := write("reproduction.md", []byte(table)); err != nil {
-		return err
-	}
-	switch {
-	case *asJSON:
-		return cli.PrintJSON(stdout, struct {
-			Lines  []reproduction.Line  `json:"lines"`
-			Curves []reproduction.Curve `json:"curves"`
-		}{lines, curves})
-	case *quiet:
-		return nil
-	}
-	_, err = io.WriteString(stdout, table)
-	return err
+	return write("reproduction.md", []byte(r.table))
 }
 
 // withoutName are the arguments but the name of the report, which a command line has first.
