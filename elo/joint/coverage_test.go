@@ -176,7 +176,7 @@ func TestCoverage(t *testing.T) {
 			if len(truth) == 2 {
 				j = 0
 			}
-			iv, err := f.ProfileDifference(last, j)
+			iv, err := differenceProfile(f, last, j)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,135 +31,127 @@ func (f *Fit) profileAll(p *Pool, ids []int) {
 	})
 }
 
-// ProfileDifference is the profile-likelihood interval of the difference of
-// players i and j, for when the normal one of Difference is too coarse: few games or
-// scores near 0 or 100%.
-func (f *Fit) ProfileDifference(i, j int) (elo.Interval, error) {
-	d, err := f.Difference(i, j)
-	if err != nil {
-		return elo.Interval{}, err
-	}
-	p := &f.Pools[f.Ratings[i].Pool]
-	contrast := make([]float64, p.core.size())
-	if v := p.core.variable[p.core.index[i]]; v >= 0 {
-		contrast[v]++
-	}
-	if v := p.core.variable[p.core.index[j]]; v >= 0 {
-		contrast[v]--
-	}
-	iv, ok := p.profile(contrast, d.Value.Value, f.z)
-	if !ok {
-		return d.Interval, nil
-	}
-	return iv, nil
-}
-
 // profile is the interval of the contrast a'x, x being the free ratings and the
 // advantage, for which twice the fall of the likelihood maximized over all else
-// is at most z^2. value is a'x at the maximum.
-//
-// The maximum under a'x = t moves along S a / (a'S a), S being the covariance, and is
-// then corrected by steps S g whose part along a is taken out: Newton's method with
-// one factor. It may fail to converge (ok is false) where the likelihood is very
-// far from normal.
-func (p *Pool) profile(a []float64, value, z float64) (elo.Interval, bool) {
-	c, n := p.core, len(a)
-	direction := make([]float64, n)
-	covarianceTimes(p.inverse, a, direction)
-	variance := dot(a, direction)
+// is at most z^2. value is a'x at the maximum. It may fail to converge (ok is false)
+// where the likelihood is very far from normal.
+func (p *Pool) profile(a []float64, value, z float64) (_ elo.Interval, ok bool) {
+	n := len(a)
+	q := profiler{pool: p, contrast: a, direction: make([]float64, n), gradient: make([]float64, n), step: make([]float64, n)}
+	covarianceTimes(p.inverse, a, q.direction)
+	variance := dot(a, q.direction)
 	if !(variance > 0) {
 		return elo.Interval{}, false
 	}
-	se := math.Sqrt(variance)
 	if p.cov != p.inverse {
 		known := make([]float64, n)
 		covarianceTimes(p.cov, a, known)
 		z *= math.Sqrt(max(0, dot(a, known)) / variance)
 	}
-	for i := range direction {
-		direction[i] /= variance
+	for i := range q.direction {
+		q.direction[i] /= variance
 	}
-	maximum := c.logLikelihood(c.at)
-	gradient, step := make([]float64, n), make([]float64, n)
-	// constrained maximizes from start, which has the right a'x.
-	constrained := func(start point) (point, float64, bool) {
-		at, value := start, c.logLikelihood(start)
-		for range 300 {
-			byNu, nuInfo := c.derivatives(at, gradient, nil)
-			covarianceTimes(p.inverse, gradient, step)
-			along := dot(a, step)
-			for i := range step {
-				step[i] -= along * direction[i]
-			}
-			stepNu := 0.0
-			if c.draws && nuInfo > 0 {
-				stepNu = min(max(byNu/nuInfo, -1), 1)
-			}
-			if promised := (dot(gradient, step) + stepNu*byNu) / 2; promised < 1e-8 {
-				return at, value, true
-			}
-			next, nextValue, ok := c.line(at, value, step, stepNu)
-			if !ok {
-				return at, value, true
-			}
-			at, value = next, nextValue
-		}
-		return at, value, false
-	}
-	// The signed root of the ratio is nearly linear in t: a bracketed secant.
-	side := func(sign float64) (float64, bool) {
-		at, t := c.at, 0.0
-		root := func(to float64) (float64, bool) {
-			next, l, ok := constrained(c.moved(at, direction, 0, sign*(to-t)))
-			if ok {
-				at, t = next, to
-			}
-			return math.Sqrt(max(0, 2*(maximum-l))) - z, ok
-		}
-		lo, fLo := 0.0, -z
-		hi := z * se
-		fHi, ok := root(hi)
-		for i := 0; ok && fHi < 0; i++ {
-			if i == 20 {
-				return 0, false
-			}
-			lo, fLo = hi, fHi
-			hi *= 1.5
-			fHi, ok = root(hi)
-		}
-		if !ok {
-			return 0, false
-		}
-		for range 60 {
-			if hi-lo < 1e-4 || fHi < 1e-6 {
-				break
-			}
-			mid := lo + (hi-lo)*(-fLo)/(fHi-fLo)
-			mid = min(max(mid, lo+0.01*(hi-lo)), hi-0.01*(hi-lo))
-			fMid, ok := root(mid)
-			if !ok {
-				return 0, false
-			}
-			if math.Abs(fMid) < 1e-6 {
-				return mid, true
-			}
-			if fMid < 0 {
-				lo, fLo = mid, fMid
-			} else {
-				hi, fHi = mid, fMid
-			}
-		}
-		return hi, true
-	}
-	low, ok := side(-1)
+	q.maximum, q.z, q.error = p.core.logLikelihood(p.core.at), z, math.Sqrt(variance)
+	low, ok := q.side(-1)
 	if !ok {
 		return elo.Interval{}, false
 	}
-	high, ok := side(1)
+	high, ok := q.side(1)
 	if !ok {
 		return elo.Interval{}, false
 	}
 	return elo.Interval{Low: value - low, High: value + high}, true
+}
+
+// profiler looks for the ends of the profile interval of a contrast a'x.
+//
+// The maximum under a'x = t moves along S a / (a'S a), S being the covariance, and is
+// then corrected by steps S g whose part along a is taken out: Newton's method with
+// one factor.
+type profiler struct {
+	pool      *Pool
+	contrast  []float64 // a
+	direction []float64 // S a / (a'S a)
+	maximum   float64   // of the log likelihood
+	z         float64   // the root of twice its fall at the ends
+	error     float64   // the standard error of a'x
+
+	gradient, step []float64
+}
+
+// constrained maximizes from a point that has the right a'x.
+func (q *profiler) constrained(at point) (_ point, value float64, ok bool) {
+	c := q.pool.core
+	value = c.logLikelihood(at)
+	for range 300 {
+		byNu, nuInfo := c.derivatives(at, q.gradient, nil)
+		covarianceTimes(q.pool.inverse, q.gradient, q.step)
+		along := dot(q.contrast, q.step)
+		for i := range q.step {
+			q.step[i] -= along * q.direction[i]
+		}
+		stepNu := 0.0
+		if c.draws && nuInfo > 0 {
+			stepNu = min(max(byNu/nuInfo, -1), 1)
+		}
+		if promised := (dot(q.gradient, q.step) + stepNu*byNu) / 2; promised < 1e-8 {
+			return at, value, true
+		}
+		next, nextValue, ok := c.line(at, value, q.step, stepNu)
+		if !ok {
+			return at, value, true
+		}
+		at, value = next, nextValue
+	}
+	return at, value, false
+}
+
+// side is how far the interval goes from the maximum in the direction of sign, 1 or -1. The signed
+// root of the ratio is nearly linear in the distance: a bracketed secant.
+func (q *profiler) side(sign float64) (distance float64, ok bool) {
+	c := q.pool.core
+	at, t := c.at, 0.0
+	root := func(to float64) (float64, bool) {
+		next, l, ok := q.constrained(c.moved(at, q.direction, 0, sign*(to-t)))
+		if ok {
+			at, t = next, to
+		}
+		return math.Sqrt(max(0, 2*(q.maximum-l))) - q.z, ok
+	}
+	lo, fLo := 0.0, -q.z
+	hi := q.z * q.error
+	fHi, ok := root(hi)
+	for i := 0; ok && fHi < 0; i++ {
+		if i == 20 {
+			return 0, false
+		}
+		lo, fLo = hi, fHi
+		hi *= 1.5
+		fHi, ok = root(hi)
+	}
+	if !ok {
+		return 0, false
+	}
+	for range 60 {
+		if hi-lo < 1e-4 || fHi < 1e-6 {
+			break
+		}
+		mid := lo + (hi-lo)*(-fLo)/(fHi-fLo)
+		mid = min(max(mid, lo+0.01*(hi-lo)), hi-0.01*(hi-lo))
+		fMid, ok := root(mid)
+		if !ok {
+			return 0, false
+		}
+		if math.Abs(fMid) < 1e-6 {
+			return mid, true
+		}
+		if fMid < 0 {
+			lo, fLo = mid, fMid
+		} else {
+			hi, fHi = mid, fMid
+		}
+	}
+	return hi, true
 }
 
 // parallel calls f for 0 to n-1 on all cores and waits.

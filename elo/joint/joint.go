@@ -51,7 +51,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -92,7 +91,7 @@ const (
 // Models lists them, the default first.
 func Models() []Model { return []Model{Davidson, Points} }
 
-// Options of Fit. The zero value is usable.
+// Options of Rate. The zero value is usable.
 type Options struct {
 	Model      Model   // default Davidson
 	Confidence float64 // 0 = 0.95
@@ -108,33 +107,14 @@ type Options struct {
 	// result does not depend on the number of cores.
 	Bootstrap int
 	Seed      uint64
-	// OnePool makes players that no chain of games connects an error of type
-	// *DisconnectedError.
-	OnePool bool
 }
 
-// MaxPlayers bounds the players in one core: their covariance of 10,000^2
+// maxPlayers bounds the players in one core: their covariance of 10,000^2
 // numbers takes 800 MB, and some minutes.
-const MaxPlayers = 10000
+const maxPlayers = 10000
 
-// ErrTooMany is returned for more players than MaxPlayers in one core.
+// ErrTooMany is returned for more than 10,000 players in one core.
 var ErrTooMany = errors.New("more than the number whose covariance is kept")
-
-// DisconnectedError says that no chain of games connects some players.
-type DisconnectedError struct {
-	Groups [][]string // names, largest group first
-}
-
-func (e *DisconnectedError) Error() string {
-	text := func(g []string) string {
-		if len(g) > 3 {
-			return fmt.Sprintf("%s, ... (%d players)", strings.Join(g[:3], ", "), len(g))
-		}
-		return strings.Join(g, ", ")
-	}
-	return fmt.Sprintf("joint: no chain of games or anchors connects %s with %s (%d groups in all): their ratings cannot be compared",
-		text(e.Groups[0]), text(e.Groups[1]), len(e.Groups))
-}
 
 // Value is an estimate with its error.
 type Value struct {
@@ -237,17 +217,6 @@ func Rate(players []Player, games []Game, opt Options) (*Fit, error) {
 		f.Ratings[g.Black].Record.Add(elo.Win - g.Outcome)
 	}
 	pools := connected(players, games)
-	if opt.OnePool && len(pools) > 1 {
-		e := &DisconnectedError{}
-		for _, members := range pools {
-			var names []string
-			for _, i := range members {
-				names = append(names, players[i].Name)
-			}
-			e.Groups = append(e.Groups, names)
-		}
-		return nil, e
-	}
 	poolOf := make([]int, len(players))
 	for k, members := range pools {
 		for _, i := range members {
@@ -298,8 +267,8 @@ func check(players []Player, games []Game, opt Options) error {
 func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt Options) (*Pool, error) {
 	p := &Pool{Players: members}
 	ids, inside := f.findCore(k, p, players, games, opt.Model)
-	if p.Core > MaxPlayers {
-		return nil, fmt.Errorf("joint: %d connected players: %w, %d: leave out those with few games", p.Core, ErrTooMany, MaxPlayers)
+	if p.Core > maxPlayers {
+		return nil, fmt.Errorf("joint: %d connected players: %w, %d: leave out those with few games", p.Core, ErrTooMany, maxPlayers)
 	}
 	if err := p.fit(players, ids, inside, opt); err != nil {
 		return nil, err
