@@ -202,6 +202,8 @@ func TestBadNTriples(t *testing.T) {
 		{"<a> <http://x/p> <http://x/b> .", "not absolute"},
 		{`"a" <http://x/p> <http://x/b> .`, "the subject must be an IRI"},
 		{`<http://x/a> _:b <http://x/b> .`, "the predicate must be an IRI"},
+		{`< http://x/a> <http://x/p> <http://x/b> .`, "must be percent-encoded"},
+		{`<http://x/a b> <http://x/p> <http://x/b> .`, "must be percent-encoded"},
 		{`<http://x/a> <http://x/p> "b .`, "without its closing quote"},
 		{`<http://x/a> <http://x/p> "b\x" .`, `the escape \x is not one`},
 		{`<http://x/a> <http://x/p> "\ud800" .`, "is no character"},

@@ -147,3 +147,15 @@ func TestTextError(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestDatesInText: how many games have no date is said when there are any.
+func TestDatesInText(t *testing.T) {
+	for unknown, want := range map[int]string{0: "played 2018.06.01 to 2018.06.30\n", 1: "played 2018.06.01 to 2018.06.30 (1 without a date)\n", 20: "2018.06.30 (20 without a date)\n"} {
+		d := describe(nil)
+		d.Games = 40
+		d.Dates = Dates{First: "2018.06.01", Last: "2018.06.30", Unknown: unknown}
+		if got := text80(t, d, 100); !strings.Contains(got, want) {
+			t.Errorf("%d unknown: no %q in\n%s", unknown, want, got)
+		}
+	}
+}
