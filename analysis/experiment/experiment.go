@@ -1,306 +1,172 @@
-// Package experiment runs experiments with simulated players: it makes their games,
-// trains models on them, lets the models play the players, and says whether a model
-// is stronger than everybody it imitates.
+// Package experiment has the experiments with simulated players: what each varies, what it
+// measures beside, and what it concludes.
 //
-// An Experiment plans Cells. A cell is one corpus, one model, one training and one seed,
-// and what is measured of them; everything about it follows from its settings. A Lab is
-// a directory in which cells are done, each once, whichever experiments ask for it:
+// An experiment is a value (lab.Experiment) in a file of its own and a row of Experiments.
+// Its plan is a list of cells, which package lab does, each once, whoever asks for it; cells
+// of several experiments that are the same are done together.
 //
-//	LAB/corpora/KEY.parquet            games to train on, and KEY.json about them
-//	LAB/references/KEY.jsonl           games of the experts and the league's players
-//	LAB/cells/NAME-KEY/cell.json       the settings
-//	                   run/            the training (package run)
-//	                   games.jsonl     games of the model, a line each
-//	                   games-EXP.jsonl games of the players that one experiment adds
-//	                   result.json     what came out
-//	                   extra-EXP.json  what one experiment measures beside
-//	LAB/EXPERIMENT/                    report.json, report.md and the pictures
-//
-// KEY is a hash of the settings. A process that was killed at any moment is started again
-// and goes on; with a number of steps as the training's budget the results are those of a
-// process that nobody disturbed. Two processes that share a lab divide the cells.
+//	denoise    independent errors: does the model play better than all whom it imitates?
+//	shared     the negative control: all err at the same places in the same way
+//	selection  specialists by phase: does the mixture take the best of each?
+//	diversity  one expert's games against many experts'
+//	blindfold  models that see the moves against models that see the board
+//	ideal      the ideal learner, exactly, beside model and experts
 package experiment
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
+	"transcend/analysis/lab"
 	"transcend/data"
 	"transcend/data/league"
-	"transcend/engine"
-	"transcend/engine/match"
-	"transcend/model"
 )
 
-// Experiment is a question that cells answer.
-type Experiment struct {
-	Name  string
-	About string // one line
-	// Help says what is varied, what is measured, and what the verdict is about.
-	Help string
-	// Plan returns the cells, in the order in which they are done. Their names and keys
-	// differ.
-	Plan func(Settings) ([]Cell, error)
-
-	// Players are added to a cell's games, beside the model: each plays the model's
-	// opponents, Measure.Games for each. May be nil.
-	Players func(context.Context, *Setup) ([]Entrant, error)
-	// Measure measures what only this experiment looks at; the value is stored as JSON
-	// in Done.Extra. It is called in a cell that is otherwise done. May be nil.
-	Measure func(context.Context, *Setup) (any, error)
-	// Conclude says in words what came out, and may add sections to the report.
-	// nil: Verdicts.
-	Conclude func(*Report) error
+// Experiments are all of them, in the order in which lists show them.
+func Experiments() []lab.Experiment {
+	return []lab.Experiment{denoise(), shared(), selection(), diversity(), blindfold(), idealLearner()}
 }
 
-// Presets of a plan.
-const (
-	PresetTiny    = "tiny"    // seconds: shows that everything works, decides nothing
-	PresetQuick   = "quick"   // minutes
-	PresetDefault = "default" // hours on two cores
-)
+// paperTemperatures are those of the paper's Figure 1; 0.001 is the headline's.
+var paperTemperatures = []float64{0.001, 0.01, 0.1, 0.3, 0.5, 0.75, 1, 1.5}
 
-// Presets lists them.
-func Presets() []string { return []string{PresetDefault, PresetQuick, PresetTiny} }
-
-// Settings are what a user may ask of a plan.
-type Settings struct {
-	Preset string
-	// Seeds is the number of training seeds of the headline cells; 0: the preset's.
-	Seeds int
-	// Input is "moves", "board" or "", which leaves it to the experiment.
-	Input string
-	// Steps is the training's budget; 0: the preset's. Time, in seconds, replaces it.
-	Steps int
-	Time  float64
-}
-
-// Cell is one thing to do. Everything in it but Name and Group is in its key.
-type Cell struct {
-	// Name is what tables call it, of letters, digits and "-+=.,_".
-	Name string `json:"name"`
-	// Group is what cells have in common that differ by Seed alone: results are put
-	// together over a group. Headline marks the group that the verdict is about.
-	Group    string `json:"group"`
-	Headline bool   `json:"headline,omitempty"`
-
-	Seed     uint64   `json:"seed"` // of weights, order of the games, and matches
-	Corpus   Corpus   `json:"corpus"`
-	Model    Model    `json:"model"`
-	Training Training `json:"training"`
-	Measure  Measure  `json:"measure"`
-}
-
-// Corpus says which games there are to train on.
-type Corpus struct {
-	// Players are the experts: their texts, all of which play each other.
-	Players []string `json:"players"`
-	// Ratings are their tags, in the same order; empty: those of league.Ratings.
-	Ratings []int `json:"ratings,omitempty"`
-	// Measured are the experts that agreement and ratings are about, by index; empty: all.
-	// The others only play games to train on.
-	Measured []int `json:"measured,omitempty"`
-	// MaxElo keeps games in which both ratings are at most this; 0: all.
-	MaxElo int `json:"max_elo,omitempty"`
-	MaxGap int `json:"max_gap,omitempty"`
-	// Seed is that of the games: cells that differ by Cell.Seed alone train on the same.
-	Seed uint64 `json:"seed"`
-	// Games is the number of games to train on, HeldOut of those to measure on.
-	Games   int `json:"games"`
-	HeldOut int `json:"held_out"`
-	// Openings is a league.OpeningRule; MaxPlies ends a game.
-	Openings string `json:"openings"`
-	MaxPlies int    `json:"max_plies"`
-	// Version is league.Version, which is part of what the games are.
-	Version string `json:"version"`
-}
-
-// Model says what is trained.
-type Model struct {
-	Layers    int    `json:"layers"`
-	Heads     int    `json:"heads"`
-	Width     int    `json:"width"`
-	Context   int    `json:"context"`
-	Tokenizer string `json:"tokenizer"` // one of data.TokenizerNames
-	// Input is what the model is shown at each position: data.InputMoves or data.InputBoard.
-	Input string `json:"input"`
-}
-
-// String is "4x128 move/board".
-func (m Model) String() string {
-	return fmt.Sprintf("%dx%d %s/%s", m.Layers, m.Width, m.Tokenizer, m.Input)
-}
-
-// None reports that the cell trains no model: only the experts and the players that an
-// experiment adds play.
-func (m Model) None() bool { return m.Layers == 0 }
-
-// Training says how. One of Steps and Seconds is the budget.
-type Training struct {
-	Steps        int     `json:"steps,omitempty"`
-	Seconds      float64 `json:"seconds,omitempty"`
-	Rows         int     `json:"rows"`
-	LearningRate float64 `json:"learning_rate"`
-	Optimizer    string  `json:"optimizer"`
-	EMA          float64 `json:"ema,omitempty"`
-}
-
-// Measure says what is measured.
-type Measure struct {
-	// Temperatures that the model plays at; the first is the one that the verdict is
-	// about.
-	Temperatures []float64 `json:"temperatures"`
-	// Games that it plays at each, half of them against the experts, half against League.
-	Games int `json:"games"`
-	// League are players above and below, by their texts.
-	League []string `json:"league"`
-	// References is the number of games of each pair of experts, League players, or one
-	// of each.
-	References int `json:"references"`
-	// Openings and MaxPlies are those of the games that are played; Adjudicate is how
-	// many centipawns win a game that MaxPlies ended (0: such games are drawn).
-	Openings   string `json:"openings"`
-	MaxPlies   int    `json:"max_plies"`
-	Adjudicate int    `json:"adjudicate"`
-	// Policy is an engine.IllegalPolicy. With Masked the model also plays at the first temperature
-	// among the legal moves only, which no verdict is about: it tells what a model that cannot
-	// name a legal move would be worth if it could.
-	Policy string `json:"policy"`
-	Masked bool   `json:"masked"`
-	// Positions of held-out games on which agreement is measured.
-	Positions int `json:"positions"`
-}
-
-// Key is a hash of the settings that decide what comes out of the cell.
-func (c *Cell) Key() string {
-	plain := *c
-	plain.Name, plain.Group, plain.Headline = "", "", false
-	return key(plain)
-}
-
-// key hashes settings.
-func key(settings any) string {
-	b, err := json.Marshal(settings)
-	if err != nil {
-		panic(fmt.Sprintf("experiment: settings: %v", err)) // they are plain values
+// base is a cell with the sizes of a preset and no experts yet: what the experiments here start from.
+func base(s lab.Settings) lab.Cell {
+	c := lab.Cell{
+		Seed: 1,
+		Corpus: lab.Corpus{
+			Seed: 1, Games: 300_000, HeldOut: 600, Openings: "random:4", MaxPlies: 100, Version: league.Version,
+		},
+		// Two of the longest games fill a row.
+		Model:    lab.Model{Layers: 3, Heads: 8, Width: 256, Context: 208, Tokenizer: "move", Input: data.InputBoard},
+		Training: lab.Training{Steps: 8000, Rows: 32, LearningRate: 4e-3, Optimizer: "muon"},
+		Measure: lab.Measure{
+			Temperatures: paperTemperatures, Games: 1000, References: 100, Positions: 20_000,
+			League:   leaguePlayers,
+			Openings: "random:4", MaxPlies: 100, Adjudicate: 200, Policy: "forfeit-after-5", Masked: true,
+		},
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:6])
+	switch s.Preset {
+	case lab.PresetQuick:
+		c.Corpus.Games, c.Corpus.HeldOut = 20_000, 200
+		c.Training.Steps = 1500
+		c.Measure.Games, c.Measure.References, c.Measure.Positions = 400, 40, 5000
+	case lab.PresetTiny:
+		c.Corpus.Games, c.Corpus.HeldOut = 200, 10
+		c.Corpus.MaxPlies, c.Measure.MaxPlies = 40, 40
+		c.Model = lab.Model{Layers: 1, Heads: 2, Width: 32, Context: 64, Tokenizer: "move", Input: data.InputBoard}
+		c.Training.Steps, c.Training.Rows, c.Training.LearningRate = 30, 8, 8e-3
+		c.Measure.Temperatures = []float64{0.001, 1}
+		c.Measure.Games, c.Measure.References, c.Measure.Positions = 16, 4, 300
+		c.Measure.League = leaguePlayers[:2]
+	}
+	if s.Input != "" {
+		c.Model.Input = s.Input
+	}
+	if s.Steps > 0 {
+		c.Training.Steps = s.Steps
+	}
+	if s.Time > 0 {
+		c.Training.Steps, c.Training.Seconds = 0, s.Time
+	}
+	return c
 }
 
-// nameChars are those of names, which are directories.
-const nameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-+=.,_"
+// leaguePlayers are opponents below and above the experts: all but the first are in the league's table,
+// which puts the ratings on its scale.
+var leaguePlayers = []string{
+	"ply1:rho=0.8", "boltz:depth=1,t=8,rho=0.38,book=all", "boltz:depth=1,t=8,rho=0.27,book=all",
+	"boltz:depth=1,t=8,rho=0.19,book=all", "boltz:depth=1,t=8,rho=0.095,book=all",
+}
 
-// Validate reports settings that cannot be carried out.
-func (c *Cell) Validate() error {
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("experiment: cell %s: %s", c.Name, fmt.Sprintf(format, args...))
-	}
+// seeds is the number of training seeds of headline cells.
+func seeds(s lab.Settings) uint64 {
 	switch {
-	case c.Name == "" || strings.Trim(c.Name, nameChars) != "" || strings.HasPrefix(c.Name, "."):
-		return fmt.Errorf("experiment: %q is no name of a cell", c.Name)
-	case c.Group == "":
-		return bad("no group")
-	case c.Corpus.Games < 1 && !c.Model.None():
-		return bad("no games to train on")
-	case c.Corpus.HeldOut < 0 || c.Corpus.MaxPlies < 2:
-		return bad("%d held-out games of %d plies", c.Corpus.HeldOut, c.Corpus.MaxPlies)
-	case c.Measure.Games < 0 || c.Measure.References < 0 || c.Measure.MaxPlies < 2:
-		return bad("%d games of %d plies a temperature, %d a reference", c.Measure.Games, c.Measure.MaxPlies, c.Measure.References)
+	case s.Seeds > 0:
+		return uint64(s.Seeds)
+	case s.Preset == lab.PresetDefault:
+		return 3
 	}
-	if _, err := c.Corpus.league(); err != nil {
-		return bad("%v", err)
-	}
-	if _, err := newProtocol(&c.Measure); err != nil {
-		return bad("%v", err)
-	}
-	if c.Model.None() {
-		return nil
-	}
-	tok, err := c.Model.tokenizer()
-	if err != nil {
-		return bad("%v", err)
-	}
-	if config, err := c.Model.config(tok); err != nil {
-		return bad("%v", err)
-	} else if err := config.Validate(); err != nil {
-		return bad("%v", err)
-	}
-	// The model needs a token for the separator, and must be able to finish its games.
-	if longest := c.Measure.MaxPlies; data.WholeMoves(tok) && c.Model.Context <= longest {
-		return bad("games of %d plies do not fit into a context of %d", longest, c.Model.Context)
-	}
-	if len(c.Measure.Temperatures) == 0 {
-		return bad("no temperature to play at")
-	}
-	if (c.Training.Steps > 0) == (c.Training.Seconds > 0) {
-		return bad("the budget of its training is either steps or a time")
-	}
-	if err := c.Training.config(c.Seed, model.PrecisionF32).Validate(); err != nil {
-		return bad("%v", err)
-	}
-	return nil
+	return 1
 }
 
-// Cells plans, and checks what was planned.
-func (e *Experiment) Cells(s Settings) ([]Cell, error) {
-	if !slices.Contains(Presets(), s.Preset) {
-		return nil, fmt.Errorf("experiment: %s: no preset %q", e.Name, s.Preset)
+// experts returns n players of one text that differ by their seeds.
+func experts(text string, n int) []string {
+	sep := ","
+	if !strings.Contains(text, ":") {
+		sep = ":"
 	}
-	cells, err := e.Plan(s)
-	if err != nil {
-		return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("%s%sseed=%d", text, sep, i+1))
 	}
-	names, keys := map[string]bool{}, map[string]string{}
-	for i := range cells {
-		c := &cells[i]
-		if err := c.Validate(); err != nil {
-			return nil, err
-		}
-		if names[c.Name] {
-			return nil, fmt.Errorf("experiment: %s: two cells are called %s", e.Name, c.Name)
-		}
-		names[c.Name] = true
-		if other := keys[c.Key()]; other != "" {
-			return nil, fmt.Errorf("experiment: %s: cells %s and %s are the same", e.Name, other, c.Name)
-		}
-		keys[c.Key()] = c.Name
-	}
-	if len(cells) == 0 {
-		return nil, fmt.Errorf("experiment: %s: the plan is empty", e.Name)
-	}
-	return cells, nil
+	return all
 }
 
-// Entrant is who plays in the games of a cell.
-type Entrant struct {
-	// Name is unique in the experiment: equal names are one player in the fit.
-	Name string
-	New  match.Factory
+// repeat returns the cell with seeds 1 to n.
+func repeat(c lab.Cell, n uint64) []lab.Cell {
+	var all []lab.Cell
+	for seed := range n {
+		c.Seed = seed + 1
+		c.Name = fmt.Sprintf("%s-seed%d", c.Group, c.Seed)
+		all = append(all, c)
+	}
+	return all
 }
 
-// Setup is what a cell has to offer to the hooks of an experiment.
-type Setup struct {
-	Cell *Cell
-	// Experts are the pool's players, Measured those that count (Corpus.Measured).
-	Experts  *league.Pool
-	Measured []league.Rated
-	// HeldOut are games that were not trained on.
-	HeldOut []*league.Game
-	// Training are the games to train on; it reads them when it is called.
-	Training func(context.Context) (*data.Corpus, error)
-	// Model is nil where the cell trains none.
-	Model     *model.Model
-	Tokenizer data.Tokenizer
-	// Batch decodes for all players of Model.
-	Batch *engine.Batch
-	// League makes a simulated player that shares the memory of the worker's others.
-	League func(league.Player) match.Factory
-	// Progress shows what is going on.
-	Progress func(done float64, text string)
+// poolSize is the number of experts of a preset.
+func poolSize(s lab.Settings) int {
+	if s.Preset == lab.PresetTiny {
+		return 2
+	}
+	return 6
+}
+
+// headlineRho is the noise of the headline cells.
+const (
+	headlineRho   = 0.5
+	headlineGroup = "rho0.5"
+)
+
+func noisy(rho float64) string { return "ply1:rho=" + strconv.FormatFloat(rho, 'g', -1, 64) }
+
+// headline is the cell that experiments have in common: experts with independent noise.
+func headline(s lab.Settings) lab.Cell {
+	c := base(s)
+	c.Corpus.Players = experts(noisy(headlineRho), poolSize(s))
+	if s.Preset != lab.PresetTiny {
+		short(&c)
+	}
+	c.Group, c.Headline = headlineGroup, true
+	return c
+}
+
+// short lets games end after 40 plies, by material when it is clear: what a model has to learn is then
+// less, and it learns it in minutes. Three games fill a row.
+func short(c *lab.Cell) {
+	c.Corpus.MaxPlies, c.Measure.MaxPlies, c.Model.Context = 40, 40, 128
+}
+
+// plan collects cells.
+type plan struct {
+	base  lab.Cell
+	cells []lab.Cell
+}
+
+// add adds a group that differs from the base, with seeds 1 to n.
+func (p *plan) add(group string, n uint64, change func(c *lab.Cell)) {
+	c := p.base
+	c.Group = group
+	change(&c)
+	p.cells = append(p.cells, repeat(c, n)...)
+}
+
+// addExact adds a cell in which only players whose moves are known play, and no model.
+func (p *plan) addExact(group string, players []string) {
+	p.add(group, 1, func(c *lab.Cell) {
+		c.Headline = false
+		c.Corpus.Players, c.Corpus.Games = players, 0
+		c.Model, c.Training = lab.Model{}, lab.Training{}
+	})
 }

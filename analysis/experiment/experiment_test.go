@@ -1,25 +1,25 @@
 package experiment
 
 import (
-	"context"
+	"math"
 	"os"
-	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"transcend/analysis/lab"
 )
 
-func tinyLab(t *testing.T) *Lab {
-	t.Helper()
-	return &Lab{Dir: t.TempDir(), Program: "test", Precision: "f32"}
-}
-
-// TestPlans checks every plan of every experiment here.
+// TestPlans checks every plan of every experiment, and that each says what it is about.
 func TestPlans(t *testing.T) {
-	for _, e := range []Experiment{Denoise(), SharedErrors(), Diversity(), Blindfold()} {
-		for _, preset := range Presets() {
-			cells, err := e.Cells(Settings{Preset: preset})
+	names := map[string]bool{}
+	for _, e := range Experiments() {
+		if names[e.Name] || e.Name == "" || e.About == "" || e.Help == "" || e.Conclude == nil {
+			t.Errorf("%q: its name is another's, or something that it needs is missing", e.Name)
+		}
+		names[e.Name] = true
+		for _, preset := range lab.Presets() {
+			cells, err := e.Cells(lab.Settings{Preset: preset})
 			if err != nil {
 				t.Error(err)
 			}
@@ -29,6 +29,9 @@ func TestPlans(t *testing.T) {
 					headlines[c.Group] = true
 				}
 			}
+			if preset == lab.PresetDefault && !slices.ContainsFunc(cells, func(c lab.Cell) bool { return c.Headline && c.Seed == 3 }) {
+				t.Errorf("%s: the headline has fewer than three seeds", e.Name)
+			}
 			if len(headlines) != 1 {
 				t.Errorf("%s, %s: headlines %v, want one", e.Name, preset, headlines)
 			}
@@ -36,53 +39,11 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-func TestCells(t *testing.T) {
-	e := Denoise()
-	for _, preset := range Presets() {
-		cells, err := e.Cells(Settings{Preset: preset})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if preset == PresetDefault && !slices.ContainsFunc(cells, func(c Cell) bool { return c.Headline && c.Seed == 3 }) {
-			t.Error("the headline has fewer than three seeds")
-		}
-	}
-	if _, err := e.Cells(Settings{Preset: "enormous"}); err == nil {
-		t.Error("an unknown preset was planned")
-	}
-	cells, err := e.Cells(Settings{Preset: PresetTiny})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := cells[0]
-	before := c.Key()
-	c.Name, c.Group = "another", "another"
-	if c.Key() != before {
-		t.Error("the key depends on the name")
-	}
-	if c.Training.Steps++; c.Key() == before {
-		t.Error("the key does not depend on the steps")
-	}
-	for _, both := range []bool{true, false} {
-		c := c
-		if c.Training.Steps, c.Training.Seconds = 0, 0; both {
-			c.Training.Steps, c.Training.Seconds = 5, 5
-		}
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "budget") {
-			t.Errorf("steps and seconds both given, %v: %v", both, err)
-		}
-	}
-	c.Measure.MaxPlies = c.Model.Context
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "context") {
-		t.Errorf("games that do not fit into the context: %v", err)
-	}
-}
-
 // TestKeys: a stored experiment goes on as long as the keys of its cells stay the same. These are keys of cells
 // that were trained: a new field of Cell needs omitempty. A plan or a league.Version that changes on purpose has others.
 func TestKeys(t *testing.T) {
-	e := Denoise()
-	cells, err := e.Cells(Settings{Preset: PresetDefault})
+	e := denoise()
+	cells, err := e.Cells(lab.Settings{Preset: lab.PresetDefault})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,79 +58,67 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestTinyExperiment does a whole one, and again, when everything is there.
-func TestTinyExperiment(t *testing.T) {
-	l, e := tinyLab(t), Denoise()
-	s := Settings{Preset: PresetTiny}
-	cells, err := e.Cells(s)
+// playedBy are n games of two players, won as often as a difference of their ratings says.
+func playedBy(a, b string, n int, difference float64) []lab.PlayedGame {
+	p := 1 / (1 + math.Pow(10, -difference/400))
+	var games []lab.PlayedGame
+	for i := range n {
+		won := int(float64(i+1)*p) - int(float64(i)*p)
+		games = append(games, lab.PlayedGame{A: a, B: b, Number: i, Half: 2 * won})
+	}
+	return games
+}
+
+// TestWhereItBegins draws the margins of made-up results over noise and games.
+func TestWhereItBegins(t *testing.T) {
+	e := denoise()
+	cells, err := e.Cells(lab.Settings{Preset: lab.PresetDefault})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var texts []string
-	for range 2 {
-		done, err := l.DoAll(context.Background(), &e, cells, nil)
-		if err != nil {
-			t.Fatal(err)
+	var all []*lab.Done
+	for i, c := range cells {
+		c.Measure.Temperatures, c.Measure.Games, c.Measure.Masked = []float64{0.001, 0.1, 0.5, 1}, 200, false
+		d := &lab.Done{Cell: c}
+		d.Result.Training = &lab.TrainingStats{}
+		type player struct {
+			name   string
+			rating float64
 		}
-		r, err := NewReport(&e, s, done)
-		if err != nil {
-			t.Fatal(err)
+		var players []player
+		for _, name := range c.Corpus.Players {
+			players = append(players, player{name, 400})
 		}
-		files, err := r.Write(l)
-		if err != nil {
-			t.Fatal(err)
+		for k, name := range c.Measure.League {
+			players = append(players, player{name, 200 + 100*float64(k)})
 		}
-		for _, f := range files {
-			if info, err := os.Stat(f); err != nil || info.Size() == 0 {
-				t.Errorf("%s: %v", f, err)
+		for k, a := range players {
+			for _, b := range players[:k] {
+				d.References = append(d.References, playedBy(a.name, b.name, 20, a.rating-b.rating)...)
+			}
+			for _, temperature := range c.Measure.Temperatures {
+				d.Games = append(d.Games, playedBy(lab.ModelName(temperature), a.name, 20, 600-20*float64(i)-a.rating)...)
 			}
 		}
-		texts = append(texts, r.Markdown())
-		m := cells[0].Measure
-		if got, want := len(done[0].Games), m.Games*len(m.modelNames()); got != want || len(m.modelNames()) != len(m.Temperatures)+1 {
-			t.Errorf("%d games of the model, want %d", got, want)
+		all = append(all, d)
+	}
+	r, err := lab.NewReport(&e, lab.Settings{Preset: lab.PresetDefault}, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Pictures) != 1 || len(r.Sections) != 1 {
+		t.Fatalf("%d pictures and %d sections", len(r.Pictures), len(r.Sections))
+	}
+	for _, want := range []string{"| 0.2 |", "| 0.8 |", "| 3000 |", "| 300000 |"} {
+		if !strings.Contains(r.Sections[0].Text, want) {
+			t.Errorf("the section has no row %s:\n%s", want, r.Sections[0].Text)
 		}
-		if done[0].Result.Training.Steps != cells[0].Training.Steps {
-			t.Errorf("%d steps, want %d", done[0].Result.Training.Steps, cells[0].Training.Steps)
-		}
 	}
-	if texts[0] != texts[1] {
-		t.Error("the report of what was there differs from the first")
+	dir := t.TempDir()
+	if os.Getenv("PICTURES") != "" {
+		dir = os.Getenv("PICTURES")
 	}
-	renamed := cells[0]
-	renamed.Name = "another"
-	if l.cellDir(&renamed) != l.cellDir(&cells[0]) {
-		t.Error("a cell that was done under another name is not found")
-	}
-	// A game that was lost is played again as it was.
-	path := filepath.Join(l.cellDir(&cells[0]), "games.jsonl")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, b[:len(b)/2], 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(l.cellDir(&cells[0]), "result.json")); err != nil {
-		t.Fatal(err)
-	}
-	done, err := l.DoAll(context.Background(), &e, cells, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sorted := func(b []byte) []string { return slices.Sorted(strings.Lines(string(b))) }
-	if !reflect.DeepEqual(sorted(b), sorted(after)) {
-		t.Error("games that were played again differ")
-	}
-	r, err := NewReport(&e, s, done)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Markdown() != texts[0] {
-		t.Error("the report differs after games were played again")
+	if files, err := r.Write(&lab.Lab{Dir: dir}); err != nil || len(files) < 6 {
+		t.Errorf("%d files, %v", len(files), err)
 	}
 }

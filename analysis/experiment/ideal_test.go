@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"transcend/analysis/ideal"
+	"transcend/analysis/lab"
 )
 
 // TestTinyIdeal does the two experiments that compare with the ideal learner, and again, when
 // everything is there.
 func TestTinyIdeal(t *testing.T) {
-	l := tinyLab(t)
-	for _, e := range []Experiment{Selection(), Ideal()} {
-		s := Settings{Preset: PresetTiny}
+	l := &lab.Lab{Dir: t.TempDir(), Program: "test", Precision: "f32"}
+	for _, e := range []lab.Experiment{selection(), idealLearner()} {
+		s := lab.Settings{Preset: lab.PresetTiny}
 		cells, err := e.Cells(s)
 		if err != nil {
 			t.Fatal(err)
@@ -28,7 +29,7 @@ func TestTinyIdeal(t *testing.T) {
 			for _, d := range done {
 				checkSummary(t, d)
 			}
-			r, err := NewReport(&e, s, done)
+			r, err := lab.NewReport(&e, s, done)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,15 +61,15 @@ func TestTinyIdeal(t *testing.T) {
 }
 
 // checkSummary looks for what theory says of every cell.
-func checkSummary(t *testing.T, d *Done) {
+func checkSummary(t *testing.T, d *lab.Done) {
 	t.Helper()
-	s, err := d.summary()
+	s, err := summaryOf(d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := s.Part(ideal.All)
 	argmax := mixtureOf(all, ideally{})
-	if claimOf(*argmax.AboveBest) != Transcends {
+	if claimOf(*argmax.AboveBest) != lab.Transcends {
 		t.Errorf("%s: the argmax is %+v above the best expert", d.Cell.Name, *argmax.AboveBest)
 	}
 	if sampled := mixtureOf(all, ideally{tau: 1}); sampled.AboveBest.Value > 1e-12 {
@@ -86,18 +87,18 @@ func checkSummary(t *testing.T, d *Done) {
 
 // TestIdealPlans shares the headline with experiment 1, so that its models are trained once.
 func TestIdealPlans(t *testing.T) {
-	for _, preset := range Presets() {
+	for _, preset := range lab.Presets() {
 		keys := map[string]bool{}
-		denoise := Denoise()
-		cells, err := denoise.Cells(Settings{Preset: preset})
+		first := denoise()
+		cells, err := first.Cells(lab.Settings{Preset: preset})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range cells {
 			keys[c.Key()] = true
 		}
-		for _, e := range []Experiment{Ideal(), Selection()} {
-			cells, err := e.Cells(Settings{Preset: preset})
+		for _, e := range []lab.Experiment{idealLearner(), selection()} {
+			cells, err := e.Cells(lab.Settings{Preset: preset})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,17 +112,17 @@ func TestIdealPlans(t *testing.T) {
 }
 
 func TestIdealEntrantsRefuse(t *testing.T) {
-	cells, err := func() ([]Cell, error) { e := Ideal(); return e.Cells(Settings{Preset: PresetTiny}) }()
+	cells, err := func() ([]lab.Cell, error) { e := idealLearner(); return e.Cells(lab.Settings{Preset: lab.PresetTiny}) }()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := cells[0]
 	c.Corpus.MaxElo = 800
-	pool, err := c.Corpus.pool()
+	pool, err := c.Corpus.Pool()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := idealEntrants(&Setup{Cell: &c, Experts: pool}, ideally{tau: 1}); err == nil || !strings.Contains(err.Error(), "cap") {
+	if _, err := idealEntrants(&lab.Setup{Cell: &c, Experts: pool}, ideally{tau: 1}); err == nil || !strings.Contains(err.Error(), "cap") {
 		t.Errorf("a corpus under a cap: %v", err)
 	}
 }

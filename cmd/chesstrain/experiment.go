@@ -12,24 +12,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis/experiment"
+	"transcend/analysis/lab"
 	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data"
 	"transcend/engine/device"
 	"transcend/internal/cli"
 	"transcend/model/xla"
 )
-
-// experiments by name.
-func experiments() []experiment.Experiment {
-	return []experiment.Experiment{
-		experiment.Denoise(),
-		experiment.SharedErrors(),
-		experiment.Selection(),
-		experiment.Diversity(),
-		experiment.Blindfold(),
-		experiment.Ideal(),
-	}
-}
 
 const experimentHelp = `Run an experiment with simulated players: games, training, matches, ratings, verdict.
 
@@ -59,7 +48,7 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (start it again to 
 `
 
 type experimentOptions struct {
-	settings     experiment.Settings
+	settings     lab.Settings
 	out, only    string
 	time         time.Duration
 	checkpoints  time.Duration
@@ -75,7 +64,7 @@ type experimentOptions struct {
 func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
 	var o experimentOptions
 	fs := cli.FlagSet(program + " experiment")
-	fs.StringVar(&o.settings.Preset, "preset", experiment.PresetDefault, "size: default (hours on two cores), quick (minutes), tiny (seconds, decides nothing)")
+	fs.StringVar(&o.settings.Preset, "preset", lab.PresetDefault, "size: default (hours on two cores), quick (minutes), tiny (seconds, decides nothing)")
 	fs.StringVar(&o.out, "out", "experiments", "directory of all cells and reports")
 	fs.StringVar(&o.only, "only", "", "do the cells whose names match, as 'rho0.5-*'; commas between several")
 	fs.IntVar(&o.settings.Seeds, "seeds", 0, "training seeds of the headline cells (default by preset)")
@@ -91,7 +80,7 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the cells and about how long they take")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&o.json, "json", false, "print report.json instead of the report, or the list or the plan as JSON")
-	all := experiments()
+	all := experiment.Experiments()
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) { helpExperiment(w, fs, all, args) })
 	if err != nil {
 		return err
@@ -111,7 +100,7 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 }
 
 // helpExperiment is the help of all, or of the one that is named.
-func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []experiment.Experiment, args []string) {
+func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []lab.Experiment, args []string) {
 	for _, e := range all {
 		if slices.Contains(args, e.Name) {
 			fmt.Fprintf(w, "%s: %s\n\n%s\n\n", e.Name, e.About, e.Help)
@@ -122,7 +111,7 @@ func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []experiment.Experiment,
 	cli.Help(fs, experimentHelp+list.String()+"\nflags:\n", experimentTail)(w)
 }
 
-func namedExperiments(all []experiment.Experiment) (list []cli.Named) {
+func namedExperiments(all []lab.Experiment) (list []cli.Named) {
 	for _, e := range all {
 		list = append(list, cli.Named{Name: e.Name, About: e.About, Help: e.Help})
 	}
@@ -130,7 +119,7 @@ func namedExperiments(all []experiment.Experiment) (list []cli.Named) {
 }
 
 // run does an experiment.
-func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *experiment.Experiment) error {
+func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *lab.Experiment) error {
 	switch {
 	case o.settings.Seeds < 0 || o.settings.Steps < 0 || o.time < 0 || o.checkpoints < 0:
 		return cli.Usagef("--seeds, --steps, --time and --checkpoint-time must not be negative")
@@ -145,7 +134,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if err := o.device.Check(); err != nil {
 		return err
 	}
-	if err := cli.OneOf("preset", o.settings.Preset, experiment.Presets()...); err != nil {
+	if err := cli.OneOf("preset", o.settings.Preset, lab.Presets()...); err != nil {
 		return err
 	}
 	if o.settings.Input != "" {
@@ -158,7 +147,7 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if err != nil {
 		return cli.Usagef("%w", err)
 	}
-	if cells, err = cli.Matching(o.only, cells, func(c *experiment.Cell) string { return c.Name }); err != nil {
+	if cells, err = cli.Matching(o.only, cells, func(c *lab.Cell) string { return c.Name }); err != nil {
 		return err
 	}
 	precision, err := compute.Precision(xla.Device{}, o.precision)
@@ -168,9 +157,9 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if err := compute.UseProducts(precision, o.threads); err != nil {
 		return err
 	}
-	lab := &experiment.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads, CheckpointInterval: o.checkpoints, AtOnce: o.atOnce}
+	place := &lab.Lab{Dir: o.out, Program: cli.Version(), Precision: precision, Threads: o.threads, CheckpointInterval: o.checkpoints, AtOnce: o.atOnce}
 	if o.dryRun {
-		return o.plan(stdout, lab, cells)
+		return o.plan(stdout, place, cells)
 	}
 	progress := stderr
 	if o.quiet {
@@ -179,11 +168,11 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	status := cli.NewStatus(progress)
 	defer status.Close()
 	v := &experimentView{status: status, cells: cells}
-	lab.Progress = v.show
-	lab.Decoders = o.device.Decoders(func(format string, args ...any) { status.Printf(format, args...) })
-	defer lab.Decoders.Close()
-	lab.Warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
-	done, err := lab.DoAll(ctx, e, cells, v.begin)
+	place.Progress = v.show
+	place.Decoders = o.device.Decoders(func(format string, args ...any) { status.Printf(format, args...) })
+	defer place.Decoders.Close()
+	place.Warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
+	done, err := place.DoAll(ctx, e, cells, v.begin)
 	status.Close()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -191,11 +180,11 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		}
 		return err
 	}
-	report, err := experiment.NewReport(e, o.settings, done)
+	report, err := lab.NewReport(e, o.settings, done)
 	if err != nil {
 		return err
 	}
-	files, err := report.Write(lab)
+	files, err := report.Write(place)
 	if err != nil {
 		return err
 	}
@@ -210,14 +199,14 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 }
 
 // plan shows what would be done.
-func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []experiment.Cell) error {
+func (o *experimentOptions) plan(w io.Writer, place *lab.Lab, cells []lab.Cell) error {
 	if o.json {
 		return cli.PrintJSON(w, cells)
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "cell\texperts\tgames\tmodel\tbudget\ttime\t")
 	var total time.Duration
-	estimates := lab.Estimates(cells)
+	estimates := place.Estimates(cells)
 	for i := range cells {
 		c := &cells[i]
 		model, budget := "none", "-"
@@ -228,7 +217,7 @@ func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []exper
 			}
 		}
 		state := "done"
-		if !lab.IsDone(c) {
+		if !place.IsDone(c) {
 			total += estimates[i]
 			state = "about " + cli.Duration(estimates[i])
 		}
@@ -248,7 +237,7 @@ func (o *experimentOptions) plan(w io.Writer, lab *experiment.Lab, cells []exper
 // experimentView shows the progress: a live line, or a plain one every ten seconds.
 type experimentView struct {
 	status *cli.Status
-	cells  []experiment.Cell
+	cells  []lab.Cell
 	at     int
 	last   time.Time
 }

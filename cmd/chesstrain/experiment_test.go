@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"transcend/analysis/experiment"
 )
 
 func TestExperimentCommand(t *testing.T) {
@@ -23,7 +25,7 @@ func TestExperimentCommand(t *testing.T) {
 		return code, out.String(), errs.String()
 	}
 	code, list, _ := call("list")
-	for _, e := range experiments() {
+	for _, e := range experiment.Experiments() {
 		if code != 0 || !strings.Contains(list, e.Name) {
 			t.Errorf("list (%d) does not name %s", code, e.Name)
 		}

@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // What came out of an experiment: tables, words, JSON.
 
@@ -43,16 +43,10 @@ type Section struct {
 	Value any    `json:"value,omitempty"`
 }
 
-// addPictures adds pictures of what an experiment measured.
-func (r *Report) addPictures(draw ...func() ([]figure.Picture, error)) error {
-	for _, d := range draw {
-		pictures, err := d()
-		if err != nil {
-			return err
-		}
-		r.Pictures = append(r.Pictures, pictures...)
-	}
-	return nil
+// AddPicture adds a picture of panels, which an experiment draws of what it measured;
+// none where there are no panels.
+func (r *Report) AddPicture(name, title, note string, panels []figure.Panel) {
+	r.Pictures = append(r.Pictures, pictureOf(name, title, note, panels)...)
 }
 
 // NewReport rates and judges cells that are done.
@@ -76,8 +70,8 @@ func NewReport(e *Experiment, s Settings, cells []*Done) (*Report, error) {
 	return r, nil
 }
 
-// groups are the cells by Cell.Group, in their order.
-func (r *Report) groups() [][]*Done {
+// Groups are the cells by Cell.Group, in their order.
+func (r *Report) Groups() [][]*Done {
 	var all [][]*Done
 	at := map[string]int{}
 	for _, d := range r.Cells {
@@ -94,7 +88,7 @@ func (r *Report) groups() [][]*Done {
 
 // Experts are the ratings of a cell's measured experts.
 func (r *Report) Experts(c *Cell) []Estimate {
-	pool, err := c.Corpus.pool()
+	pool, err := c.Corpus.Pool()
 	if err != nil {
 		return nil // the cell was checked
 	}
@@ -119,9 +113,9 @@ func (v *Verdict) String() string {
 	var s string
 	switch {
 	case v.Model == (Estimate{}):
-		s = fmt.Sprintf("%s: %s: a rating of the model is only a bound; the best expert is at %s", at, strings.ToUpper(string(v.Claim)), v.Best.text())
+		s = fmt.Sprintf("%s: %s: a rating of the model is only a bound; the best expert is at %s", at, strings.ToUpper(string(v.Claim)), v.Best)
 	default:
-		s = fmt.Sprintf("%s: %s: %s is at %s, the best expert at %s", at, strings.ToUpper(string(v.Claim)), model, v.Model.text(), v.Best.text())
+		s = fmt.Sprintf("%s: %s: %s is at %s, the best expert at %s", at, strings.ToUpper(string(v.Claim)), model, v.Model, v.Best)
 	}
 	if len(v.Seeds) > 1 {
 		n := 0
@@ -136,19 +130,19 @@ func (v *Verdict) String() string {
 		s += fmt.Sprintf("; against the experts it scored %s of %s games", cli.Percent(v.Head.Points(), float64(v.Head.Games())), cli.Count(v.Head.Games()))
 	}
 	if v.Masked != nil {
-		s += fmt.Sprintf("; among the legal moves only, which no claim is about, it would be at %s (%s)", v.Masked.text(), v.MaskedClaim)
+		s += fmt.Sprintf("; among the legal moves only, which no claim is about, it would be at %s (%s)", v.Masked, v.MaskedClaim)
 	}
 	s += fmt.Sprintf(". The best of all temperatures, corrected for looking at all of them: %s (T=%g).", v.Any, v.AnyTemperature)
 	return s
 }
 
-// text is "812 [790, 834]".
-func (e Estimate) text() string {
+// String is "812 [790, 834]".
+func (e Estimate) String() string {
 	return fmt.Sprintf("%.0f [%.0f, %.0f]", e.Rating, e.Interval.Low, e.Interval.High)
 }
 
-// ratingText is a rating or its bound.
-func ratingText(r joint.Rating) string {
+// RatingText is "812 [790, 834]", "at least 790" or "at most 834", "-" for a rating of which nothing is known.
+func RatingText(r joint.Rating) string {
 	switch {
 	case r.Side == elo.TwoSided:
 		return fmt.Sprintf("%.0f [%.0f, %.0f]", r.Rating, r.Interval.Low, r.Interval.High)
@@ -236,7 +230,7 @@ func (r *Report) Markdown() string {
 			if p.Masked {
 				at += ", legal moves only"
 			}
-			line("%s| %s | %s | %s | %s | %s | %d |", head, at, ratingText(p.Rating), cli.Count(p.Record.Games()),
+			line("%s| %s | %s | %s | %s | %s | %d |", head, at, RatingText(p.Rating), cli.Count(p.Record.Games()),
 				cli.Percent(p.Record.Points(), float64(p.Record.Games())), cli.Percent(float64(p.Attempts-p.Illegal), float64(p.Attempts)), p.Forfeits)
 		}
 	}
@@ -245,7 +239,7 @@ func (r *Report) Markdown() string {
 	line("|---|--:|--:|")
 	for _, p := range r.Ratings.Fit.Ratings {
 		if _, err := league.Parse(p.Name); err == nil || !strings.Contains(p.Name, modelPrefix) {
-			line("| %s | %s | %s |", p.Name, ratingText(p), cli.Count(p.Record.Games()))
+			line("| %s | %s | %s |", p.Name, RatingText(p), cli.Count(p.Record.Games()))
 		}
 	}
 	line("")

@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // Ratings of everybody in an experiment, and whether a model is above all whom it imitates.
 
@@ -168,14 +168,14 @@ const (
 	NotMeasurable Claim = "not measurable"     // a rating is only a bound
 )
 
-// judgeInterval compares a model's interval with the experts': it transcends when its lower end
+// Judge compares a model's interval with the experts': it transcends when its lower end
 // is above the upper end of every expert's, and does not when its upper end is below the
 // lower end of one.
 //
 // Both are 95% intervals, two-sided. A model that is as strong as the best expert is
 // called transcending with a probability far below the 2.5% of its own interval: the two
 // would have to err in opposite directions.
-func judgeInterval(model elo.Interval, experts []Estimate) Claim {
+func Judge(model elo.Interval, experts []Estimate) Claim {
 	best, floor := math.Inf(-1), math.Inf(-1)
 	for _, e := range experts {
 		best, floor = max(best, e.Interval.High), max(floor, e.Interval.Low)
@@ -249,7 +249,7 @@ type SeedVerdict struct {
 
 // verdicts judges every group that has a model.
 func (r *Report) verdicts() error {
-	for _, group := range r.groups() {
+	for _, group := range r.Groups() {
 		first := &group[0].Cell
 		if first.Model.None() || first.Measure.Games == 0 {
 			continue
@@ -271,7 +271,7 @@ func (r *Report) verdicts() error {
 			}
 			rating, _ := r.Ratings.Of(&d.Cell, ModelName(v.Temperature))
 			e, two := estimateOf(rating)
-			claim := judgeInterval(e.Interval, experts)
+			claim := Judge(e.Interval, experts)
 			v.Seeds = append(v.Seeds, SeedVerdict{d.Cell.Name, d.Cell.Seed, e, claim})
 			if !two {
 				// A bound: the mean over seeds has no meaning.
@@ -295,11 +295,11 @@ func (r *Report) verdicts() error {
 		}
 		if len(masked) == len(group) {
 			e := over(masked)
-			v.Masked, v.MaskedClaim = &e, judgeInterval(e.Interval, experts)
+			v.Masked, v.MaskedClaim = &e, Judge(e.Interval, experts)
 		}
 		if measurable {
 			v.Model = over(seeds)
-			v.Claim = judgeInterval(v.Model.Interval, experts)
+			v.Claim = Judge(v.Model.Interval, experts)
 		} else {
 			// All seeds agree, or nothing is claimed.
 			v.Claim = v.Seeds[0].Claim
@@ -333,7 +333,7 @@ func (r *Report) best(c *Cell, experts []Estimate) (temperature float64, claim C
 		if height > high {
 			high, temperature = height, t
 		}
-		switch judgeInterval(wide, experts) {
+		switch Judge(wide, experts) {
 		case Transcends:
 			claim, below = Transcends, false
 		case NotShown:

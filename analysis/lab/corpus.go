@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // The games of a cell: to train on, and held out.
 
@@ -16,8 +16,8 @@ import (
 	"transcend/internal/cli"
 )
 
-// pool returns the experts.
-func (c *Corpus) pool() (*league.Pool, error) {
+// Pool returns the experts.
+func (c *Corpus) Pool() (*league.Pool, error) {
 	table := league.Ratings()
 	pool := &league.Pool{Name: "experts", Scale: table.Scale}
 	if len(c.Ratings) > 0 && len(c.Ratings) != len(c.Players) {
@@ -54,9 +54,9 @@ func (c *Corpus) measured(pool *league.Pool) []league.Rated {
 	return some
 }
 
-// league returns all games that there are.
-func (c *Corpus) league() (*league.Corpus, error) {
-	pool, err := c.pool()
+// League returns all games that there are, which are played when they are asked for.
+func (c *Corpus) League() (*league.Corpus, error) {
+	pool, err := c.Pool()
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 	if ok, err := atomicfile.ReadJSON(about, stats); ok || err != nil {
 		return stats, err
 	}
-	games, err := c.Corpus.league()
+	games, err := c.Corpus.League()
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (l *Lab) training(ctx context.Context, c *Cell) (*data.Corpus, error) {
 
 // heldOut plays the held-out games again.
 func (c *Cell) heldOut(stats *CorpusStats) ([]*league.Game, error) {
-	games, err := c.Corpus.league()
+	games, err := c.Corpus.League()
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // How often a model plays what the experts mean to play, and how often what is legal, by
 // the length of the game so far.

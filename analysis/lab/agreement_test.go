@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // matches with what was played, and among each other.
 func TestAgreement(t *testing.T) {
 	ctx := context.Background()
-	l, e := tinyLab(t), Denoise()
+	l, e := tinyLab(t), tinyExperiment()
 	cells, err := e.Cells(Settings{Preset: PresetTiny})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestAgreement(t *testing.T) {
 
 // TestExpertsWithoutNoise: who has no noise plays what it means.
 func TestExpertsWithoutNoise(t *testing.T) {
-	l, e := tinyLab(t), Denoise()
+	l, e := tinyLab(t), tinyExperiment()
 	cells, err := e.Cells(Settings{Preset: PresetTiny})
 	if err != nil {
 		t.Fatal(err)

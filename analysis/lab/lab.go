@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // A directory in which cells are done.
 
@@ -233,7 +233,7 @@ func (e *Experiment) measureOnce(ctx context.Context, setup *Setup, path string,
 
 // setup collects what does not have to be computed.
 func (l *Lab) setup(c *Cell, stats *CorpusStats) (*Setup, error) {
-	pool, err := c.Corpus.pool()
+	pool, err := c.Corpus.Pool()
 	if err != nil {
 		return nil, err
 	}

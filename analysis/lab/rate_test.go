@@ -1,12 +1,9 @@
-package experiment
+package lab
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"slices"
-	"strings"
 	"testing"
 
 	"transcend/elo"
@@ -178,7 +175,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestJudgeInterval(t *testing.T) {
+func TestJudge(t *testing.T) {
 	expert := func(low, high float64) Estimate { return Estimate{Interval: elo.Interval{Low: low, High: high}} }
 	experts := []Estimate{expert(380, 420), expert(390, 430)}
 	for _, tt := range []struct {
@@ -193,11 +190,11 @@ func TestJudgeInterval(t *testing.T) {
 		{math.Inf(-1), 300, NotAbove},
 		{math.NaN(), 300, NotMeasurable},
 	} {
-		if got := judgeInterval(elo.Interval{Low: tt.low, High: tt.high}, experts); got != tt.want {
+		if got := Judge(elo.Interval{Low: tt.low, High: tt.high}, experts); got != tt.want {
 			t.Errorf("[%v, %v]: %s, want %s", tt.low, tt.high, got, tt.want)
 		}
 	}
-	if got := judgeInterval(elo.Interval{Low: 1, High: 2}, nil); got != NotMeasurable {
+	if got := Judge(elo.Interval{Low: 1, High: 2}, nil); got != NotMeasurable {
 		t.Errorf("without experts: %s", got)
 	}
 }
@@ -253,70 +250,5 @@ func TestRate(t *testing.T) {
 	none.add(0, 100)
 	if i := none.Interval(); i.High < 0.5 {
 		t.Errorf("nothing of 100 positions of one game: %v", i)
-	}
-}
-
-// TestWhereItBegins draws the margins of simulated results over noise and games.
-func TestWhereItBegins(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	base, err := func() ([]Cell, error) { e := Denoise(); return e.Cells(Settings{Preset: PresetDefault}) }()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cells []*Done
-	for i, c := range base {
-		rating := []float64{600, 620, 590}
-		tr := truth{experts: []float64{400, 400}, others: []float64{200, 400, 600}}
-		x := rating[i%3] - 40*float64(i)
-		tr.seeds = [][]float64{{x, x, x, x}}
-		d := tr.simulate(rng, 200, 20)[0]
-		c.Corpus.Players, c.Measure.League = d.Cell.Corpus.Players, d.Cell.Measure.League
-		if c.Group != headlineGroup && strings.Count(c.Group, "-") == 0 {
-			// The noise is told apart by the experts.
-			noise, _ := strings.CutPrefix(c.Group, "rho")
-			for k := range c.Corpus.Players {
-				old := c.Corpus.Players[k]
-				c.Corpus.Players = slices.Clone(c.Corpus.Players)
-				c.Corpus.Players[k] = strings.Replace(old, "rho=0.5", "rho="+noise, 1)
-				for n := range d.Games {
-					if d.Games[n].B == old {
-						d.Games[n].B = c.Corpus.Players[k]
-					}
-				}
-				d.References = slices.Clone(d.References)
-				for n := range d.References {
-					if d.References[n].A == old {
-						d.References[n].A = c.Corpus.Players[k]
-					}
-					if d.References[n].B == old {
-						d.References[n].B = c.Corpus.Players[k]
-					}
-				}
-			}
-		}
-		c.Measure.Temperatures, c.Measure.Games, c.Measure.Masked = verdictTemperatures, 200, false
-		d.Cell = c
-		d.Result.Training = &TrainingStats{}
-		cells = append(cells, d)
-	}
-	e := Denoise()
-	r, err := NewReport(&e, Settings{Preset: PresetDefault}, cells)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(r.Pictures) != 1 || len(r.Sections) != 1 {
-		t.Fatalf("%d pictures and %d sections", len(r.Pictures), len(r.Sections))
-	}
-	for _, want := range []string{"| 0.2 |", "| 0.8 |", "| 3000 |", "| 300000 |"} {
-		if !strings.Contains(r.Sections[0].Text, want) {
-			t.Errorf("the section has no row %s:\n%s", want, r.Sections[0].Text)
-		}
-	}
-	dir := t.TempDir()
-	if os.Getenv("PICTURES") != "" {
-		dir = os.Getenv("PICTURES")
-	}
-	if files, err := r.Write(&Lab{Dir: dir}); err != nil || len(files) < 6 {
-		t.Errorf("%d files, %v", len(files), err)
 	}
 }

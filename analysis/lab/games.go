@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // The games that are played to rate the players of a cell.
 

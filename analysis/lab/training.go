@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // The training of a cell.
 
@@ -48,6 +48,19 @@ func (t Training) config(seed uint64, precision string) model.TrainConfig {
 		c.Warmup = min(c.Warmup, t.Steps/10)
 	}
 	return c
+}
+
+// Parameters of the cell's model, 0 without one.
+func (c *Cell) Parameters() int {
+	tok, err := c.Model.tokenizer()
+	if err != nil {
+		return 0
+	}
+	config, err := c.Model.config(tok)
+	if err != nil {
+		return 0
+	}
+	return config.NumParams()
 }
 
 // TrainingStats say how a training went.

@@ -1,4 +1,4 @@
-package experiment
+package lab
 
 // The pictures: ratings over temperature, agreement over the length of the game, and the
 // margin over the best expert; one panel for each group of cells.
@@ -54,7 +54,7 @@ func (r *Report) ratingPanels() []figure.Panel {
 			lo, hi = min(lo, x), max(hi, x)
 		}
 	}
-	for _, group := range r.groups() {
+	for _, group := range r.Groups() {
 		first := &group[0].Cell
 		if first.Model.None() || first.Measure.Games == 0 {
 			continue
@@ -105,7 +105,7 @@ func (r *Report) ratingPanels() []figure.Panel {
 // agreementPanels has a panel for each group.
 func (r *Report) agreementPanels() []figure.Panel {
 	var all []figure.Panel
-	for _, group := range r.groups() {
+	for _, group := range r.Groups() {
 		d := group[0]
 		a := d.Result.Agreement
 		if a == nil || d.Cell.Model.None() {
