@@ -3,6 +3,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,7 +93,7 @@ func Name(dir string) string {
 	}
 	base := filepath.Base(dir)
 	if step, ok := strings.CutPrefix(base, "checkpoint-"); ok {
-		return filepath.Base(filepath.Dir(dir)) + "@" + strings.TrimLeft(step, "0")
+		return filepath.Base(filepath.Dir(dir)) + "@" + cmp.Or(strings.TrimLeft(step, "0"), "0")
 	}
 	return base
 }

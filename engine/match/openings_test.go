@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -186,6 +187,53 @@ func TestBadOpenings(t *testing.T) {
 	}
 	if _, err := LoadOpenings(cut, OpeningOptions{}); err == nil || !strings.Contains(err.Error(), "EOF") {
 		t.Errorf("a book that is cut off: %v", err)
+	}
+	// The format is told by the first bytes, whatever the name says.
+	packed, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWb1PS/QAABpfgEQQQAKsQBAJcAAQCXAAIABIiTEenqmnpG9ChRoyBo0yNGfqCRpA1ROasibL95dUfiji4FsRJ80YphbLPxdyRThQkL1PS/Q=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, tt := range map[string]struct {
+		data []byte
+		want string // "" is one opening
+	}{
+		"whole.epd.bz2": {packed, ""},
+		"cut.epd.bz2":   {packed[:60], "EOF"},
+		"bad.epd.gz":    {[]byte("\x1f\x8bnot a header of it"), "gzip"},
+		"bad.epd.zst":   {[]byte("\x28\xb5\x2f\xfdnot so"), "bad.epd.zst"},
+		"none.epd":      {nil, "no such file"},
+	} {
+		path := filepath.Join(dir, name)
+		if tt.data != nil {
+			if err := os.WriteFile(path, tt.data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o, err := LoadOpenings(path, OpeningOptions{})
+		if tt.want == "" {
+			if err != nil || o.Len() != 1 || show(o.At(0)) != "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1 ; no. 1" {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+	for _, opt := range []OpeningOptions{{Start: -1}, {Plies: -1}} {
+		if _, err := LoadOpenings(writeBook(t, "b.epd", epdBook), opt); err == nil || !strings.Contains(err.Error(), "negative") {
+			t.Errorf("%+v: %v", opt, err)
+		}
+	}
+}
+
+// TestBlindfold: one opening from elsewhere is enough to be none for models.
+func TestBlindfold(t *testing.T) {
+	const fromElsewhere = "[Event \"x\"]\n[SetUp \"1\"]\n[FEN \"rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1\"]\n\n1... e5 *\n\n"
+	for text, want := range map[string]bool{pgnBook: true, pgnBook + fromElsewhere: false} {
+		o, err := LoadOpenings(writeBook(t, "b.pgn", text), OpeningOptions{})
+		if err != nil || o.Blindfold() != want {
+			t.Errorf("for models: %v, want %v, %v", err == nil && o.Blindfold(), want, err)
+		}
 	}
 }
 
