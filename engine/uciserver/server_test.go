@@ -664,3 +664,54 @@ func TestLateMoveIsTheLastThoughts(t *testing.T) {
 		s.quit()
 	})
 }
+
+// TestWordsOfOptions: names and values as guis write them, and what debug shows of them.
+func TestWordsOfOptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := newSession(t, f, nil)
+		ready := func() []string {
+			s.send("isready")
+			return s.until("readyok")
+		}
+		ready()
+		s.send("debug on")
+		ready()
+		long := strings.Repeat("x", 300)
+		for command, want := range map[string]string{
+			"setoption name TopK value 3":                   `info string option TopK is "3"`,
+			"setoption name TopP value 1.0":                 `info string option TopP is "1.0"`,
+			"setoption name value 3":                        "info string error: option :", // no option has the name ""
+			"setoption name Temperature value <empty>":      `info string error: option Temperature: "" is no number`,
+			"setoption name Temperature value ho\tt\x01":    `info string error: option Temperature: "ho`,
+			"setoption name Temperature value " + long:      `info string error: option Temperature: "` + long[:40] + `..."`,
+			"setoption name No" + long + " value 3":         "info string error: option No" + long[:58] + "...",
+			"setoption name Temperature valueless value 1e": "info string error: option Temperature valueless",
+		} {
+			s.send(command)
+			lines := ready()
+			if len(lines) != 2 || !strings.HasPrefix(lines[0], want) || strings.ContainsAny(lines[0], "\t\x01") {
+				t.Errorf("%.60s: %q, want %q", command, lines, want)
+			}
+		}
+		// Moves that are not legal here are no choice; without any other all are searched.
+		s.send("debug off", "position startpos")
+		ready()
+		s.send("go movetime 50 searchmoves e7e5 e2e5")
+		if lines := s.until("bestmove "); !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "none of searchmoves is legal") }) || strings.Fields(lines[len(lines)-1])[1] != "a2a3" {
+			t.Errorf("%q", lines)
+		}
+		// A clock and a time for the move: the shorter one counts.
+		f.delay = time.Minute
+		for command, most := range map[string]time.Duration{"go wtime 600000 btime 600000 movetime 200": 200 * time.Millisecond, "go wtime 300 btime 600000 movetime 20000": 300 * time.Millisecond} {
+			began := time.Now()
+			s.send(command)
+			s.best()
+			if took := time.Since(began); took > most {
+				t.Errorf("%s took %v", command, took)
+			}
+		}
+		time.Sleep(5 * f.delay) // the passes of the model end
+		s.quit()
+	})
+}
