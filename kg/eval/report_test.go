@@ -42,6 +42,26 @@ func TestStudent(t *testing.T) {
 	}
 }
 
+// Known values: method 10 in table II of Newcombe 1998, 56 of 70 against 48 of 80, and 9 of 10 against 3 of 10.
+func TestDifferenceOfOneSeed(t *testing.T) {
+	share := func(right, of int) []Estimate {
+		x := make([]float64, of)
+		for i := range right {
+			x[i] = 1
+		}
+		return []Estimate{One(x, nil)}
+	}
+	for _, c := range []struct {
+		a, b      []Estimate
+		low, high float64
+	}{{share(56, 70), share(48, 80), 0.0524, 0.3339}, {share(9, 10), share(3, 10), 0.1705, 0.8090}} {
+		mean, low, high, err := Difference(c.a, c.b)
+		if err != nil || math.Abs(mean-(c.a[0].Mean-c.b[0].Mean)) > 1e-12 || math.Abs(low-c.low) > 5e-5 || math.Abs(high-c.high) > 5e-5 {
+			t.Errorf("%v to %v, want %v to %v; %v, %v", low, high, c.low, c.high, mean, err)
+		}
+	}
+}
+
 // The interval of answers that are right or wrong by groups covers the truth as
 // often as it says, where one for independent answers would not.
 func TestCoverageOfGroups(t *testing.T) {
