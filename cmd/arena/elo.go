@@ -94,23 +94,25 @@ func rateResults(ctx context.Context, stdin io.Reader, stdout, _ io.Writer, args
 	return report.WriteText(stdout)
 }
 
+// parseEloFlags reads the flags of arena elo.
 func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 	s := &eloSettings{}
+	var t eloTexts
 	fs := pflag.NewFlagSet(program+" elo", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.IntVar(&s.record.Wins, "wins", 0, "games won")
 	fs.IntVar(&s.record.Draws, "draws", 0, "games drawn")
 	fs.IntVar(&s.record.Losses, "losses", 0, "games lost")
-	ptnml := fs.IntSlice("ptnml", nil, "pairs of games that brought 0, 1/2, 1, 3/2 and 2 points")
-	opponent := fs.String("opponent-elo", "", "the opponent's rating, with its standard error: 1500 or 1500+-30")
-	test := fs.String("sprt", "", "sequential test: elo0=0,elo1=5[,alpha=0.05,beta=0.05,model=normalized|logistic]")
-	pgnFile := fs.StringArray("pgn", nil, "rate the players of this PGN file; - is standard input; more may follow")
+	fs.IntSliceVar(&t.ptnml, "ptnml", nil, "pairs of games that brought 0, 1/2, 1, 3/2 and 2 points")
+	fs.StringVar(&t.opponent, "opponent-elo", "", "the opponent's rating, with its standard error: 1500 or 1500+-30")
+	fs.StringVar(&t.test, "sprt", "", "sequential test: elo0=0,elo1=5[,alpha=0.05,beta=0.05,model=normalized|logistic]")
+	fs.StringArrayVar(&s.files, "pgn", nil, "rate the players of this PGN file; - is standard input; more may follow")
 	fs.StringVar(&s.db, "db", "", "rate the players of this leaderboard database")
-	anchors := fs.StringArray("anchor", nil, "hold a player's rating: NAME=ELO, or NAME=ELO+-E with a standard error; may be repeated")
+	fs.StringArrayVar(&t.anchors, "anchor", nil, "hold a player's rating: NAME=ELO, or NAME=ELO+-E with a standard error; may be repeated")
 	fs.StringVar(&s.anchorSet, "anchors", "", "with --db: hold the engines' published ratings, by the anchor set's name")
 	fs.Float64Var(&s.options.Joint.Center, "average", 0, "mean rating where there is no anchor")
 	fs.IntVar(&s.options.MinGames, "min-games", 1, "leave out players with fewer games, and then those whom that leaves with fewer")
-	draws := fs.String("draws-model", string(joint.Davidson), "davidson, or points: a draw is half a win and half a loss, as in Ordo")
+	fs.StringVar(&t.draws, "draws-model", string(joint.Davidson), "davidson, or points: a draw is half a win and half a loss, as in Ordo")
 	fs.BoolVar(&s.options.Joint.NoAdvantage, "no-advantage", false, "take the advantage of the first move as 0")
 	fs.IntVar(&s.options.Joint.Bootstrap, "bootstrap", 0, "also give intervals over this many resamplings of the pairs of games")
 	fs.Uint64Var(&s.options.Joint.Seed, "seed", 1, "seed of the resamplings")
@@ -120,86 +122,113 @@ func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := func(names ...string) string {
-		for _, n := range names {
-			if fs.Changed(n) {
-				return "--" + n
-			}
-		}
-		return ""
-	}
-	counts, ofGames, ofDB := given("wins", "draws", "losses"), given("pgn"), given("db")
-	sources := 0
-	for _, source := range []string{counts, given("ptnml"), ofGames, ofDB} {
-		if source != "" {
-			sources++
-		}
-	}
-	switch {
-	case fs.NArg() > 0 && ofGames == "":
-		hint := "arena elo --help shows examples"
-		if strings.Contains(fs.Arg(0), ".pgn") {
-			hint = "arena elo --pgn " + strings.Join(fs.Args(), " ")
-		}
-		return nil, cli.WithHint(cli.Usagef("unexpected argument %q", fs.Arg(0)), hint)
-	case sources == 0:
-		return nil, cli.WithHint(cli.Usagef("no results: give counts, --pgn or --db"), "arena elo --wins 12 --draws 3 --losses 5")
-	case sources > 1:
-		return nil, cli.Usagef("--wins/--draws/--losses, --ptnml, --pgn and --db exclude each other: each is all the results")
-	case s.options.Confidence > 1 && s.options.Confidence < 100:
-		return nil, cli.WithHint(cli.Usagef("--confidence %v: must be between 0.5 and 1", s.options.Confidence), fmt.Sprintf("--confidence %v", s.options.Confidence/100))
-	case !(s.options.Confidence > 0.5 && s.options.Confidence < 1):
-		return nil, cli.Usagef("--confidence %v: must be between 0.5 and 1", s.options.Confidence)
-	case ofGames+ofDB != "" && given("opponent-elo") != "":
-		return nil, cli.WithHint(cli.Usagef("--opponent-elo goes with counts"), "--anchor NAME=ELO holds a player's rating")
-	case ofGames+ofDB == "" && given("anchor", "anchors", "average", "min-games", "draws-model", "no-advantage", "bootstrap") != "":
-		return nil, cli.WithHint(cli.Usagef("%s needs games: --pgn or --db", given("anchor", "anchors", "average", "min-games", "draws-model", "no-advantage", "bootstrap")),
-			"--opponent-elo is the opponent's rating for counts")
-	case ofDB == "" && s.anchorSet != "":
-		return nil, cli.WithHint(cli.Usagef("--anchors goes with --db, which knows the engines' levels"), "--anchor NAME=ELO names a player of the PGN file")
-	}
-	s.files = append(*pgnFile, fs.Args()...)
-	if err := cli.OneOf("draws-model", *draws, string(joint.Davidson), string(joint.Points)); err != nil {
+	if err := s.checkSources(fs); err != nil {
 		return nil, err
 	}
-	s.options.Joint.Model = joint.Model(*draws)
+	s.files = append(s.files, fs.Args()...)
+	if err := cli.OneOf("draws-model", t.draws, string(joint.Davidson), string(joint.Points)); err != nil {
+		return nil, err
+	}
+	s.options.Joint.Model = joint.Model(t.draws)
 	if err := s.checkOptions(); err != nil {
 		return nil, err
 	}
-	if counts != "" {
-		if err := checkCounts(counts, s.record.Wins, s.record.Draws, s.record.Losses); err != nil {
-			return nil, err
-		}
+	if err := s.readCounts(fs, t.ptnml); err != nil {
+		return nil, err
 	}
-	if fs.Changed("ptnml") {
-		if len(*ptnml) != 5 {
-			return nil, cli.WithHint(cli.Usagef("--ptnml has %d numbers: a pair of games brings 0, 1/2, 1, 3/2 or 2 points, which makes 5", len(*ptnml)),
-				"--ptnml 34,54,63,64,75")
-		}
-		if err := checkCounts("--ptnml", *ptnml...); err != nil {
-			return nil, err
-		}
-		s.pairs = (*elo.Pairs)(*ptnml)
-	}
-	if *test != "" {
-		t, err := sprt.Parse(*test)
+	if t.test != "" {
+		test, err := sprt.Parse(t.test)
 		if err != nil {
 			return nil, cli.WithHint(cli.Usagef("--sprt: %w", err), "--sprt elo0=0,elo1=5")
 		}
-		s.options.Test = &t
+		s.options.Test = &test
 	}
-	if *opponent != "" {
-		a, err := parseRating(*opponent)
+	if t.opponent != "" {
+		a, err := parseRating(t.opponent)
 		if err != nil {
 			return nil, cli.WithHint(cli.Usagef("--opponent-elo: %w", err), "--opponent-elo 1500, or 1500+-30 with its standard error")
 		}
 		a.Name = "the opponent"
 		s.options.Opponent = &a
 	}
-	if err := s.holdAll(*anchors); err != nil {
+	if err := s.holdAll(t.anchors); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// eloTexts are flags of arena elo that are read after all others.
+type eloTexts struct {
+	ptnml                 []int
+	opponent, test, draws string
+	anchors               []string
+}
+
+// givenOf returns the first of some flags that was given, as "--name", and "" when none was.
+func givenOf(fs *pflag.FlagSet, names ...string) string {
+	for _, n := range names {
+		if fs.Changed(n) {
+			return "--" + n
+		}
+	}
+	return ""
+}
+
+// countFlags say how many games were won, drawn and lost; gamesFlags those that need games.
+var (
+	countFlags = []string{"wins", "draws", "losses"}
+	gamesFlags = []string{"anchor", "anchors", "average", "min-games", "draws-model", "no-advantage", "bootstrap"}
+)
+
+// checkSources checks that the results come from one place, and that the other flags go with it.
+func (s *eloSettings) checkSources(fs *pflag.FlagSet) error {
+	inPGN, inDB := fs.Changed("pgn"), fs.Changed("db")
+	sources := 0
+	for _, given := range []bool{givenOf(fs, countFlags...) != "", fs.Changed("ptnml"), inPGN, inDB} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case fs.NArg() > 0 && !inPGN:
+		hint := "arena elo --help shows examples"
+		if strings.Contains(fs.Arg(0), ".pgn") {
+			hint = "arena elo --pgn " + strings.Join(fs.Args(), " ")
+		}
+		return cli.WithHint(cli.Usagef("unexpected argument %q", fs.Arg(0)), hint)
+	case sources == 0:
+		return cli.WithHint(cli.Usagef("no results: give counts, --pgn or --db"), "arena elo --wins 12 --draws 3 --losses 5")
+	case sources > 1:
+		return cli.Usagef("--wins/--draws/--losses, --ptnml, --pgn and --db exclude each other: each is all the results")
+	case s.options.Confidence > 1 && s.options.Confidence < 100:
+		return cli.WithHint(cli.Usagef("--confidence %v: must be between 0.5 and 1", s.options.Confidence), fmt.Sprintf("--confidence %v", s.options.Confidence/100))
+	case !(s.options.Confidence > 0.5 && s.options.Confidence < 1):
+		return cli.Usagef("--confidence %v: must be between 0.5 and 1", s.options.Confidence)
+	case (inPGN || inDB) && fs.Changed("opponent-elo"):
+		return cli.WithHint(cli.Usagef("--opponent-elo goes with counts"), "--anchor NAME=ELO holds a player's rating")
+	case !inPGN && !inDB && givenOf(fs, gamesFlags...) != "":
+		return cli.WithHint(cli.Usagef("%s needs games: --pgn or --db", givenOf(fs, gamesFlags...)),
+			"--opponent-elo is the opponent's rating for counts")
+	case !inDB && s.anchorSet != "":
+		return cli.WithHint(cli.Usagef("--anchors goes with --db, which knows the engines' levels"), "--anchor NAME=ELO names a player of the PGN file")
+	}
+	return nil
+}
+
+// readCounts reads the results that were given as numbers.
+func (s *eloSettings) readCounts(fs *pflag.FlagSet, ptnml []int) error {
+	if flag := givenOf(fs, countFlags...); flag != "" {
+		return checkCounts(flag, s.record.Wins, s.record.Draws, s.record.Losses)
+	}
+	if !fs.Changed("ptnml") {
+		return nil
+	}
+	if len(ptnml) != 5 {
+		return cli.WithHint(cli.Usagef("--ptnml has %d numbers: a pair of games brings 0, 1/2, 1, 3/2 or 2 points, which makes 5", len(ptnml)),
+			"--ptnml 34,54,63,64,75")
+	}
+	s.pairs = (*elo.Pairs)(ptnml)
+	return checkCounts("--ptnml", ptnml...)
 }
 
 // checkOptions checks the numbers that fits of games take.

@@ -145,74 +145,13 @@ func (r *Report) WriteText(out io.Writer) error {
 	if r.Conditions != nil {
 		fmt.Fprintln(&b, cli.Printable(cmp.Or(r.Conditions.String(), "no stated conditions")))
 	}
-	for k, p := range r.Pools {
+	for k := range r.Pools {
 		if k > 0 {
 			fmt.Fprintf(&b, "\nno game connects the following players with those above:\n")
 		}
-		order := slices.Clone(p.Players)
-		slices.SortStableFunc(order, func(i, j int) int {
-			return cmp.Or(cmp.Compare(height(r.Ratings[j]), height(r.Ratings[i])), cmp.Compare(r.Ratings[i].Name, r.Ratings[j].Name))
-		})
-		head := []string{"#", "player", "rating", fmt.Sprintf("%g%%", 100*r.Confidence)}
-		if r.bootstrap {
-			head = append(head, "bootstrap")
-		}
-		table := leaderboard.Table{append(head, "above next", "games", "score", "won", "drawn", "lost")}
-		tied := p.Core > 1 || p.Anchored
-		for place, i := range order {
-			x := r.Ratings[i]
-			rating, interval := fmt.Sprintf("%.0f", x.Rating), fmt.Sprintf("[%.0f, %.0f]", x.Interval.Low, x.Interval.High)
-			switch {
-			case x.Side == elo.Above && !math.IsInf(x.Interval.Low, -1):
-				rating, interval = fmt.Sprintf("> %.0f", math.Floor(x.Interval.Low)), "one-sided"
-			case x.Side == elo.Below && !math.IsInf(x.Interval.High, 1):
-				rating, interval = fmt.Sprintf("< %.0f", math.Ceil(x.Interval.High)), "one-sided"
-			case x.Side != elo.TwoSided:
-				rating, interval = "-", string(x.Side)
-			case x.Anchor && x.StandardError == 0:
-				interval = "anchor"
-			case !tied:
-				interval = "the zero"
-			}
-			line := []string{fmt.Sprint(place + 1), cli.Printable(x.Name), rating, interval}
-			if r.bootstrap {
-				cell := "-"
-				if x.Bootstrap != nil {
-					cell = fmt.Sprintf("[%.0f, %.0f]", x.Bootstrap.Low, x.Bootstrap.High)
-				}
-				line = append(line, cell)
-			}
-			next := "-"
-			if place+1 < len(order) {
-				if d, err := r.Difference(i, order[place+1]); err == nil {
-					next = fmt.Sprintf("%.1f%%", 100*d.LOS)
-				}
-			}
-			table = append(table, append(line, next, cli.Count(x.Record.Games()), fmt.Sprintf("%.1f%%", 100*x.Record.Score()),
-				fmt.Sprint(x.Record.Wins), fmt.Sprint(x.Record.Draws), fmt.Sprint(x.Record.Losses)))
-		}
-		table.Write(&b)
-		if p.AdvantageFitted {
-			fmt.Fprintf(&b, "first move's advantage %+.1f [%+.1f, %+.1f]", p.Advantage.Value, p.Advantage.Interval.Low, p.Advantage.Interval.High)
-		} else {
-			fmt.Fprint(&b, "first move's advantage taken as 0")
-		}
-		if p.DrawRate.Value > 0 {
-			fmt.Fprintf(&b, ", draws between equals %.1f%% [%.1f%%, %.1f%%]", 100*p.DrawRate.Value, 100*p.DrawRate.Interval.Low, 100*p.DrawRate.Interval.High)
-		}
-		if p.PairCorrelation != 0 {
-			fmt.Fprintf(&b, ", games on one opening correlate by %+.2f", p.PairCorrelation)
-		}
-		fmt.Fprintln(&b)
-		switch {
-		case !tied:
-			fmt.Fprintln(&b, "nobody took points from another who took some back: there are no ratings, only who is above whom")
-		case !p.Anchored:
-			fmt.Fprintf(&b, "no anchor: the mean of the rated players is %.0f, and the intervals are relative to it\n", r.center)
-		}
-		for _, warning := range p.Warnings {
-			fmt.Fprintf(&b, "note: %s\n", warning)
-		}
+		p := &r.Pools[k]
+		r.table(p).Write(&b)
+		r.writePool(&b, p)
 	}
 	fmt.Fprintf(&b, "%s games, %s pairs with reversed colors", cli.Count(r.Games), cli.Count(r.Pairs))
 	for i, why := range sortedKeys(r.Skipped) {
@@ -230,6 +169,86 @@ func (r *Report) WriteText(out io.Writer) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// tied reports whether the players of a pool have ratings, and not only bounds.
+func tied(p *joint.Pool) bool { return p.Core > 1 || p.Anchored }
+
+// table is the players of a pool, the strongest first.
+func (r *Report) table(p *joint.Pool) leaderboard.Table {
+	order := slices.Clone(p.Players)
+	slices.SortStableFunc(order, func(i, j int) int {
+		return cmp.Or(cmp.Compare(height(r.Ratings[j]), height(r.Ratings[i])), cmp.Compare(r.Ratings[i].Name, r.Ratings[j].Name))
+	})
+	head := []string{"#", "player", "rating", fmt.Sprintf("%g%%", 100*r.Confidence)}
+	if r.bootstrap {
+		head = append(head, "bootstrap")
+	}
+	table := leaderboard.Table{append(head, "above next", "games", "score", "won", "drawn", "lost")}
+	for place, i := range order {
+		x := r.Ratings[i]
+		rating, interval := cells(x, tied(p))
+		line := []string{fmt.Sprint(place + 1), cli.Printable(x.Name), rating, interval}
+		if r.bootstrap {
+			cell := "-"
+			if x.Bootstrap != nil {
+				cell = fmt.Sprintf("[%.0f, %.0f]", x.Bootstrap.Low, x.Bootstrap.High)
+			}
+			line = append(line, cell)
+		}
+		next := "-"
+		if place+1 < len(order) {
+			if d, err := r.Difference(i, order[place+1]); err == nil {
+				next = fmt.Sprintf("%.1f%%", 100*d.LOS)
+			}
+		}
+		table = append(table, append(line, next, cli.Count(x.Record.Games()), fmt.Sprintf("%.1f%%", 100*x.Record.Score()),
+			fmt.Sprint(x.Record.Wins), fmt.Sprint(x.Record.Draws), fmt.Sprint(x.Record.Losses)))
+	}
+	return table
+}
+
+// cells are a rating and its interval in words.
+func cells(x joint.Rating, tied bool) (rating, interval string) {
+	rating, interval = fmt.Sprintf("%.0f", x.Rating), fmt.Sprintf("[%.0f, %.0f]", x.Interval.Low, x.Interval.High)
+	switch {
+	case x.Side == elo.Above && !math.IsInf(x.Interval.Low, -1):
+		return fmt.Sprintf("> %.0f", math.Floor(x.Interval.Low)), "one-sided"
+	case x.Side == elo.Below && !math.IsInf(x.Interval.High, 1):
+		return fmt.Sprintf("< %.0f", math.Ceil(x.Interval.High)), "one-sided"
+	case x.Side != elo.TwoSided:
+		return "-", string(x.Side)
+	case x.Anchor && x.StandardError == 0:
+		return rating, "anchor"
+	case !tied:
+		return rating, "the zero"
+	}
+	return rating, interval
+}
+
+// writePool writes what a pool's players have in common.
+func (r *Report) writePool(b *strings.Builder, p *joint.Pool) {
+	if p.AdvantageFitted {
+		fmt.Fprintf(b, "first move's advantage %+.1f [%+.1f, %+.1f]", p.Advantage.Value, p.Advantage.Interval.Low, p.Advantage.Interval.High)
+	} else {
+		fmt.Fprint(b, "first move's advantage taken as 0")
+	}
+	if p.DrawRate.Value > 0 {
+		fmt.Fprintf(b, ", draws between equals %.1f%% [%.1f%%, %.1f%%]", 100*p.DrawRate.Value, 100*p.DrawRate.Interval.Low, 100*p.DrawRate.Interval.High)
+	}
+	if p.PairCorrelation != 0 {
+		fmt.Fprintf(b, ", games on one opening correlate by %+.2f", p.PairCorrelation)
+	}
+	fmt.Fprintln(b)
+	switch {
+	case !tied(p):
+		fmt.Fprintln(b, "nobody took points from another who took some back: there are no ratings, only who is above whom")
+	case !p.Anchored:
+		fmt.Fprintf(b, "no anchor: the mean of the rated players is %.0f, and the intervals are relative to it\n", r.center)
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(b, "note: %s\n", warning)
+	}
 }
 
 // height orders the table: bounds count as ratings.
