@@ -248,18 +248,8 @@ func (s *settings) check() error {
 	if s.policy, err = engine.ParseIllegalPolicy(s.illegal); err != nil {
 		return cli.WithHint(cli.Usagef("--illegal %s: %w", s.illegal, err), "forfeit-after-5, resample-20 or mask")
 	}
-	if len(s.temps) == 0 {
-		return cli.Usagef("--temp needs a temperature")
-	}
-	for i, t := range s.temps {
-		if err := (model.Sampling{Temperature: t, TopK: s.topK, TopP: s.topP}).Validate(); err != nil {
-			return cli.Usagef("%w", err)
-		}
-		for _, u := range s.temps[:i] {
-			if t == u {
-				return cli.Usagef("--temp names %v twice", t)
-			}
-		}
+	if err := s.checkTemperatures(); err != nil {
+		return err
 	}
 	if err := cli.OneOf("choose", s.choose, chooseInformation, chooseEven); err != nil {
 		return err
@@ -267,23 +257,10 @@ func (s *settings) check() error {
 	if err := checkFigureNames(s.plots); err != nil {
 		return err
 	}
-	limits := 0
-	for _, given := range []bool{s.limit.MoveTime != 0, s.limit.Nodes != 0, s.limit.Depth != 0} {
-		if given {
-			limits++
-		}
-	}
-	if limits > 1 {
-		return cli.Usagef("--movetime, --nodes and --depth exclude each other")
-	}
-	if limits == 0 {
-		s.limit.MoveTime = 100 * time.Millisecond
+	if err := s.checkLimit(); err != nil {
+		return err
 	}
 	switch {
-	case s.limit.MoveTime < 0 || s.limit.Nodes < 0 || s.limit.Depth < 0:
-		return cli.Usagef("--movetime, --nodes and --depth must be positive")
-	case s.limit.MoveTime > 0 && s.limit.MoveTime < time.Millisecond:
-		return cli.Usagef("--movetime %v: UCI counts whole milliseconds", s.limit.MoveTime)
 	case s.games < 1 || s.games > 10_000_000:
 		return cli.Usagef("--games %d: must be at least 1", s.games)
 	case s.games%2 == 1 && s.choose == chooseInformation:
@@ -301,6 +278,50 @@ func (s *settings) check() error {
 	case s.anchors != "" && !math.IsNaN(s.anchorElo):
 		return cli.Usagef("--anchors and --anchor-elo exclude each other")
 	}
+	return s.checkLevels()
+}
+
+func (s *settings) checkTemperatures() error {
+	if len(s.temps) == 0 {
+		return cli.Usagef("--temp needs a temperature")
+	}
+	for i, t := range s.temps {
+		if err := (model.Sampling{Temperature: t, TopK: s.topK, TopP: s.topP}).Validate(); err != nil {
+			return cli.Usagef("%w", err)
+		}
+		for _, u := range s.temps[:i] {
+			if t == u {
+				return cli.Usagef("--temp names %v twice", t)
+			}
+		}
+	}
+	return nil
+}
+
+// checkLimit checks how long the engine thinks, which is 100 ms where nothing was said.
+func (s *settings) checkLimit() error {
+	limits := 0
+	for _, given := range []bool{s.limit.MoveTime != 0, s.limit.Nodes != 0, s.limit.Depth != 0} {
+		if given {
+			limits++
+		}
+	}
+	if limits > 1 {
+		return cli.Usagef("--movetime, --nodes and --depth exclude each other")
+	}
+	if limits == 0 {
+		s.limit.MoveTime = 100 * time.Millisecond
+	}
+	switch {
+	case s.limit.MoveTime < 0 || s.limit.Nodes < 0 || s.limit.Depth < 0:
+		return cli.Usagef("--movetime, --nodes and --depth must be positive")
+	case s.limit.MoveTime > 0 && s.limit.MoveTime < time.Millisecond:
+		return cli.Usagef("--movetime %v: UCI counts whole milliseconds", s.limit.MoveTime)
+	}
+	return nil
+}
+
+func (s *settings) checkLevels() error {
 	for i, l := range s.levels {
 		if l < -20 || l > 20 {
 			return cli.Usagef("--level %d: levels go from 0 to 20 (Fairy-Stockfish: -20 to 20)", l)

@@ -9,7 +9,6 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
-	"transcend/model"
 )
 
 // commands are the words that begin a command. Words before one are skipped, as
@@ -170,32 +169,8 @@ func (s *server) setOption(rest string) {
 	}
 }
 
+// set sets an option, whose name is in lower case.
 func (s *server) set(name, value string) (err error) {
-	spin := func(min, max int64) (int, error) {
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n < min || n > max {
-			return 0, fmt.Errorf("%q is no whole number from %d to %d", clip(value, 40), min, max)
-		}
-		return int(n), nil
-	}
-	sample := func(change func(*model.Sampling)) error {
-		next := s.sampling
-		change(&next)
-		if err := next.Validate(); err != nil {
-			return err
-		}
-		if next != s.sampling {
-			s.sampling, s.wantPlayer = next, true
-		}
-		return nil
-	}
-	number := func() (float64, error) {
-		x, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%q is no number (want for example 0.5)", clip(value, 40))
-		}
-		return x, nil
-	}
 	switch name {
 	case "model":
 		if value == "" {
@@ -204,24 +179,8 @@ func (s *server) set(name, value string) (err error) {
 		s.path, s.wantLoad = value, true
 	case "reload model":
 		s.wantLoad = true
-	case "temperature":
-		x, err := number()
-		if err != nil {
-			return err
-		}
-		return sample(func(m *model.Sampling) { m.Temperature = x })
-	case "topk":
-		n, err := spin(0, maxTopK)
-		if err != nil {
-			return err
-		}
-		return sample(func(m *model.Sampling) { m.TopK = n })
-	case "topp":
-		x, err := number()
-		if err != nil {
-			return err
-		}
-		return sample(func(m *model.Sampling) { m.TopP = x })
+	case "temperature", "topk", "topp":
+		return s.setSampling(name, value)
 	case "illegalpolicy":
 		p, err := engine.ParseIllegalPolicy(strings.ToLower(value))
 		if err != nil {
@@ -247,13 +206,13 @@ func (s *server) set(name, value string) (err error) {
 		}
 		s.zeroScore = v == "zero"
 	case "multipv":
-		n, err := spin(1, maxMultiPV)
+		n, err := spin(value, 1, maxMultiPV)
 		if err != nil {
 			return err
 		}
 		s.multiPV = n
 	case "threads":
-		n, err := spin(1, maxThreads)
+		n, err := spin(value, 1, maxThreads)
 		if err != nil {
 			return err
 		}
@@ -262,9 +221,9 @@ func (s *server) set(name, value string) (err error) {
 			s.wantPlayer = true
 		}
 	case "hash":
-		_, err = spin(1, 1<<20)
+		_, err = spin(value, 1, 1<<20)
 	case "move overhead":
-		n, err := spin(0, maxOverhead)
+		n, err := spin(value, 0, maxOverhead)
 		if err != nil {
 			return err
 		}
@@ -283,6 +242,47 @@ func (s *server) set(name, value string) (err error) {
 		return fmt.Errorf("there is no such option")
 	}
 	return err
+}
+
+// setSampling sets an option of how moves are drawn.
+func (s *server) setSampling(name, value string) (err error) {
+	next := s.sampling
+	switch name {
+	case "temperature":
+		next.Temperature, err = number(value)
+	case "topk":
+		next.TopK, err = spin(value, 0, maxTopK)
+	case "topp":
+		next.TopP, err = number(value)
+	}
+	if err != nil {
+		return err
+	}
+	if err := next.Validate(); err != nil {
+		return err
+	}
+	if next != s.sampling {
+		s.sampling, s.wantPlayer = next, true
+	}
+	return nil
+}
+
+// spin reads the value of an option of type spin.
+func spin(value string, min, max int64) (int, error) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < min || n > max {
+		return 0, fmt.Errorf("%q is no whole number from %d to %d", clip(value, 40), min, max)
+	}
+	return int(n), nil
+}
+
+// number reads the value of an option that UCI has no type for.
+func number(value string) (float64, error) {
+	x, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number (want for example 0.5)", clip(value, 40))
+	}
+	return x, nil
 }
 
 // position reads "startpos" or "fen FEN", and "moves ...".

@@ -85,13 +85,8 @@ func (e *engine) xcommand(line []byte) error {
 	} else if word == "usermove" && !e.has("usermove") {
 		return fmt.Errorf("%q, which is not a feature", clip(line))
 	}
-	switch {
-	case !slices.Contains(xcommands, word):
-		return fmt.Errorf("unknown command %q", clip(line))
-	case e.searching && word != "?" && word != "quit":
-		return fmt.Errorf("%q while thinking", clip(line))
-	case !e.x.greeted && word != "xboard" && word != "protover" && word != "quit":
-		return fmt.Errorf("%q before protover", clip(line))
+	if err := e.xadmits(word, line); err != nil {
+		return err
 	}
 	if point, ok := xpoints[word]; ok {
 		err := e.at(point)
@@ -103,6 +98,24 @@ func (e *engine) xcommand(line []byte) error {
 			return err
 		}
 	}
+	return e.xobey(word, rest, line)
+}
+
+// xadmits refuses what the protocol does not allow now.
+func (e *engine) xadmits(word string, line []byte) error {
+	switch {
+	case !slices.Contains(xcommands, word):
+		return fmt.Errorf("unknown command %q", clip(line))
+	case e.searching && word != "?" && word != "quit":
+		return fmt.Errorf("%q while thinking", clip(line))
+	case !e.x.greeted && word != "xboard" && word != "protover" && word != "quit":
+		return fmt.Errorf("%q before protover", clip(line))
+	}
+	return nil
+}
+
+// xobey does what a command asks for.
+func (e *engine) xobey(word, rest string, line []byte) error {
 	switch word {
 	case "protover":
 		e.x.greeted = true
@@ -138,15 +151,8 @@ func (e *engine) xcommand(line []byte) error {
 		e.x.force = false
 		return e.xthink()
 	case "level":
-		var moves, minutes, seconds int
-		var inc float64
-		if n, _ := fmt.Sscanf(rest, "%d %d:%d %f", &moves, &minutes, &seconds, &inc); n != 4 {
-			if n, err := fmt.Sscanf(rest, "%d %d %f", &moves, &minutes, &inc); n != 3 {
-				return fmt.Errorf("%q: %w", clip(line), err)
-			}
-		}
-		if minutes == 0 && seconds == 0 {
-			return fmt.Errorf("%q: no time at all", clip(line))
+		if err := readLevel(rest); err != nil {
+			return fmt.Errorf("%q: %w", clip(line), err)
 		}
 		e.x.control = true
 	case "st", "sd", "time", "otim":
@@ -156,15 +162,7 @@ func (e *engine) xcommand(line []byte) error {
 		e.x.control = e.x.control || word == "st"
 		e.x.clock = e.x.clock || word == "time"
 	case "option":
-		name, value, _ := strings.Cut(rest, "=")
-		if !slices.ContainsFunc(e.featureLines(), func(l string) bool { return strings.Contains(l, `"`+name+" -") }) {
-			return fmt.Errorf("no option %q", name)
-		}
-		if name == "Seed" {
-			var err error
-			e.seed, err = strconv.ParseUint(value, 10, 64)
-			return err
-		}
+		return e.xoption(rest)
 	case "memory", "cores":
 		if n, err := strconv.Atoi(rest); err != nil || n < 1 || !e.has("memory") {
 			return fmt.Errorf("%q: want a number, and the feature", clip(line))
@@ -183,6 +181,33 @@ func (e *engine) xcommand(line []byte) error {
 		}
 	}
 	return nil
+}
+
+// readLevel refuses what is no time control: "40 5 0", "0 1:30 0.1".
+func readLevel(rest string) error {
+	var moves, minutes, seconds int
+	var inc float64
+	if n, _ := fmt.Sscanf(rest, "%d %d:%d %f", &moves, &minutes, &seconds, &inc); n != 4 {
+		if n, err := fmt.Sscanf(rest, "%d %d %f", &moves, &minutes, &inc); n != 3 {
+			return err
+		}
+	}
+	if minutes == 0 && seconds == 0 {
+		return errors.New("no time at all")
+	}
+	return nil
+}
+
+// xoption sets an option that was among the features.
+func (e *engine) xoption(rest string) (err error) {
+	name, value, _ := strings.Cut(rest, "=")
+	if !slices.ContainsFunc(e.featureLines(), func(l string) bool { return strings.Contains(l, `"`+name+" -") }) {
+		return fmt.Errorf("no option %q", name)
+	}
+	if name == "Seed" {
+		e.seed, err = strconv.ParseUint(value, 10, 64)
+	}
+	return err
 }
 
 var xcommands = []string{

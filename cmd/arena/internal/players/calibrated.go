@@ -101,13 +101,20 @@ func lichessPlayers(ctx context.Context, list string) ([]calibrate.Player, error
 	return out, nil
 }
 
-// enginePlayers are an engine at one strength or several, as stockfish:level=0..5:movetime=10ms.
-func enginePlayers(ctx context.Context, text string) ([]calibrate.Player, error) {
+// engineText is what is said of an engine: stockfish:level=0..5:movetime=10ms.
+type engineText struct {
+	program   string
+	options   []uci.Option
+	control   match.Control
+	strength  string // level, elo, or "" for its own
+	strengths []int  // one without strength
+	deeper    int    // depth=level+deeper; negative: the control's
+}
+
+// readEngine reads the fields of a text.
+func readEngine(text string) (*engineText, error) {
 	fields := strings.Split(text, ":")
-	var options []uci.Option
-	var control match.Control
-	strengths, strengthName := []int{0}, ""
-	deeper := -1 // depth=level+deeper
+	e := &engineText{program: fields[0], strengths: []int{0}, deeper: -1}
 	for _, f := range fields[1:] {
 		key, value, ok := strings.Cut(f, "=")
 		if !ok {
@@ -116,43 +123,52 @@ func enginePlayers(ctx context.Context, text string) ([]calibrate.Player, error)
 		var err error
 		switch key {
 		case "level", "elo":
-			if strengthName != "" {
+			if e.strength != "" {
 				return nil, badPlayer(text, "two strengths")
 			}
-			strengthName = key
-			strengths, err = parseNumbers(value)
+			e.strength = key
+			e.strengths, err = parseNumbers(value)
 		case "movetime":
-			control.MoveTime, err = time.ParseDuration(value)
+			e.control.MoveTime, err = time.ParseDuration(value)
 		case "nodes":
-			control.Nodes, err = strconv.Atoi(value)
+			e.control.Nodes, err = strconv.Atoi(value)
 		case "depth":
 			if more, ok := strings.CutPrefix(value, "level+"); ok {
-				deeper, err = strconv.Atoi(more)
+				e.deeper, err = strconv.Atoi(more)
 			} else {
-				control.Depth, err = strconv.Atoi(value)
+				e.control.Depth, err = strconv.Atoi(value)
 			}
 		default:
 			name, ok := strings.CutPrefix(key, "option.")
 			if !ok {
 				return nil, badPlayer(text, "no setting %q", key)
 			}
-			options = append(options, uci.Option{Name: name, Value: value})
+			e.options = append(e.options, uci.Option{Name: name, Value: value})
 		}
 		if err != nil {
 			return nil, badPlayer(text, "%s: %v", key, err)
 		}
 	}
-	if deeper >= 0 && strengthName != "level" {
-		return nil, badPlayer(text, "depth=level+%d needs a level", deeper)
+	if e.deeper >= 0 && e.strength != "level" {
+		return nil, badPlayer(text, "depth=level+%d needs a level", e.deeper)
+	}
+	return e, nil
+}
+
+// enginePlayers are an engine at one strength or several.
+func enginePlayers(ctx context.Context, text string) ([]calibrate.Player, error) {
+	e, err := readEngine(text)
+	if err != nil {
+		return nil, err
 	}
 	var out []calibrate.Player
-	for _, n := range strengths {
-		o, control := slices.Clone(options), control
-		switch strengthName {
+	for _, n := range e.strengths {
+		o, control := slices.Clone(e.options), e.control
+		switch e.strength {
 		case "level":
 			o = append(o, uci.Option{Name: "Skill Level", Value: strconv.Itoa(n)})
-			if deeper >= 0 {
-				control.Depth = n + deeper
+			if e.deeper >= 0 {
+				control.Depth = n + e.deeper
 			}
 		case "elo":
 			o = append(o, uci.Option{Name: "UCI_LimitStrength", Value: "true"}, uci.Option{Name: "UCI_Elo", Value: strconv.Itoa(n)})
@@ -161,10 +177,10 @@ func enginePlayers(ctx context.Context, text string) ([]calibrate.Player, error)
 			return nil, badPlayer(text, "a limit of thinking is missing or impossible: movetime, nodes or depth")
 		}
 		label := ""
-		if strengthName != "" {
-			label = fmt.Sprintf(" %s %d", strengthName, n)
+		if e.strength != "" {
+			label = fmt.Sprintf(" %s %d", e.strength, n)
 		}
-		p, err := tryPlayer(ctx, fields[0], o, control, "")
+		p, err := tryPlayer(ctx, e.program, o, control, "")
 		if err != nil {
 			return nil, err
 		}
