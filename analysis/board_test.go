@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/model"
 )
 
@@ -30,7 +31,7 @@ func TestBoardInput(t *testing.T) {
 		}
 	}
 	games := randomGames(5, 30)
-	it, err := data.NewValidation(games, tok, data.LoaderConfig{Rows: 1, Context: 31, Input: data.InputBoard})
+	it, err := batches.NewValidation(games, tok, batches.Config{Rows: 1, Context: 31, Input: data.InputBoard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/model"
 )
 
@@ -15,14 +16,14 @@ type Evaluator interface {
 // Evaluate sums a model's loss over the first tokens of games, which come in the same order
 // every time, whole batches of them; 0 takes all. layout says how games are laid out in batches, its
 // Context is the model's. Count is 0 where no game has a token to predict.
-func Evaluate(ctx context.Context, e Evaluator, tok data.Tokenizer, games *data.Corpus, layout data.LoaderConfig, tokens int) (model.Evaluation, error) {
+func Evaluate(ctx context.Context, e Evaluator, tok data.Tokenizer, games *data.Corpus, layout batches.Config, tokens int) (model.Evaluation, error) {
 	var total model.Evaluation
-	batches, err := data.NewValidation(games, tok, layout)
+	held, err := batches.NewValidation(games, tok, layout)
 	if err != nil {
 		return total, err
 	}
 	var b model.Batch
-	for batches.Next(&b) {
+	for held.Next(&b) {
 		if err := ctx.Err(); err != nil {
 			return total, err
 		}

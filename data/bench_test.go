@@ -11,7 +11,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"transcend/data/filter"
-	"transcend/model"
 	"transcend/pgn"
 )
 
@@ -93,53 +92,6 @@ func BenchmarkReadCorpus(b *testing.B) {
 	}
 }
 
-// Batches of both packings. The ceiling is tokenizing the games and putting them
-// nowhere.
-func BenchmarkLoader(b *testing.B) {
-	c := benchmarkCorpus(b, filter.Filter{MaxElo: 1500})
-	for _, test := range []struct {
-		tok     Tokenizer
-		input   string
-		packing string
-		context int
-	}{
-		{NewMoveTokenizer(), InputMoves, PackGames, 256}, {NewMoveTokenizer(), InputMoves, PackBlocks, 256}, {NewMoveTokenizer(), InputBoard, PackGames, 256},
-		{NewCharTokenizer(CharOptions{}), InputMoves, PackGames, 1023}, {NewCharTokenizer(CharOptions{}), InputMoves, PackBlocks, 1023},
-	} {
-		b.Run(fmt.Sprintf("%s/%s/%s/%d", test.tok.Name(), test.input, test.packing, test.context), func(b *testing.B) {
-			l, err := NewLoader(c, test.tok, LoaderConfig{Rows: 16, Context: test.context, Packing: test.packing, Input: test.input})
-			if err != nil {
-				b.Fatal(err)
-			}
-			var batch model.Batch
-			var ids []int32
-			var loading, tokenizing time.Duration
-			tokenized, game := 0, 0
-			for b.Loop() {
-				began := time.Now()
-				if err := l.Next(&batch); err != nil {
-					b.Fatal(err)
-				}
-				loading += time.Since(began)
-				began = time.Now()
-				for n := 0; n < len(batch.Tokens); {
-					g := Game{Result: c.games.result[game], Moves: c.Moves(game)}
-					ids = test.tok.AppendGame(ids[:0], &g)
-					n += len(ids)
-					tokenized += len(ids)
-					game = (game + 1) % c.Len()
-				}
-				tokenizing += time.Since(began)
-			}
-			s := l.Stats()
-			rate := float64(s.Targets) / loading.Seconds()
-			b.ReportMetric(rate, "tok/s")
-			b.ReportMetric(100*rate/(float64(tokenized)/tokenizing.Seconds()), "%tokenizer")
-			b.ReportMetric(100*s.FillRate(), "%fill")
-		})
-	}
-}
-
 // A corpus file from memory, with and without replaying the games, beside
 // parquet-go reading the same rows.
 func BenchmarkReadParquet(b *testing.B) {
@@ -200,14 +152,4 @@ type counter struct{ n *int64 }
 func (c counter) Write(b []byte) (int, error) {
 	*c.n += int64(len(b))
 	return len(b), nil
-}
-
-// The order of an epoch, which a restored loader has to make again.
-func BenchmarkShuffle(b *testing.B) {
-	p := &packer{cfg: LoaderConfig{Seed: 1}, order: make([]uint32, 1<<20)}
-	for b.Loop() {
-		p.epoch++
-		p.shuffle()
-	}
-	perSecond(b, b.N<<20, b.Elapsed(), "games/s")
 }

@@ -158,6 +158,9 @@ func (c *Corpus) Moves(i int) []bitboard.Move {
 	return c.games.moves[lo:hi:hi]
 }
 
+// Result returns how game i ended, 0 ≤ i < Len().
+func (c *Corpus) Result(i int) bitboard.Result { return c.games.result[c.at(i)] }
+
 // Game returns game i, 0 ≤ i < Len(). Its moves belong to the corpus and must
 // not be changed.
 func (c *Corpus) Game(i int) Game {
@@ -290,6 +293,10 @@ func (f *fingerprint) addV2(white, black, termination string, rated Rated) {
 }
 
 func (f *fingerprint) sum() uint64 { return gamehash.Mix(gamehash.Number(gamehash.Start^f.h, f.n)) }
+
+// Checked reports that the moves are known to be legal: the games were made here, or
+// replayed when they were read, or by Check.
+func (c *Corpus) Checked() bool { return !c.games.unchecked }
 
 // Check replays the games that were read without it (see ParquetOptions)
 // and reports the first illegal move. A corpus that passed is known to be legal

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/internal/bitboard"
 	"transcend/model"
 )
@@ -46,10 +47,10 @@ func TestBoardInput(t *testing.T) {
 	}
 	corpus := data.NewCorpus()
 	corpus.Append(&data.Game{Moves: g.Moves()})
-	batches, err := data.NewValidation(corpus, tok, data.LoaderConfig{Rows: 1, Context: context, Input: data.InputBoard})
+	held, err := batches.NewValidation(corpus, tok, batches.Config{Rows: 1, Context: context, Input: data.InputBoard})
 	wantNoError(t, err)
 	b := new(model.Batch)
-	if !batches.Next(b) {
+	if !held.Next(b) {
 		t.Fatal("no batch")
 	}
 	var want [][]float32

@@ -14,6 +14,7 @@ import (
 
 	"transcend/analysis"
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/data/league"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -110,7 +111,7 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 	if err != nil {
 		return nil, nil, err
 	}
-	loader, err := data.NewLoader(games, tok, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input, Seed: c.Seed})
+	loader, err := batches.NewLoader(games, tok, batches.Config{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input, Seed: c.Seed})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,7 +175,7 @@ func heldOutLoss(ctx context.Context, c *Cell, m *model.Model, tok data.Tokenize
 	for _, g := range held {
 		corpus.Append(g.Data())
 	}
-	e, err := analysis.Evaluate(ctx, m.NewEvaluator(), tok, corpus, data.LoaderConfig{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input}, 0)
+	e, err := analysis.Evaluate(ctx, m.NewEvaluator(), tok, corpus, batches.Config{Rows: c.Training.Rows, Context: c.Model.Context, Input: c.Model.Input}, 0)
 	if err != nil || e.Count == 0 {
 		return 0, err
 	}

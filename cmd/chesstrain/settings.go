@@ -10,6 +10,7 @@ import (
 	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/data/filter"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -109,7 +110,7 @@ func (s *settings) complete() error {
 	if err != nil {
 		return err
 	}
-	if err := cli.OneOf("packing", s.Packing, data.PackGames, data.PackBlocks); err != nil {
+	if err := cli.OneOf("packing", s.Packing, batches.PackGames, batches.PackBlocks); err != nil {
 		return err
 	}
 	if err := cli.OneOf("optimizer", s.Trainer.Optimizer, model.Optimizers()...); err != nil {
@@ -271,7 +272,7 @@ func (s *settings) name() string {
 	if s.Input == data.InputBoard {
 		parts = append(parts, "board")
 	}
-	if s.Packing == data.PackBlocks {
+	if s.Packing == batches.PackBlocks {
 		parts = append(parts, "blocks")
 	}
 	return filepath.Clean(strings.Join(parts, "-"))

@@ -18,6 +18,7 @@ import (
 	"transcend/analysis"
 	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/data/filter"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
@@ -214,7 +215,7 @@ func (t *trainRun) do(ctx context.Context) (out *outcome, err error) {
 
 // trainer is at the run's last checkpoint, or at its beginning.
 func (t *trainRun) trainer(training *data.Corpus) (*model.Trainer, error) {
-	loader, err := data.NewLoader(training, t.tok, data.LoaderConfig{
+	loader, err := batches.NewLoader(training, t.tok, batches.Config{
 		Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input, Seed: t.Seed,
 	})
 	if err != nil {
@@ -287,7 +288,7 @@ func (t *trainRun) checkpointFiles() (map[string][]byte, error) {
 // validationLoss is the mean loss in nats a token over the first tokens of the
 // held-out games, which come in the same order every time; 0 takes all.
 func (t *trainRun) validationLoss(ctx context.Context, e analysis.Evaluator, games *data.Corpus, tokens int) (float64, error) {
-	layout := data.LoaderConfig{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input}
+	layout := batches.Config{Rows: t.Trainer.Rows, Context: t.Model.Context, Packing: t.Packing, Input: t.Input}
 	total, err := analysis.Evaluate(ctx, e, t.tok, games, layout, tokens)
 	if err != nil {
 		return 0, err

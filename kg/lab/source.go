@@ -28,7 +28,7 @@ type Texts struct {
 //
 // Paragraphs come in rounds: every expert writes their share of a round, all texts of the
 // round are shuffled and packed into rows, several beside each other. Attention stays
-// inside a text and positions restart with it, as data.Loader has it with games. A text begins with
+// inside a text and positions restart with it, as batches.Loader has it with games. A text begins with
 // the separator and ends with it as the last target; one that is longer than a row, or whose sentences
 // are read apart, goes on in another piece after a full stop. So where the stream stands is the number of a round and a row, and a round is
 // made again from that.

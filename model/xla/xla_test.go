@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/data/filter"
 	"transcend/data/league"
 	"transcend/model"
@@ -293,13 +294,13 @@ func TestGradientsOfRealBatches(t *testing.T) {
 		tok            data.Tokenizer
 		input, packing string
 	}{
-		{data.NewMoveTokenizer(), data.InputMoves, data.PackGames},
-		{data.NewMoveTokenizer(), data.InputBoard, data.PackGames},
-		{data.NewMoveTokenizer(), data.InputBoard, data.PackBlocks},
-		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, data.PackGames},
-		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, data.PackBlocks},
+		{data.NewMoveTokenizer(), data.InputMoves, batches.PackGames},
+		{data.NewMoveTokenizer(), data.InputBoard, batches.PackGames},
+		{data.NewMoveTokenizer(), data.InputBoard, batches.PackBlocks},
+		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, batches.PackGames},
+		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, batches.PackBlocks},
 	} {
-		loader, err := data.NewLoader(corpus, s.tok, data.LoaderConfig{Rows: 2, Context: 48, Packing: s.packing, Input: s.input, Seed: 1})
+		loader, err := batches.NewLoader(corpus, s.tok, batches.Config{Rows: 2, Context: 48, Packing: s.packing, Input: s.input, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

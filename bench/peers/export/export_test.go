@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/data/league"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -65,13 +66,13 @@ func TestExport(t *testing.T) {
 		header.Vocab != int32(tok.VocabSize()) || header.Train != 20 || header.Valid < 1 {
 		t.Fatalf("header %+v", header)
 	}
-	c := data.LoaderConfig{Rows: 3, Context: 64, Packing: data.PackGames, Seed: 7}
+	c := batches.Config{Rows: 3, Context: 64, Packing: batches.PackGames, Seed: 7}
 	training, validation := corpus.Split(0.2)
-	loader, err := data.NewLoader(training, tok, c)
+	loader, err := batches.NewLoader(training, tok, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := data.NewValidation(validation, tok, c)
+	held, err := batches.NewValidation(validation, tok, c)
 	if err != nil {
 		t.Fatal(err)
 	}

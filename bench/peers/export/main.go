@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/data"
+	"transcend/data/batches"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 	"transcend/model"
@@ -41,11 +42,11 @@ func export(stdout io.Writer, args []string) error {
 	corpusPath := fs.String("corpus", "", "Parquet corpus: of chesstrain prepare, or corpus.parquet of a run")
 	out := fs.String("out", "rows.bin", "file to write")
 	fraction := fs.Float64("validation", 0.05, "share of the games held out, as in chesstrain")
-	batches := fs.Int("batches", 1000, "training batches to write; epochs follow each other")
-	var c data.LoaderConfig
+	count := fs.Int("batches", 1000, "training batches to write; epochs follow each other")
+	var c batches.Config
 	fs.IntVar(&c.Rows, "rows", 16, "rows of a batch")
 	fs.IntVar(&c.Context, "context", 256, "tokens of a row")
-	fs.StringVar(&c.Packing, "packing", data.PackGames, "games or blocks")
+	fs.StringVar(&c.Packing, "packing", batches.PackGames, "games or blocks")
 	fs.Uint64Var(&c.Seed, "seed", 1, "of the order of games, as in chesstrain")
 	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
 		fmt.Fprintf(w, "usage: export --corpus games.parquet --out rows.bin\n\n%s", fs.FlagUsages())
@@ -62,11 +63,11 @@ func export(stdout io.Writer, args []string) error {
 	if tok.VocabSize() > math.MaxInt16 {
 		return fmt.Errorf("a vocabulary of %d does not fit 16 bits", tok.VocabSize())
 	}
-	loader, err := data.NewLoader(training, tok, c)
+	loader, err := batches.NewLoader(training, tok, c)
 	if err != nil {
 		return err
 	}
-	held, err := data.NewValidation(validation, tok, c)
+	held, err := batches.NewValidation(validation, tok, c)
 	if err != nil {
 		return err
 	}
@@ -78,14 +79,14 @@ func export(stdout io.Writer, args []string) error {
 	held.Reset()
 	err = atomicfile.WriteFile(*out, 0o644, func(w io.Writer) error {
 		buffered := bufio.NewWriterSize(w, 1<<20)
-		header := []int32{int32(c.Rows), int32(c.Context), int32(tok.VocabSize()), int32(*batches), int32(heldBatches)}
+		header := []int32{int32(c.Rows), int32(c.Context), int32(tok.VocabSize()), int32(*count), int32(heldBatches)}
 		if _, err := buffered.WriteString("GPT2ROWS"); err != nil {
 			return err
 		}
 		if err := binary.Write(buffered, binary.LittleEndian, header); err != nil {
 			return err
 		}
-		for range *batches {
+		for range *count {
 			if err := loader.Next(&b); err != nil {
 				return err
 			}
@@ -104,7 +105,7 @@ func export(stdout io.Writer, args []string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d training batches (%.2f epochs of %d games), %d validation batches of %d games\n",
-		*out, *batches, loader.Epochs(), training.Len(), heldBatches, validation.Len())
+		*out, *count, loader.Epochs(), training.Len(), heldBatches, validation.Len())
 	return err
 }
 

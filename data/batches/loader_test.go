@@ -1,4 +1,4 @@
-package data
+package batches
 
 import (
 	"encoding/json"
@@ -9,12 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"transcend/data"
+	"transcend/data/filter"
 	"transcend/internal/bitboard"
 	"transcend/model"
 )
 
-func newLoader(t testing.TB, c *Corpus, tok Tokenizer, cfg LoaderConfig) *Loader {
+func newLoader(t testing.TB, c *data.Corpus, tok data.Tokenizer, cfg Config) *Loader {
 	t.Helper()
 	l, err := NewLoader(c, tok, cfg)
 	if err != nil {
@@ -95,7 +98,7 @@ func TestPackGames(t *testing.T) {
 							truncated++
 						}
 					}
-					v, err := NewValidation(c, tok, LoaderConfig{Rows: 4, Context: context, Window: window, Seed: 3})
+					v, err := NewValidation(c, tok, Config{Rows: 4, Context: context, Window: window, Seed: 3})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -153,7 +156,7 @@ func TestPackGames(t *testing.T) {
 
 // continued reports whether a game begins with these tokens and goes on with
 // next.
-func continued(c *Corpus, tok Tokenizer, tokens []int32, next int32) bool {
+func continued(c *data.Corpus, tok data.Tokenizer, tokens []int32, next int32) bool {
 	for _, g := range c.All() {
 		if ids := tok.AppendGame(nil, &g); len(ids) > len(tokens) && slices.Equal(ids[:len(tokens)], tokens) && ids[len(tokens)] == next {
 			return true
@@ -196,7 +199,7 @@ func TestPackBlocks(t *testing.T) {
 		for _, context := range []int{2, 5, 64, 257} {
 			t.Run(fmt.Sprintf("%s/%d", name, context), func(t *testing.T) {
 				c := randomCorpus(12, 120, 40)
-				v, err := NewValidation(c, tok, LoaderConfig{Rows: 3, Context: context, Packing: PackBlocks, Seed: 9})
+				v, err := NewValidation(c, tok, Config{Rows: 3, Context: context, Packing: PackBlocks, Seed: 9})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -249,11 +252,11 @@ func TestPackBlocks(t *testing.T) {
 	}
 }
 
-func texts2(tok Tokenizer, ids []int32) string { return strings.Join(texts(tok, ids), "") }
+func texts2(tok data.Tokenizer, ids []int32) string { return strings.Join(texts(tok, ids), "") }
 
 // Only the end of a finite stream leaves room in a block.
 func TestEndlessBlocksAreFull(t *testing.T) {
-	l := newLoader(t, randomCorpus(1, 7, 20), NewCharTokenizer(CharOptions{}), LoaderConfig{Rows: 4, Context: 333, Packing: PackBlocks})
+	l := newLoader(t, randomCorpus(1, 7, 20), data.NewCharTokenizer(data.CharOptions{}), Config{Rows: 4, Context: 333, Packing: PackBlocks})
 	for range 20 {
 		next(t, l)
 	}
@@ -268,7 +271,7 @@ func TestEndlessBlocksAreFull(t *testing.T) {
 // In each epoch every game is taken once, in another order each time.
 func TestEpochs(t *testing.T) {
 	c := randomCorpus(21, 40, 30).WithoutDuplicates()
-	l := newLoader(t, c, NewMoveTokenizer(), LoaderConfig{Rows: 1, Context: 64, Seed: 4})
+	l := newLoader(t, c, data.NewMoveTokenizer(), Config{Rows: 1, Context: 64, Seed: 4})
 	orders := map[string]bool{}
 	taken := make([]int, c.Len())
 	keys := map[string]int{}
@@ -300,7 +303,7 @@ func TestEpochs(t *testing.T) {
 // A permutation of three things is as likely as another.
 func TestShuffleIsFair(t *testing.T) {
 	c := randomCorpus(1, 3, 3)
-	p, err := newPacker(c, NewMoveTokenizer(), LoaderConfig{Rows: 1, Context: 8}, true)
+	p, err := newPacker(c, data.NewMoveTokenizer(), Config{Rows: 1, Context: 8}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,14 +329,14 @@ func TestShuffleIsFair(t *testing.T) {
 func TestStreamIsStable(t *testing.T) {
 	for _, test := range []struct {
 		packing string
-		tok     Tokenizer
+		tok     data.Tokenizer
 		want    uint64
 	}{
-		{PackGames, NewMoveTokenizer(), 0x1f4337f4d7853bb5},
-		{PackBlocks, NewCharTokenizer(CharOptions{}), 0x69156a300b26ecf},
+		{PackGames, data.NewMoveTokenizer(), 0x1f4337f4d7853bb5},
+		{PackBlocks, data.NewCharTokenizer(data.CharOptions{}), 0x69156a300b26ecf},
 	} {
 		h := fnv.New64a()
-		l := newLoader(t, randomCorpus(31, 90, 50), test.tok, LoaderConfig{Rows: 4, Context: 128, Packing: test.packing, Seed: 77})
+		l := newLoader(t, randomCorpus(31, 90, 50), test.tok, Config{Rows: 4, Context: 128, Packing: test.packing, Seed: 77})
 		for range 40 {
 			b := next(t, l)
 			for _, s := range [][]int32{b.Tokens, b.Targets, b.Positions, b.SegmentStart} {
@@ -360,7 +363,7 @@ func TestRestore(t *testing.T) {
 	for name, tok := range allTokenizers {
 		for _, packing := range []string{PackGames, PackBlocks} {
 			t.Run(name+"/"+packing, func(t *testing.T) {
-				cfg := LoaderConfig{Rows: 3, Context: 100, Packing: packing, Seed: 1 << 63, Window: 10}
+				cfg := Config{Rows: 3, Context: 100, Packing: packing, Seed: 1 << 63, Window: 10}
 				l := newLoader(t, c, tok, cfg)
 				other := newLoader(t, c, tok, cfg)
 				rng := rand.New(rand.NewPCG(6, 6))
@@ -409,10 +412,10 @@ func TestRestore(t *testing.T) {
 // Rows only group the stream.
 func TestRestoreWithOtherRows(t *testing.T) {
 	c := randomCorpus(42, 50, 60)
-	l := newLoader(t, c, NewMoveTokenizer(), LoaderConfig{Rows: 4, Context: 64})
+	l := newLoader(t, c, data.NewMoveTokenizer(), Config{Rows: 4, Context: 64})
 	next(t, l)
 	state, _ := l.State()
-	one := newLoader(t, c, NewMoveTokenizer(), LoaderConfig{Rows: 1, Context: 64})
+	one := newLoader(t, c, data.NewMoveTokenizer(), Config{Rows: 1, Context: 64})
 	if err := one.Restore(state); err != nil {
 		t.Fatal(err)
 	}
@@ -426,17 +429,17 @@ func TestRestoreWithOtherRows(t *testing.T) {
 
 func TestRestoreRefuses(t *testing.T) {
 	c := randomCorpus(43, 50, 60)
-	base := LoaderConfig{Rows: 2, Context: 64, Seed: 5}
-	l := newLoader(t, c, NewMoveTokenizer(), base)
+	base := Config{Rows: 2, Context: 64, Seed: 5}
+	l := newLoader(t, c, data.NewMoveTokenizer(), base)
 	next(t, l)
 	state, _ := l.State()
 
-	with := func(change func(*LoaderConfig)) LoaderConfig {
+	with := func(change func(*Config)) Config {
 		cfg := base
 		change(&cfg)
 		return cfg
 	}
-	changed := NewCorpus()
+	changed := data.NewCorpus()
 	for i, g := range c.All() {
 		if i == 20 {
 			g.Result = bitboard.Unknown
@@ -445,14 +448,14 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	less := c.Where(func(i int) bool { return i != 7 })
 	for what, other := range map[string]*Loader{
-		"tokenizer is move, this one's char":               newLoader(t, c, NewCharTokenizer(CharOptions{}), base),
-		"tokenizer is move, this one's char+draw_artifact": newLoader(t, c, NewCharTokenizer(CharOptions{DrawArtifact: true}), base),
-		"number of games is 50, this one's 49":             newLoader(t, less, NewMoveTokenizer(), base),
-		"fingerprint of the games":                         newLoader(t, changed, NewMoveTokenizer(), base),
-		"packing is games, this one's blocks":              newLoader(t, c, NewMoveTokenizer(), with(func(c *LoaderConfig) { c.Packing = PackBlocks })),
-		"context is 64, this one's 65":                     newLoader(t, c, NewMoveTokenizer(), with(func(c *LoaderConfig) { c.Context = 65 })),
-		"window is 64, this one's 63":                      newLoader(t, c, NewMoveTokenizer(), with(func(c *LoaderConfig) { c.Window = 63 })),
-		"seed is 5, this one's 6":                          newLoader(t, c, NewMoveTokenizer(), with(func(c *LoaderConfig) { c.Seed = 6 })),
+		"tokenizer is move, this one's char":               newLoader(t, c, data.NewCharTokenizer(data.CharOptions{}), base),
+		"tokenizer is move, this one's char+draw_artifact": newLoader(t, c, data.NewCharTokenizer(data.CharOptions{DrawArtifact: true}), base),
+		"number of games is 50, this one's 49":             newLoader(t, less, data.NewMoveTokenizer(), base),
+		"fingerprint of the games":                         newLoader(t, changed, data.NewMoveTokenizer(), base),
+		"packing is games, this one's blocks":              newLoader(t, c, data.NewMoveTokenizer(), with(func(c *Config) { c.Packing = PackBlocks })),
+		"context is 64, this one's 65":                     newLoader(t, c, data.NewMoveTokenizer(), with(func(c *Config) { c.Context = 65 })),
+		"window is 64, this one's 63":                      newLoader(t, c, data.NewMoveTokenizer(), with(func(c *Config) { c.Window = 63 })),
+		"seed is 5, this one's 6":                          newLoader(t, c, data.NewMoveTokenizer(), with(func(c *Config) { c.Seed = 6 })),
 	} {
 		err := other.Restore(state)
 		if !errors.Is(err, ErrState) || !strings.Contains(err.Error(), what) {
@@ -495,7 +498,7 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Fatalf("%s: the refused state changed the loader", name)
 		}
 	}
-	blocks := newLoader(t, c, NewMoveTokenizer(), with(func(c *LoaderConfig) { c.Packing = PackBlocks }))
+	blocks := newLoader(t, c, data.NewMoveTokenizer(), with(func(c *Config) { c.Packing = PackBlocks }))
 	next(t, blocks)
 	state, _ = blocks.State()
 	if err := blocks.Restore(edit(`"stats"`, `"window":[1],"stats"`)); err == nil {
@@ -505,26 +508,26 @@ func TestRestoreRefuses(t *testing.T) {
 
 func TestLoaderConfigErrors(t *testing.T) {
 	c := randomCorpus(1, 3, 10)
-	for _, cfg := range []LoaderConfig{
+	for _, cfg := range []Config{
 		{Rows: 0, Context: 10}, {Rows: 1, Context: 1}, {Rows: -1, Context: 10}, {Rows: 1 << 20, Context: 1 << 20},
 		{Rows: 1, Context: 10, Packing: "tetris"}, {Rows: 1, Context: 10, Window: -1}, {Rows: 1, Context: 10, Window: maxWindow + 1},
 	} {
-		if _, err := NewLoader(c, NewMoveTokenizer(), cfg); err == nil {
+		if _, err := NewLoader(c, data.NewMoveTokenizer(), cfg); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
-		if _, err := NewValidation(c, NewMoveTokenizer(), cfg); err == nil {
+		if _, err := NewValidation(c, data.NewMoveTokenizer(), cfg); err == nil {
 			t.Errorf("%+v is accepted for validation", cfg)
 		}
 	}
-	good := LoaderConfig{Rows: 1, Context: 10}
-	if _, err := NewLoader(NewCorpus(), NewMoveTokenizer(), good); err == nil {
+	good := Config{Rows: 1, Context: 10}
+	if _, err := NewLoader(data.NewCorpus(), data.NewMoveTokenizer(), good); err == nil {
 		t.Error("a loader of no games")
 	}
-	c.games.unchecked = true
-	if _, err := NewLoader(c, NewCharTokenizer(CharOptions{}), good); err == nil || !strings.Contains(err.Error(), "replayed") {
+	c = unchecked(t, c)
+	if _, err := NewLoader(c, data.NewCharTokenizer(data.CharOptions{}), good); err == nil || !strings.Contains(err.Error(), "replayed") {
 		t.Errorf("characters of games that were not replayed: %v", err)
 	}
-	if _, err := NewLoader(c, NewMoveTokenizer(), good); err != nil {
+	if _, err := NewLoader(c, data.NewMoveTokenizer(), good); err != nil {
 		t.Errorf("moves of games that were not replayed: %v", err)
 	}
 }
@@ -532,8 +535,8 @@ func TestLoaderConfigErrors(t *testing.T) {
 func TestValidation(t *testing.T) {
 	c := randomCorpus(51, 80, 70)
 	for _, packing := range []string{PackGames, PackBlocks} {
-		cfg := LoaderConfig{Rows: 4, Context: 90, Packing: packing, Seed: 1}
-		v, err := NewValidation(c, NewMoveTokenizer(), cfg)
+		cfg := Config{Rows: 4, Context: 90, Packing: packing, Seed: 1}
+		v, err := NewValidation(c, data.NewMoveTokenizer(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -546,7 +549,7 @@ func TestValidation(t *testing.T) {
 			t.Fatalf("%s: %d batches", packing, len(first))
 		}
 		v.Reset()
-		if v.Stats() != (LoaderStats{}) {
+		if v.Stats() != (Stats{}) {
 			t.Errorf("%s: counts after Reset: %+v", packing, v.Stats())
 		}
 		dirty := first[0]
@@ -564,12 +567,12 @@ func TestValidation(t *testing.T) {
 			t.Errorf("%s: another end", packing)
 		}
 		// A loader's first batches are the same.
-		l := newLoader(t, c, NewMoveTokenizer(), cfg)
+		l := newLoader(t, c, data.NewMoveTokenizer(), cfg)
 		if !sameBatch(next(t, l), first[0]) {
 			t.Errorf("%s: not the order of the first epoch", packing)
 		}
 	}
-	v, err := NewValidation(NewCorpus(), NewMoveTokenizer(), LoaderConfig{Rows: 1, Context: 5})
+	v, err := NewValidation(data.NewCorpus(), data.NewMoveTokenizer(), Config{Rows: 1, Context: 5})
 	if err != nil || v.Next(new(model.Batch)) {
 		t.Errorf("validation on no games: %v", err)
 	}
@@ -580,7 +583,7 @@ func TestValidation(t *testing.T) {
 
 // The window must not let any game wait forever.
 func TestNoGameWaitsLong(t *testing.T) {
-	c := NewCorpus()
+	c := data.NewCorpus()
 	rng := rand.New(rand.NewPCG(9, 1))
 	for range 20 {
 		c.Append(randomGame(rng, 60))
@@ -588,7 +591,7 @@ func TestNoGameWaitsLong(t *testing.T) {
 	for range 400 {
 		c.Append(randomGame(rng, 3))
 	}
-	l := newLoader(t, c, NewMoveTokenizer(), LoaderConfig{Rows: 1, Context: 40, Window: 8})
+	l := newLoader(t, c, data.NewMoveTokenizer(), Config{Rows: 1, Context: 40, Window: 8})
 	since := map[int]int{}
 	for range 3000 {
 		next(t, l)
@@ -606,7 +609,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	c := randomCorpus(61, 100, 80)
 	for name, tok := range allTokenizers {
 		for _, packing := range []string{PackGames, PackBlocks} {
-			l := newLoader(t, c, tok, LoaderConfig{Rows: 4, Context: 128, Packing: packing})
+			l := newLoader(t, c, tok, Config{Rows: 4, Context: 128, Packing: packing})
 			b := new(model.Batch)
 			for range 100 {
 				l.Next(b)
@@ -616,5 +619,176 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 				t.Errorf("%s %s: %v allocations a batch", name, packing, n)
 			}
 		}
+	}
+}
+
+func TestBoardBatches(t *testing.T) {
+	c := randomCorpus(71, 60, 90)
+	tok := data.NewMoveTokenizer()
+	for _, packing := range []string{PackGames, PackBlocks} {
+		cfg := Config{Rows: 3, Context: 100, Packing: packing, Seed: 2}
+		plain := newLoader(t, c, tok, cfg)
+		cfg.Input = data.InputBoard
+		l := newLoader(t, c, tok, cfg)
+		b := new(model.Batch)
+		for n := range 30 {
+			if err := l.Next(b); err != nil {
+				t.Fatal(err)
+			}
+			if !sameBatch(b, next(t, plain)) {
+				t.Fatal("board input changes the tokens")
+			}
+			config := model.Config{Layers: 1, Heads: 1, Width: 1, Context: 100, Vocab: tok.VocabSize(), ExtraVocab: data.BoardVocab, ExtraSlots: data.BoardSlots}
+			if err := b.Validate(config); err != nil {
+				t.Fatal(err)
+			}
+			p := bitboard.Start()
+			for i, token := range b.Tokens {
+				var want []int32
+				switch move, ok := tok.Move(token); {
+				case token == tok.Separator():
+					p = bitboard.Start()
+					want = data.AppendBoard(nil, &p)
+				case ok:
+					p.Make(move)
+					want = data.AppendBoard(nil, &p)
+				default:
+					want = slices.Repeat([]int32{-1}, data.BoardSlots)
+				}
+				if got := b.Extras[i*data.BoardSlots : (i+1)*data.BoardSlots]; !slices.Equal(got, want) {
+					t.Fatalf("%s, batch %d, token %d (%s): %v, want %v", packing, n, i, tok.Text(token), got, want)
+				}
+			}
+		}
+	}
+	if _, err := NewLoader(c, data.NewCharTokenizer(data.CharOptions{}), Config{Rows: 1, Context: 10, Input: data.InputBoard}); err == nil {
+		t.Error("characters with boards")
+	}
+	c = unchecked(t, c)
+	if _, err := NewLoader(c, tok, Config{Rows: 1, Context: 10, Input: data.InputBoard}); err == nil || !strings.Contains(err.Error(), "replayed") {
+		t.Errorf("boards of games that were not replayed: %v", err)
+	}
+}
+
+func TestBoardRestore(t *testing.T) {
+	c := randomCorpus(72, 50, 60)
+	tok := data.NewMoveTokenizer()
+	cfg := Config{Rows: 2, Context: 64, Input: data.InputBoard}
+	l, other := newLoader(t, c, tok, cfg), newLoader(t, c, tok, cfg)
+	batch := func(l *Loader) *model.Batch {
+		b := new(model.Batch)
+		if err := l.Next(b); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	batch(l)
+	state, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Restore(state); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := batch(l), batch(other); !sameBatch(a, b) || !slices.Equal(a.Extras, b.Extras) {
+		t.Error("the restored loader gives other batches")
+	}
+	cfg.Input = data.InputMoves
+	moves := newLoader(t, c, tok, cfg)
+	if err := moves.Restore(state); err == nil || !strings.Contains(err.Error(), "input is board, this one's moves") {
+		t.Errorf("a loader of moves: %v", err)
+	}
+	state, _ = moves.State()
+	if strings.Contains(string(state), "input") {
+		t.Errorf("the state of a loader of moves has changed: %s", state)
+	}
+	if err := l.Restore(state); err == nil || !strings.Contains(err.Error(), "input is moves, this one's board") {
+		t.Errorf("a loader of boards: %v", err)
+	}
+	b := new(model.Batch)
+	for range 100 {
+		l.Next(b)
+	}
+	if n := testing.AllocsPerRun(100, func() { l.Next(b) }); n > 1 {
+		t.Errorf("%v allocations a batch", n)
+	}
+}
+
+// Batches of both packings. The ceiling is tokenizing the games and putting them
+// nowhere.
+func BenchmarkLoader(b *testing.B) {
+	c := realGames(b, filter.Filter{MaxElo: 1500})
+	for _, test := range []struct {
+		tok     data.Tokenizer
+		input   string
+		packing string
+		context int
+	}{
+		{data.NewMoveTokenizer(), data.InputMoves, PackGames, 256}, {data.NewMoveTokenizer(), data.InputMoves, PackBlocks, 256}, {data.NewMoveTokenizer(), data.InputBoard, PackGames, 256},
+		{data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, PackGames, 1023}, {data.NewCharTokenizer(data.CharOptions{}), data.InputMoves, PackBlocks, 1023},
+	} {
+		b.Run(fmt.Sprintf("%s/%s/%s/%d", test.tok.Name(), test.input, test.packing, test.context), func(b *testing.B) {
+			l, err := NewLoader(c, test.tok, Config{Rows: 16, Context: test.context, Packing: test.packing, Input: test.input})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var batch model.Batch
+			var ids []int32
+			var loading, tokenizing time.Duration
+			tokenized, game := 0, 0
+			for b.Loop() {
+				began := time.Now()
+				if err := l.Next(&batch); err != nil {
+					b.Fatal(err)
+				}
+				loading += time.Since(began)
+				began = time.Now()
+				for n := 0; n < len(batch.Tokens); {
+					g := data.Game{Result: c.Result(game), Moves: c.Moves(game)}
+					ids = test.tok.AppendGame(ids[:0], &g)
+					n += len(ids)
+					tokenized += len(ids)
+					game = (game + 1) % c.Len()
+				}
+				tokenizing += time.Since(began)
+			}
+			s := l.Stats()
+			rate := float64(s.Targets) / loading.Seconds()
+			b.ReportMetric(rate, "tok/s")
+			b.ReportMetric(100*rate/(float64(tokenized)/tokenizing.Seconds()), "%tokenizer")
+			b.ReportMetric(100*s.FillRate(), "%fill")
+		})
+	}
+}
+
+// The order of an epoch, which a restored loader has to make again.
+func BenchmarkShuffle(b *testing.B) {
+	p := &packer{cfg: Config{Seed: 1}, order: make([]uint32, 1<<20)}
+	for b.Loop() {
+		p.epoch++
+		p.shuffle()
+	}
+	b.ReportMetric(float64(b.N<<20)/b.Elapsed().Seconds(), "games/s")
+}
+
+// Real games pack into rows with little padding.
+func TestRealGames(t *testing.T) {
+	c := realGames(t, filter.Filter{MaxElo: 1000, DropDuplicates: true})
+	v, err := NewValidation(c, data.NewMoveTokenizer(), Config{Rows: 16, Context: 256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch model.Batch
+	for v.Next(&batch) {
+	}
+	s := v.Stats()
+	t.Logf("context 256: %+v, fill rate %.4f", s, s.FillRate())
+	// Every move has a target, and the separator after the last; padding is under
+	// two per cent.
+	if want := int64(c.Plies() + c.Len()); s.Targets != want || s.Truncated != 0 {
+		t.Errorf("%d targets, want %d", s.Targets, want)
+	}
+	if s.FillRate() < 0.98 {
+		t.Errorf("fill rate %.4f", s.FillRate())
 	}
 }

@@ -1,4 +1,4 @@
-package data
+package batches
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
+	"transcend/data"
 	"transcend/internal/bitboard"
 	"transcend/internal/packing"
 	"transcend/model"
@@ -40,14 +41,14 @@ const (
 )
 
 // DefaultWindow is how many games PackGames chooses from when
-// LoaderConfig.Window is 0. More would leave hardly less padding.
+// Config.Window is 0. More would leave hardly less padding.
 const DefaultWindow = 64
 
 // maxWindow bounds the window, which is part of the state.
 const maxWindow = 1 << 16
 
-// LoaderConfig says how games become batches.
-type LoaderConfig struct {
+// Config says how games become batches.
+type Config struct {
 	Rows    int    // sequences in a batch
 	Context int    // tokens in a sequence, at least 2
 	Packing string // PackGames or PackBlocks; "" is PackGames
@@ -56,11 +57,11 @@ type LoaderConfig struct {
 	Window  int    // games that PackGames chooses from; 0: DefaultWindow
 }
 
-func (c *LoaderConfig) complete() error {
+func (c *Config) complete() error {
 	if c.Packing == "" {
 		c.Packing = PackGames
 	}
-	if c.Input == InputMoves {
+	if c.Input == data.InputMoves {
 		c.Input = "" // as in states from before there was a choice
 	}
 	if c.Window == 0 {
@@ -79,8 +80,8 @@ func (c *LoaderConfig) complete() error {
 	return nil
 }
 
-// LoaderStats count what was packed.
-type LoaderStats struct {
+// Stats count what was packed.
+type Stats struct {
 	Rows      int64 `json:"rows"`
 	Positions int64 `json:"positions"` // tokens, with padding
 	Targets   int64 `json:"targets"`   // positions that carry a loss
@@ -89,7 +90,7 @@ type LoaderStats struct {
 }
 
 // FillRate is the share of positions that carry a target, 0 before the first.
-func (s LoaderStats) FillRate() float64 {
+func (s Stats) FillRate() float64 {
 	if s.Positions == 0 {
 		return 0
 	}
@@ -98,11 +99,11 @@ func (s LoaderStats) FillRate() float64 {
 
 // packer makes rows of games. It is what Loader and Validation share.
 type packer struct {
-	c   *Corpus
-	tok Tokenizer
+	c   *data.Corpus
+	tok data.Tokenizer
 	// slots is how many extra ids a token has: 0, or BoardSlots.
 	slots int
-	cfg   LoaderConfig
+	cfg   Config
 
 	endless bool
 	order   []uint32 // the games of the epoch, shuffled
@@ -111,8 +112,8 @@ type packer struct {
 	window  []waiting
 	free    [][]int32 // token slices to use again
 	current waiting   // PackBlocks: the tokens of the game at cursor, if game >= 0
-	game    Game      // what a tokenizer is shown; here because it would be allocated
-	stats   LoaderStats
+	game    data.Game // what a tokenizer is shown; here because it would be allocated
+	stats   Stats
 }
 
 // waiting is a game and its tokens.
@@ -121,15 +122,15 @@ type waiting struct {
 	tokens []int32
 }
 
-func newPacker(c *Corpus, tok Tokenizer, cfg LoaderConfig, endless bool) (*packer, error) {
+func newPacker(c *data.Corpus, tok data.Tokenizer, cfg Config, endless bool) (*packer, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	enc, err := NewEncoder(tok, cfg.Input)
+	enc, err := data.NewEncoder(tok, cfg.Input)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := tok.(*MoveTokenizer); c.games.unchecked && (!ok || enc.Input() == InputBoard) {
+	if _, ok := tok.(*data.MoveTokenizer); !c.Checked() && (!ok || enc.Input() == data.InputBoard) {
 		return nil, errors.New("data: loader: the character tokenizer and board input need games that were replayed: read the corpus without Trust, or call Check")
 	}
 	var shape model.Config
@@ -177,7 +178,7 @@ func (p *packer) tokens(game int) []int32 {
 		buf = p.free[n-1][:0]
 		p.free = p.free[:n-1]
 	}
-	p.game = Game{Result: p.c.games.result[p.c.at(game)], Moves: p.c.Moves(game)}
+	p.game = data.Game{Result: p.c.Result(game), Moves: p.c.Moves(game)}
 	return p.tok.AppendGame(buf, &p.game)
 }
 
@@ -231,7 +232,7 @@ func (p *packer) put(r rowView, t int, w waiting) int {
 			if i > 0 {
 				pos.Make(moves[i-1])
 			}
-			extras = AppendBoard(extras, &pos)
+			extras = data.AppendBoard(extras, &pos)
 		}
 	}
 	return n
@@ -328,7 +329,7 @@ var _ model.Source = (*Loader)(nil)
 
 // NewLoader returns a loader of all games of c, which must not change from then
 // on.
-func NewLoader(c *Corpus, tok Tokenizer, cfg LoaderConfig) (*Loader, error) {
+func NewLoader(c *data.Corpus, tok data.Tokenizer, cfg Config) (*Loader, error) {
 	if c.Len() == 0 {
 		return nil, errors.New("data: loader: the corpus has no games")
 	}
@@ -348,7 +349,7 @@ func (l *Loader) Next(b *model.Batch) error {
 
 // Stats returns the counts since the stream began; a restored stream goes on
 // counting.
-func (l *Loader) Stats() LoaderStats { return l.p.stats }
+func (l *Loader) Stats() Stats { return l.p.stats }
 
 // Epochs returns how often the corpus was gone through, as far as games were
 // taken for packing.
@@ -373,10 +374,10 @@ type loaderState struct {
 	Window      int    `json:"window_size"`
 	Seed        uint64 `json:"seed"`
 
-	Epoch   uint64      `json:"epoch"`
-	Cursor  int         `json:"cursor"`
-	Waiting []int       `json:"window,omitempty"`
-	Stats   LoaderStats `json:"stats"`
+	Epoch   uint64 `json:"epoch"`
+	Cursor  int    `json:"cursor"`
+	Waiting []int  `json:"window,omitempty"`
+	Stats   Stats  `json:"stats"`
 }
 
 // ErrState is wrapped by the errors of Restore about a state that does not
@@ -387,7 +388,7 @@ var ErrState = errors.New("the position belongs to another stream of batches")
 func (l *Loader) identity() loaderState {
 	p := l.p
 	name := p.tok.Name()
-	if c, ok := p.tok.(*CharTokenizer); ok && c.opts.DrawArtifact {
+	if c, ok := p.tok.(*data.CharTokenizer); ok && c.Options().DrawArtifact {
 		name += "+draw_artifact"
 	}
 	return loaderState{
@@ -427,7 +428,7 @@ func (l *Loader) Restore(state []byte) error {
 	}{
 		{"format version", s.Version, want.Version},
 		{"tokenizer", s.Tokenizer, want.Tokenizer},
-		{"input", cmp.Or(s.Input, InputMoves), cmp.Or(want.Input, InputMoves)},
+		{"input", cmp.Or(s.Input, data.InputMoves), cmp.Or(want.Input, data.InputMoves)},
 		{"number of games", s.Games, want.Games},
 		{"fingerprint of the games", s.Fingerprint, want.Fingerprint},
 		{"packing", s.Packing, want.Packing},
@@ -469,7 +470,7 @@ func (l *Loader) Restore(state []byte) error {
 type Validation struct{ p *packer }
 
 // NewValidation returns an iterator at the first batch of c, which may be empty.
-func NewValidation(c *Corpus, tok Tokenizer, cfg LoaderConfig) (*Validation, error) {
+func NewValidation(c *data.Corpus, tok data.Tokenizer, cfg Config) (*Validation, error) {
 	p, err := newPacker(c, tok, cfg, false)
 	if err != nil {
 		return nil, err
@@ -484,9 +485,9 @@ func (v *Validation) Next(b *model.Batch) bool { return v.p.batch(b) }
 // Reset goes back to the first batch.
 func (v *Validation) Reset() {
 	p := v.p
-	p.cursor, p.window, p.stats = 0, nil, LoaderStats{}
+	p.cursor, p.window, p.stats = 0, nil, Stats{}
 	p.current = waiting{game: -1}
 }
 
 // Stats returns the counts since the first batch.
-func (v *Validation) Stats() LoaderStats { return v.p.stats }
+func (v *Validation) Stats() Stats { return v.p.stats }
