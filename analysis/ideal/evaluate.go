@@ -66,8 +66,8 @@ var bandEnds = []int{10, 20, 40, 60, 80, 120, math.MaxInt}
 
 const parts = int(bands) + 7
 
-// PhasePart is the part of a phase.
-func PhasePart(p league.Phase) Part { return phases + Part(p) - Part(league.Opening) }
+// phasePart is the part of a phase.
+func phasePart(p league.Phase) Part { return phases + Part(p) - Part(league.Opening) }
 
 // Bands are the parts by half-move.
 func Bands() (all []Part) {
@@ -299,6 +299,7 @@ type walker struct {
 
 	rewards, mixed, tempered, weights []float64
 	values                            [][metrics]float64 // by row
+	next                              int                // row whose policy is measured next
 	out                               [][]float64
 }
 
@@ -349,49 +350,59 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *mixture.Belief
 	if err != nil {
 		return err
 	}
-	next := 0
-	add := func(f []float64, agreement []float64) {
-		w.values[next] = [metrics]float64{Expected(f, w.rewards), at.Agreement(f, agreement), sum(f)}
-		next++
-	}
 	side := g.Position().SideToMove()
-	prior := w.m.Prior(side)
 	w.weights = b.Weights(w.weights, side)
 	w.rewards = w.o.Judge.Rewards(w.rewards, w.judge, g, at.Moves)
+	w.next = 0
+	for kind := range w.m.Kinds() {
+		w.add(at, at.Kind(kind))
+	}
 	texts := mixture.NewTexts(g.Position(), at.Moves)
+	var differ [2]*Difference // by the prior, by the posterior
+	for i, weights := range [][]float64{w.m.Prior(side), w.weights} {
+		differ[i] = w.addMixtures(at, texts, weights)
+	}
+	if d := differ[1]; d != nil {
+		d.Game, d.Ply, d.FEN = number+1, ply+1, g.Position().FEN()
+		sums.examples = append(sums.examples, *d)
+	}
+	if ok, err := w.addOthers(ctx, g, at); err != nil || !ok {
+		return err
+	}
+	band := 0
+	for ply+1 > bandEnds[band] {
+		band++
+	}
+	w.count(sums, []Part{All, phasePart(league.PhaseOf(g.Position())), bands + Part(band)}, differ)
+	return nil
+}
 
-	kinds := len(w.m.Kinds())
-	kindWeights, kindSizes := make([]float64, kinds), make([]float64, kinds)
-	for i, x := range w.weights {
-		kind := w.m.KindOf(i)
-		kindWeights[kind] += x
-		kindSizes[kind]++
-	}
-	// Agreement is with what the player at the board may have meant.
-	for kind := range kinds {
-		add(at.Kind(kind), w.weights)
-	}
-	var differ [2]float64
-	for posterior, weights := range [][]float64{prior, w.weights} {
-		w.mixed = at.Mix(w.mixed, weights)
-		for _, characters := range []bool{false, true} {
-			for _, tau := range w.o.Temperatures {
-				if characters {
-					w.tempered = texts.Temper(w.tempered, w.mixed, tau)
-				} else {
-					w.tempered = mixture.Temper(w.tempered, w.mixed, tau)
-				}
-				add(w.tempered, w.weights)
+// add measures the next row's policy, f. Agreement is with what the player at the board may have
+// meant.
+func (w *walker) add(at *mixture.Position, f []float64) {
+	w.values[w.next] = [metrics]float64{Expected(f, w.rewards), at.Agreement(f, w.weights), sum(f)}
+	w.next++
+}
+
+// addMixtures adds the mixture of the players by their weights at all temperatures, over moves and over
+// characters. It returns how these differ at temperature 0, nil if they do not.
+func (w *walker) addMixtures(at *mixture.Position, texts *mixture.Texts, weights []float64) *Difference {
+	w.mixed = at.Mix(w.mixed, weights)
+	for _, characters := range []bool{false, true} {
+		for _, tau := range w.o.Temperatures {
+			if characters {
+				w.tempered = texts.Temper(w.tempered, w.mixed, tau)
+			} else {
+				w.tempered = mixture.Temper(w.tempered, w.mixed, tau)
 			}
-		}
-		if d, ok := w.difference(at, texts); ok {
-			differ[posterior] = 1
-			d.Game, d.Ply, d.FEN = number+1, ply+1, g.Position().FEN()
-			if posterior == 1 {
-				sums.examples = append(sums.examples, d)
-			}
+			w.add(at, w.tempered)
 		}
 	}
+	return w.difference(texts)
+}
+
+// addOthers adds the policies beside the pool; false where one cannot hold the position.
+func (w *walker) addOthers(ctx context.Context, g *bitboard.Game, at *mixture.Position) (bool, error) {
 	for i, f := range w.others {
 		n := len(w.o.Others[i].Names)
 		for len(w.out) < n {
@@ -400,25 +411,30 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *mixture.Belief
 		for row := range n {
 			w.out[row] = append(w.out[row][:0], make([]float64, len(at.Moves))...)
 		}
-		ok, err := f(ctx, g, at.Moves, w.out[:n])
-		if err != nil || !ok {
-			return err
+		if ok, err := f(ctx, g, at.Moves, w.out[:n]); err != nil || !ok {
+			return false, err
 		}
 		for row := range n {
-			add(w.out[row], w.weights)
+			w.add(at, w.out[row])
 		}
 	}
+	return true, nil
+}
 
-	byKind := make([]float64, kinds)
+// count adds what was measured to the sums of some parts.
+func (w *walker) count(sums *gameSums, in []Part, differ [2]*Difference) {
+	kinds := len(w.m.Kinds())
+	weights, sizes, rewards := make([]float64, kinds), make([]float64, kinds), make([]float64, kinds)
+	for i, x := range w.weights {
+		kind := w.m.KindOf(i)
+		weights[kind] += x
+		sizes[kind]++
+	}
 	for kind := range kinds {
-		byKind[kind] = w.values[kind][Reward]
+		rewards[kind] = w.values[kind][Reward]
 	}
-	theorem := PairSum(byKind, kindWeights, kindSizes)
-	band := 0
-	for ply+1 > bandEnds[band] {
-		band++
-	}
-	for _, part := range []Part{All, PhasePart(league.PhaseOf(g.Position())), bands + Part(band)} {
+	theorem := PairSum(rewards, weights, sizes)
+	for _, part := range in {
 		sums.n[part]++
 		for row := range w.rows {
 			for metric, x := range w.values[row] {
@@ -426,26 +442,26 @@ func (w *walker) position(ctx context.Context, sums *gameSums, b *mixture.Belief
 			}
 		}
 		sums.theorem[part] += theorem
-		for kind, x := range kindWeights {
+		for kind, x := range weights {
 			sums.weights[kind][part] += x
 		}
 		if sums.pairs != nil {
 			for a := range kinds {
-				for c := range a {
-					sums.pairs[a*kinds+c][part] += (w.values[a][Reward] - w.values[c][Reward]) *
-						(kindWeights[a]/kindSizes[a] - kindWeights[c]/kindSizes[c])
+				for b := range a {
+					sums.pairs[a*kinds+b][part] += (rewards[a] - rewards[b]) * (weights[a]/sizes[a] - weights[b]/sizes[b])
 				}
 			}
 		}
-		for i, x := range differ {
-			sums.differ[i][part] += x
+		for i, d := range differ {
+			if d != nil {
+				sums.differ[i][part]++
+			}
 		}
 	}
-	return nil
 }
 
 // difference compares the argmaxes of the mixture over moves and over characters.
-func (w *walker) difference(at *mixture.Position, texts *mixture.Texts) (Difference, bool) {
+func (w *walker) difference(texts *mixture.Texts) *Difference {
 	w.tempered = texts.Temper(w.tempered, w.mixed, 0)
 	best, char := 0, 0
 	for i := range w.mixed {
@@ -457,9 +473,9 @@ func (w *walker) difference(at *mixture.Position, texts *mixture.Texts) (Differe
 		}
 	}
 	if w.mixed[char] >= w.mixed[best]*(1-mixture.Tie) {
-		return Difference{}, false
+		return nil
 	}
-	d := Difference{
+	d := &Difference{
 		Move: texts.Text(best), MoveP: w.mixed[best], Characters: texts.Text(char), CharP: w.mixed[char],
 		Gain: w.rewards[char] - w.rewards[best],
 	}
@@ -468,7 +484,7 @@ func (w *walker) difference(at *mixture.Position, texts *mixture.Texts) (Differe
 			d.Prefix += w.mixed[i]
 		}
 	}
-	return d, true
+	return d
 }
 
 func sum(f []float64) (all float64) {

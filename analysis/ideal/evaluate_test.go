@@ -16,7 +16,7 @@ import (
 func TestWinProbability(t *testing.T) {
 	// The released pairs have +3.03 pawns at 0.753.
 	for score, want := range map[int]float64{0: 0.5, 303: 0.753, -303: 0.247, search.Mate - 3: 1, -search.Mate + 4: 0} {
-		if got := WinProbability(score); math.Abs(got-want) > 5e-4 {
+		if got := winProbability(score); math.Abs(got-want) > 5e-4 {
 			t.Errorf("%d: %v, want %v", score, got, want)
 		}
 	}
@@ -147,16 +147,16 @@ func TestEvaluate(t *testing.T) {
 			}
 		}
 	}
-	if e.Positions != count || e.Count(All) != count || e.Count(PhasePart(league.Opening)) != opening {
-		t.Errorf("%d positions, %d of the opening; want %d and %d", e.Count(All), e.Count(PhasePart(league.Opening)), count, opening)
+	if e.Positions != count || e.Count(All) != count || e.Count(phasePart(league.Opening)) != opening {
+		t.Errorf("%d positions, %d of the opening; want %d and %d", e.Count(All), e.Count(phasePart(league.Opening)), count, opening)
 	}
 	for row, x := range want {
 		if got := e.Mean(row, Reward, All).Value; math.Abs(got-x/float64(count)) > 1e-9 {
 			t.Errorf("%s: reward %v, want %v", e.Rows[row].Name, got, x/float64(count))
 		}
 	}
-	if e.Rows[0].Experts != 2 || e.Rows[1].Experts != 1 || e.BestExpert(PhasePart(league.Opening)) != 1 {
-		t.Errorf("experts %+v, best of the opening %d", e.Rows[:3], e.BestExpert(PhasePart(league.Opening)))
+	if e.Rows[0].Experts != 2 || e.Rows[1].Experts != 1 || e.BestExpert(phasePart(league.Opening)) != 1 {
+		t.Errorf("experts %+v, best of the opening %d", e.Rows[:3], e.BestExpert(phasePart(league.Opening)))
 	}
 	total := 0
 	for _, b := range Bands() {
@@ -213,7 +213,7 @@ func TestEvaluateFinds(t *testing.T) {
 	if x := e.AboveBest(sampled, All); math.Abs(x.Value) > 1e-12 {
 		t.Errorf("equal experts: the mixture is %+v above them", x)
 	}
-	if x := e.Mean(argmax, Agreement, PhasePart(league.Middlegame)); math.Abs(x.Value-1) > 1e-12 {
+	if x := e.Mean(argmax, Agreement, phasePart(league.Middlegame)); math.Abs(x.Value-1) > 1e-12 {
 		t.Errorf("argmax agrees with the noise-free move in %+v", x)
 	}
 	if x := e.Mean(len(e.Rows)-1, Legal, All); x.Value != 0 {
@@ -226,7 +226,7 @@ func TestEvaluateFinds(t *testing.T) {
 		t.Error("three threads give other sums than one")
 	}
 	shared := run("shared", 2)
-	if x := shared.AboveBest(shared.Find(0, true, false), PhasePart(league.Middlegame)); math.Abs(x.Value) > 1e-12 {
+	if x := shared.AboveBest(shared.Find(0, true, false), phasePart(league.Middlegame)); math.Abs(x.Value) > 1e-12 {
 		t.Errorf("shared noise is transcended by %+v", x)
 	}
 }

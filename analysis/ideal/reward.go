@@ -47,7 +47,7 @@ func (j Judge) Rewards(dst []float64, s *search.Searcher, g *bitboard.Game, move
 	for _, r := range result.Moves {
 		for i, m := range moves {
 			if m == r.Move {
-				dst[i] = WinProbability(r.Score)
+				dst[i] = winProbability(r.Score)
 			}
 		}
 	}
@@ -57,8 +57,8 @@ func (j Judge) Rewards(dst []float64, s *search.Searcher, g *bitboard.Game, move
 // mateCentipawns is what a mate counts (Zhang et al. 2024, released favor analysis).
 const mateCentipawns = 10_000
 
-// WinProbability is the reward of a score of package search.
-func WinProbability(score int) float64 { return WinChance(score, search.MateIn(score)) }
+// winProbability is the reward of a score of package search.
+func winProbability(score int) float64 { return WinChance(score, search.MateIn(score)) }
 
 // WinChance is the reward of a score in centipawns, or of a mate in so many moves if that is not 0,
 // negative for being mated: 1/(1+exp(-0.00368208 cp)), Lichess's formula, as the released favor analysis
