@@ -196,6 +196,27 @@ type table struct {
 	g      *kg.Graph
 	stdout io.Writer
 	cells  []*cell
+
+	progress io.Writer
+	total    int // cells that are to come
+}
+
+// during computes a cell under a live line that says which: large ones take seconds. The line is gone
+// when a row is written, which may be in the same terminal.
+func (t *table) during(experts int, coverage float64, compute func() error) error {
+	status := cli.NewStatus(t.progress)
+	defer status.Close()
+	status.Set(float64(len(t.cells))/float64(t.total), fmt.Sprintf("%d of %d: %s experts, coverage %g", len(t.cells)+1, t.total, cli.Count(experts), coverage))
+	return compute()
+}
+
+// newTable begins a table of so many cells.
+func (r *references) newTable(g *kg.Graph, cells int, stdout, stderr io.Writer) *table {
+	t := &table{r: r, g: g, stdout: stdout, progress: stderr, total: cells}
+	if r.quiet {
+		t.progress = io.Discard
+	}
+	return t
 }
 
 func (t *table) row(c *cell, format string, args ...any) {
@@ -216,14 +237,17 @@ func (t *table) end(experiment string) error {
 func percent(x float64) string { return cli.Percent(x, 1) }
 
 func (r *references) denoise(ctx context.Context, g *kg.Graph, stdout, stderr io.Writer) error {
-	t := table{r: r, g: g, stdout: stdout}
+	t := r.newTable(g, len(r.experts)*len(r.coverage), stdout, stderr)
 	if !r.asJSON {
 		fmt.Fprintf(stdout, "%7s %8s %8s %8s %8s %8s %8s   %s\n", "experts", "coverage", "greedy", "T=1", fmt.Sprintf("T=%g", r.temperature), "expert", "ceiling", "lowest by relation (greedy)")
 	}
 	for _, n := range r.experts {
 		for _, c := range r.coverage {
-			x, err := r.run(ctx, &expert.Team{Graph: g, Experts: n, Seed: r.seed, Coverage: c, Corruption: r.wrong.corruption()})
-			if err != nil {
+			var x *cell
+			if err := t.during(n, c, func() (err error) {
+				x, err = r.run(ctx, &expert.Team{Graph: g, Experts: n, Seed: r.seed, Coverage: c, Corruption: r.wrong.corruption()})
+				return err
+			}); err != nil {
 				return err
 			}
 			x.Coverage, x.Ceiling = c, reference.Ceiling(c, n)
@@ -258,7 +282,7 @@ func (r *references) selection(ctx context.Context, g *kg.Graph, stdout, stderr 
 	if err != nil {
 		return err
 	}
-	t := table{r: r, g: g, stdout: stdout}
+	t := r.newTable(g, len(r.experts)*len(r.coverage)*len(r.alpha), stdout, stderr)
 	if !r.asJSON {
 		fmt.Fprintf(stdout, "%7s %8s %6s %8s %8s %8s %8s %8s %8s   %s\n", "experts", "coverage", "alpha", "greedy", "T=1", fmt.Sprintf("T=%g", r.temperature), "expert", "ceiling", "known", "Theorem 2.1: mean, holds, mixture better")
 	}
@@ -267,20 +291,23 @@ func (r *references) selection(ctx context.Context, g *kg.Graph, stdout, stderr 
 			for _, alpha := range r.alpha {
 				team := &expert.Team{Graph: g, Experts: n, Seed: r.seed, Alpha: alpha, Cluster: areas, Corruption: r.wrong.corruption(),
 					Specialists: &expert.Specialists{Coverage: c, Budget: r.budget}}
-				x, err := r.run(ctx, team)
-				if err != nil {
+				var x *cell
+				var known float64
+				if err := t.during(n, c, func() (err error) {
+					if x, err = r.run(ctx, team); err != nil {
+						return err
+					}
+					if known, err = reference.Known(ctx, team); err != nil || n == 1 {
+						return err
+					}
+					x.Condition, err = reference.Selection(ctx, team, r.pairs)
 					return err
-				}
-				known, err := reference.Known(ctx, team)
-				if err != nil {
+				}); err != nil {
 					return err
 				}
 				x.Coverage, x.Alpha, x.Ceiling, x.Known = c, &alpha, reference.Ceiling(c, n), &known
 				theorem := "-"
 				if n > 1 {
-					if x.Condition, err = reference.Selection(ctx, team, r.pairs); err != nil {
-						return err
-					}
 					theorem = fmt.Sprintf("%+.4f, %s, %s", x.Condition.Mean, percent(x.Condition.Holds), percent(x.Condition.Better))
 				}
 				v := x.Vote
