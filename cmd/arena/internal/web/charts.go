@@ -111,34 +111,10 @@ const (
 // point. Intervals are those of chance in the games (thick) and with the
 // opponents' own errors (thin).
 func drawTemperatures(series []Series) template.HTML {
-	low, high := math.Inf(1), math.Inf(-1)
-	include := func(values ...float64) {
-		for _, v := range values {
-			if !math.IsInf(v, 0) && !math.IsNaN(v) {
-				low, high = min(low, v), max(high, v)
-			}
-		}
-	}
-	var temps []float64
-	caps := map[int]bool{}
-	points := 0
-	for _, s := range series {
-		for _, p := range s.Points {
-			points++
-			if !slices.Contains(temps, p.Temperature) {
-				temps = append(temps, p.Temperature)
-			}
-			include(p.Rating.Rating, p.Rating.Sampling.Low, p.Rating.Sampling.High, p.Rating.Total.Low, p.Rating.Total.High)
-		}
-		if s.Cap > 0 {
-			caps[s.Cap] = true
-			include(float64(s.Cap))
-		}
-	}
-	if points == 0 || math.IsInf(low, 0) {
+	temps, caps, low, high := plotted(series)
+	if len(temps) == 0 || math.IsInf(low, 0) {
 		return ""
 	}
-	slices.Sort(temps)
 	margin := max(50, 0.06*(high-low))
 	low, high = low-margin, high+margin
 	step := tickStep(high - low)
@@ -153,6 +129,53 @@ func drawTemperatures(series []Series) template.HTML {
 		fmt.Fprintf(&out, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%.0f</text>`,
 			plotLeft, plotWidth-plotRight, y(r), y(r), plotLeft-8, y(r)+4, r)
 	}
+	drawTemperatureTicks(&out, x, temps)
+	fmt.Fprintf(&out, `<text class="axis" x="%d" y="%d" text-anchor="middle">temperature</text>`, (plotLeft+plotWidth-plotRight)/2, plotHeight-6)
+	for _, c := range caps {
+		fmt.Fprintf(&out, `<line class="cap" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="cap" x="%d" y="%.1f" text-anchor="end">trained on games up to %d</text>`,
+			plotLeft, plotWidth-plotRight, y(float64(c)), y(float64(c)), plotWidth-plotRight, y(float64(c))-6, c)
+	}
+	for i, s := range series {
+		fmt.Fprintf(&out, `<g class="series c%d">`, i%colors)
+		// Side by side where several models have the same temperature.
+		shift := 7 * (float64(i) - float64(len(series)-1)/2)
+		drawSeries(&out, s, func(t float64) float64 { return x(t) + shift }, y)
+		out.WriteString("</g>")
+	}
+	out.WriteString("</svg>")
+	return template.HTML(out.String())
+}
+
+// plotted are the temperatures and the caps of some series, sorted, each once, and the lowest and the
+// highest of their finite ratings, infinite without any.
+func plotted(series []Series) (temps []float64, caps []int, low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	include := func(values ...float64) {
+		for _, v := range values {
+			if !math.IsInf(v, 0) && !math.IsNaN(v) {
+				low, high = min(low, v), max(high, v)
+			}
+		}
+	}
+	for _, s := range series {
+		for _, p := range s.Points {
+			if !slices.Contains(temps, p.Temperature) {
+				temps = append(temps, p.Temperature)
+			}
+			include(p.Rating.Rating, p.Rating.Sampling.Low, p.Rating.Sampling.High, p.Rating.Total.Low, p.Rating.Total.High)
+		}
+		if s.Cap > 0 {
+			caps = append(caps, s.Cap)
+			include(float64(s.Cap))
+		}
+	}
+	slices.Sort(temps)
+	slices.Sort(caps)
+	return temps, slices.Compact(caps), low, high
+}
+
+// drawTemperatureTicks names as many temperatures as there is room for.
+func drawTemperatureTicks(out *strings.Builder, x func(temperature float64) float64, temps []float64) {
 	previous, previousMajor := math.Inf(-1), math.Inf(-1)
 	for i := len(temps) - 1; i >= 0; i-- { // from the right, where they are close
 		at := x(temps[i])
@@ -165,46 +188,32 @@ func drawTemperatures(series []Series) template.HTML {
 		default:
 			previousMajor = at
 		}
-		fmt.Fprintf(&out, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`, at, at, plotHeight-plotBottom, plotHeight-plotBottom+5)
+		fmt.Fprintf(out, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`, at, at, plotHeight-plotBottom, plotHeight-plotBottom+5)
 		if class != "" {
 			previous = at
-			fmt.Fprintf(&out, `<text class="%s" x="%.1f" y="%d" text-anchor="middle">%v</text>`, class, at, plotHeight-plotBottom+24, temps[i])
+			fmt.Fprintf(out, `<text class="%s" x="%.1f" y="%d" text-anchor="middle">%v</text>`, class, at, plotHeight-plotBottom+24, temps[i])
 		}
 	}
-	fmt.Fprintf(&out, `<text class="axis" x="%d" y="%d" text-anchor="middle">temperature</text>`, (plotLeft+plotWidth-plotRight)/2, plotHeight-6)
-	sortedCaps := make([]int, 0, len(caps))
-	for c := range caps {
-		sortedCaps = append(sortedCaps, c)
-	}
-	slices.Sort(sortedCaps)
-	for _, c := range sortedCaps {
-		fmt.Fprintf(&out, `<line class="cap" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="cap" x="%d" y="%.1f" text-anchor="end">trained on games up to %d</text>`,
-			plotLeft, plotWidth-plotRight, y(float64(c)), y(float64(c)), plotWidth-plotRight, y(float64(c))-6, c)
-	}
-	for i, s := range series {
-		fmt.Fprintf(&out, `<g class="series c%d">`, i%colors)
-		// Side by side where several models have the same temperature.
-		shift := 7 * (float64(i) - float64(len(series)-1)/2)
-		var line strings.Builder
-		for _, p := range s.Points {
-			if p.Rating.Side == elo.TwoSided {
-				command := "L"
-				if line.Len() == 0 {
-					command = "M"
-				}
-				fmt.Fprintf(&line, "%s%.1f %.1f", command, x(p.Temperature)+shift, y(p.Rating.Rating))
+}
+
+// drawSeries draws a line through the ratings that are no bounds, and all points.
+func drawSeries(out *strings.Builder, s Series, x, y func(float64) float64) {
+	var line strings.Builder
+	for _, p := range s.Points {
+		if p.Rating.Side == elo.TwoSided {
+			command := "L"
+			if line.Len() == 0 {
+				command = "M"
 			}
+			fmt.Fprintf(&line, "%s%.1f %.1f", command, x(p.Temperature), y(p.Rating.Rating))
 		}
-		if line.Len() > 0 {
-			fmt.Fprintf(&out, `<path class="line" d="%s"/>`, line.String())
-		}
-		for _, p := range s.Points {
-			drawPoint(&out, x(p.Temperature)+shift, y, p, s.Name)
-		}
-		out.WriteString("</g>")
 	}
-	out.WriteString("</svg>")
-	return template.HTML(out.String())
+	if line.Len() > 0 {
+		fmt.Fprintf(out, `<path class="line" d="%s"/>`, line.String())
+	}
+	for _, p := range s.Points {
+		drawPoint(out, x(p.Temperature), y, p, s.Name)
+	}
 }
 
 func drawPoint(out *strings.Builder, x float64, y func(float64) float64, p Point, name string) {

@@ -681,17 +681,27 @@ type crossCell struct {
 
 // viewCross counts games of players against each other, those that were only
 // opponents in columns alone.
-func (s *snapshot) viewCross() []crossView {
-	type group struct {
-		conditions []string
-		records    map[[2]seat]elo.Record
-		black      map[[2]seat]elo.Record // the part of the first with Black
-		subjects   []seat
-		opponents  []seat
-		names      map[seat]string
+func (s *snapshot) viewCross() (views []crossView) {
+	for _, g := range s.crossGroups() {
+		views = append(views, s.viewGroup(g))
 	}
-	var groups []*group
-	index := map[string]*group{}
+	return views
+}
+
+// crossGroup is the games under the same conditions.
+type crossGroup struct {
+	conditions []string
+	records    map[[2]seat]elo.Record
+	black      map[[2]seat]elo.Record // the part of the first with Black
+	subjects   []seat
+	opponents  []seat
+	names      map[seat]string
+}
+
+// crossGroups are the games that can stand in one table.
+func (s *snapshot) crossGroups() []*crossGroup {
+	var groups []*crossGroup
+	index := map[string]*crossGroup{}
 	for _, id := range s.order {
 		t, ok := s.tallies[id]
 		if !ok {
@@ -703,7 +713,7 @@ func (s *snapshot) viewCross() []crossView {
 		key := fmt.Sprintf("%q", conditions)
 		g := index[key]
 		if g == nil {
-			g = &group{conditions: conditions, records: map[[2]seat]elo.Record{}, black: map[[2]seat]elo.Record{}, names: map[seat]string{}}
+			g = &crossGroup{conditions: conditions, records: map[[2]seat]elo.Record{}, black: map[[2]seat]elo.Record{}, names: map[seat]string{}}
 			index[key], groups = g, append(groups, g)
 		}
 		player, opponent := seat{m.PlayerID, m.PlayerLimit}, seat{m.OpponentID, m.OpponentLimit}
@@ -722,52 +732,53 @@ func (s *snapshot) viewCross() []crossView {
 			g.opponents = append(g.opponents, opponent)
 		}
 	}
-	var views []crossView
-	for _, g := range groups {
-		columns, equals := g.opponents, false
-		// Where somebody is on both sides it is a tournament of equals.
-		if slices.ContainsFunc(g.subjects, func(p seat) bool { return slices.Contains(g.opponents, p) }) {
-			equals = true
-			for _, p := range g.opponents {
-				if !slices.Contains(g.subjects, p) {
-					g.subjects = append(g.subjects, p)
-				}
-			}
-			columns = g.subjects
-		}
-		points := map[seat]elo.Record{}
-		for _, p := range g.subjects {
-			for _, other := range columns {
-				points[p] = points[p].Plus(g.records[[2]seat{p, other}])
+	return groups
+}
+
+// viewGroup is a cross table.
+func (s *snapshot) viewGroup(g *crossGroup) crossView {
+	columns, equals := g.opponents, false
+	// Where somebody is on both sides it is a tournament of equals.
+	if slices.ContainsFunc(g.subjects, func(p seat) bool { return slices.Contains(g.opponents, p) }) {
+		equals = true
+		for _, p := range g.opponents {
+			if !slices.Contains(g.subjects, p) {
+				g.subjects = append(g.subjects, p)
 			}
 		}
-		slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(points[b].Score(), points[a].Score()) })
-		v := crossView{Conditions: g.conditions, Equals: equals}
-		var ratings map[seat]joint.Rating
-		if equals {
-			ratings = rateEquals(g.subjects, g.black)
-			slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(ratingOrder(ratings[b]), ratingOrder(ratings[a])) })
-			columns = g.subjects
-		}
-		for _, p := range columns {
-			v.Columns = append(v.Columns, s.nameAt(p, g.names))
-		}
-		for _, p := range g.subjects {
-			row := crossRow{Player: s.nameAt(p, g.names), Points: pointsText(points[p].Points()), Games: points[p].Games(), Score: percent(points[p].Score(), points[p].Games())}
-			row.Rating, row.Interval = relativeText(ratings, p)
-			for _, other := range columns {
-				r := g.records[[2]seat{p, other}]
-				c := crossCell{Record: r, Self: p == other}
-				if r.Games() > 0 {
-					c.Points = pointsText(r.Points())
-				}
-				row.Cells = append(row.Cells, c)
-			}
-			v.Rows = append(v.Rows, row)
-		}
-		views = append(views, v)
+		columns = g.subjects
 	}
-	return views
+	points := map[seat]elo.Record{}
+	for _, p := range g.subjects {
+		for _, other := range columns {
+			points[p] = points[p].Plus(g.records[[2]seat{p, other}])
+		}
+	}
+	slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(points[b].Score(), points[a].Score()) })
+	v := crossView{Conditions: g.conditions, Equals: equals}
+	var ratings map[seat]joint.Rating
+	if equals {
+		ratings = rateEquals(g.subjects, g.black)
+		slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(ratingOrder(ratings[b]), ratingOrder(ratings[a])) })
+		columns = g.subjects
+	}
+	for _, p := range columns {
+		v.Columns = append(v.Columns, s.nameAt(p, g.names))
+	}
+	for _, p := range g.subjects {
+		row := crossRow{Player: s.nameAt(p, g.names), Points: pointsText(points[p].Points()), Games: points[p].Games(), Score: percent(points[p].Score(), points[p].Games())}
+		row.Rating, row.Interval = relativeText(ratings, p)
+		for _, other := range columns {
+			r := g.records[[2]seat{p, other}]
+			c := crossCell{Record: r, Self: p == other}
+			if r.Games() > 0 {
+				c.Points = pointsText(r.Points())
+			}
+			row.Cells = append(row.Cells, c)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
 }
 
 // maxRated bounds the games of a tournament that is rated for a page; a larger
