@@ -118,8 +118,8 @@ func namedExperiments(all []lab.Experiment) (list []cli.Named) {
 	return list
 }
 
-// run does an experiment.
-func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *lab.Experiment) error {
+// check checks the flags, with the number of cores in the place of 0.
+func (o *experimentOptions) check() error {
 	switch {
 	case o.settings.Seeds < 0 || o.settings.Steps < 0 || o.time < 0 || o.checkpoints < 0:
 		return cli.Usagef("--seeds, --steps, --time and --checkpoint-time must not be negative")
@@ -143,6 +143,14 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		}
 	}
 	o.settings.Time = o.time.Seconds()
+	return nil
+}
+
+// run does an experiment, or shows its plan.
+func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *lab.Experiment) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	cells, err := e.Cells(o.settings)
 	if err != nil {
 		return cli.Usagef("%w", err)
@@ -165,15 +173,8 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	if o.quiet {
 		progress = io.Discard
 	}
-	status := cli.NewStatus(progress)
-	defer status.Close()
-	v := &experimentView{status: status, cells: cells}
-	place.Progress = v.show
-	place.Decoders = o.device.Decoders(func(format string, args ...any) { status.Printf(format, args...) })
-	defer place.Decoders.Close()
 	place.Warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
-	done, err := place.DoAll(ctx, e, cells, v.begin)
-	status.Close()
+	done, err := o.do(ctx, place, e, cells, progress)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cli.WithHint(fmt.Errorf("stopped: %w", context.Canceled), "the same command goes on from here")
@@ -196,6 +197,17 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 	}
 	fmt.Fprintf(progress, "%s\n", strings.Join(files, "\n"))
 	return nil
+}
+
+// do does what is missing of the cells, and shows the progress.
+func (o *experimentOptions) do(ctx context.Context, place *lab.Lab, e *lab.Experiment, cells []lab.Cell, progress io.Writer) ([]*lab.Done, error) {
+	status := cli.NewStatus(progress)
+	defer status.Close()
+	v := &experimentView{status: status, cells: cells}
+	place.Progress = v.show
+	place.Decoders = o.device.Decoders(func(format string, args ...any) { status.Printf(format, args...) })
+	defer place.Decoders.Close()
+	return place.DoAll(ctx, e, cells, v.begin)
 }
 
 // plan shows what would be done.

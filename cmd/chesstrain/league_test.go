@@ -34,7 +34,12 @@ func TestLeagueWritesGamesThatCanBeTrainedOn(t *testing.T) {
 		if code != cli.ExitOK || stderr != "" {
 			t.Fatalf("exit %d, %s", code, stderr)
 		}
-		var result leagueResult
+		var result struct {
+			Bytes        int64
+			Games, Plies int
+			Scale        string
+			Results      map[string]int
+		}
 		if err := json.Unmarshal([]byte(stdout), &result); err != nil {
 			t.Fatalf("%v in %s", err, stdout)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"transcend/cmd/chesstrain/internal/analyze"
 	"transcend/cmd/chesstrain/internal/bench"
+	"transcend/cmd/chesstrain/internal/corpus"
 	"transcend/internal/cli"
 )
 
@@ -24,9 +25,9 @@ var subcommands = []struct {
 	run  subcommand
 }{
 	{"train", train},
-	{"prepare", prepare},
-	{"stats", describe},
-	{"league", playLeague},
+	{"prepare", corpus.Prepare},
+	{"stats", corpus.Stats},
+	{"league", corpus.League},
 	{"experiment", runExperiment},
 	{"analyze", analyze.Run},
 	{"report", report},

@@ -57,7 +57,10 @@ func TestPrepare(t *testing.T) {
 	}
 	code, out, errs := command(t, "", "prepare", "--pgn", "a.pgn", "--max-elo", "1100", "--out", "a.parquet", "--json", "--quiet")
 	var got struct {
-		prepared
+		Out                string
+		Bytes              int64
+		Games, Plies       int
+		Sources            []data.Source
 		Seen, Kept, Errors int
 		Dropped            map[string]int
 	}

@@ -115,6 +115,14 @@ func countsName(o *diversity.Options, corpora []string, from *source.Origin) (st
 	return "counts-" + hex.EncodeToString(h.Sum(nil)[:6]), nil
 }
 
+// gameCount counts games as they come.
+type gameCount struct {
+	a             *analyzing
+	c             *diversity.Counter
+	games, before int // seen, and counted when it was stopped
+	began, saved  time.Time
+}
+
 // countGames reads all sources.
 func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora []string, from *source.Origin) (_ analysis.Result, err error) {
 	c, err := diversity.NewCounter(o)
@@ -126,23 +134,10 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 			err = closing
 		}
 	}()
-	began, games, before := time.Now(), 0, c.Seen()
-	if before > 0 {
-		a.printf("%s games were counted before; they are read again", cli.Count(before))
-	}
-	speed := func() string { return cli.SI(float64(games)/max(time.Since(began).Seconds(), 1e-3)) + " games/s" }
-	saved := began
-	add := func(g *data.Game) error {
-		if games++; games <= before {
-			return nil
-		}
-		if games%1024 == 0 && time.Since(saved) >= saveTime {
-			if err := c.Save(); err != nil {
-				return err
-			}
-			saved = time.Now()
-		}
-		return c.Add(g)
+	w := &gameCount{a: a, c: c, before: c.Seen(), began: time.Now()}
+	w.saved = w.began
+	if w.before > 0 {
+		a.printf("%s games were counted before; they are read again", cli.Count(w.before))
 	}
 	defer func() {
 		// What a signal stopped goes on from the last game.
@@ -151,45 +146,79 @@ func countGames(ctx context.Context, a *analyzing, o diversity.Options, corpora 
 		}
 	}()
 	for _, path := range corpora {
-		first := games
-		err := data.StreamParquet(ctx, path, 0, func(_ int, g *data.Game) error {
-			if games%4096 == 0 {
-				a.progress(0, "%s  %s games  %s", filepath.Base(path), cli.Count(games), speed())
-			}
-			return add(g)
-		})
-		if err != nil {
-			return nil, source.CorpusError(path, err)
-		}
-		source, err := data.FileSource(path)
-		if err != nil {
+		if err := w.corpus(ctx, path); err != nil {
 			return nil, err
 		}
-		a.use(input{Role: "corpus", Name: filepath.Base(path), Hash: source.SHA256, Games: games - first})
 	}
 	if len(corpora) == 0 {
-		if err := from.Check(); err != nil {
+		if err := w.sources(ctx, from); err != nil {
 			return nil, err
-		}
-		a.status.Close() // gather has a live line of its own
-		found, err := from.Gather(ctx, nil, a.stderr, add)
-		if err != nil {
-			return nil, err
-		}
-		if found.Warning != nil {
-			a.warn(found.Warning.Error())
-		}
-		if err := found.None(); err != nil {
-			return nil, err
-		}
-		for _, s := range found.Sources {
-			a.use(input{Role: "games", Name: s.Name, Hash: s.SHA256})
 		}
 	}
 	r, err := c.Report()
 	if err != nil {
 		return nil, cli.WithHint(err, "name other --caps; all takes every game")
 	}
-	a.printf("%s games counted and measured in %s: %s", cli.Count(games), time.Since(began).Round(10*time.Millisecond), speed())
+	a.printf("%s games counted and measured in %s: %s", cli.Count(w.games), time.Since(w.began).Round(10*time.Millisecond), w.speed())
 	return r, nil
+}
+
+// add counts a game that was not counted before.
+func (w *gameCount) add(g *data.Game) error {
+	if w.games++; w.games <= w.before {
+		return nil
+	}
+	if w.games%1024 == 0 && time.Since(w.saved) >= saveTime {
+		if err := w.c.Save(); err != nil {
+			return err
+		}
+		w.saved = time.Now()
+	}
+	return w.c.Add(g)
+}
+
+func (w *gameCount) speed() string {
+	return cli.SI(float64(w.games)/max(time.Since(w.began).Seconds(), 1e-3)) + " games/s"
+}
+
+// corpus counts the games of a corpus file.
+func (w *gameCount) corpus(ctx context.Context, path string) error {
+	first := w.games
+	err := data.StreamParquet(ctx, path, 0, func(_ int, g *data.Game) error {
+		if w.games%4096 == 0 {
+			w.a.progress(0, "%s  %s games  %s", filepath.Base(path), cli.Count(w.games), w.speed())
+		}
+		return w.add(g)
+	})
+	if err != nil {
+		return source.CorpusError(path, err)
+	}
+	file, err := data.FileSource(path)
+	if err != nil {
+		return err
+	}
+	w.a.use(input{Role: "corpus", Name: filepath.Base(path), Hash: file.SHA256, Games: w.games - first})
+	return nil
+}
+
+// sources counts the games of all sources.
+func (w *gameCount) sources(ctx context.Context, from *source.Origin) error {
+	if err := from.Check(); err != nil {
+		return err
+	}
+	w.a.status.Close() // Gather has a live line of its own
+	found, err := from.Gather(ctx, nil, w.a.stderr, w.add)
+	if err != nil {
+		return err
+	}
+	if found.Warning != nil {
+		w.a.warn(found.Warning.Error())
+	}
+	if err := found.None(); err != nil {
+		return err
+	}
+	for _, s := range found.Sources {
+		w.a.use(input{Role: "games", Name: s.Name, Hash: s.SHA256})
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package corpus
 
 import (
 	"context"
@@ -61,7 +61,7 @@ type leagueOptions struct {
 	pool, openings    string
 	games, threads    int
 	list, json, quiet bool
-	out               prepareOptions // --out and --force, checked as prepare does
+	out               output
 
 	status       *cli.Status
 	began, last  time.Time
@@ -87,14 +87,14 @@ type leagueResult struct {
 	GamesPerSec  float64        `json:"games_per_second"`
 }
 
-// playLeague is the subcommand that plays games of the league.
-func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
+// League is the subcommand that plays games of the league.
+func League(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []string) error {
 	o := leagueOptions{terminations: map[string]int{}}
-	fs := cli.FlagSet(program + " league")
+	fs := cli.FlagSet("chesstrain league")
 	fs.IntVar(&o.games, "games", 0, "games to play")
 	fs.StringVar(&o.pool, "pool", source.DefaultPool, "the players: a pool of --list, or a file with a player a line")
 	fs.Uint64Var(&o.corpus.Seed, "seed", 1, "seed of the games")
-	fs.StringVarP(&o.out.out, "out", "o", "", "the file to make: .pgn, .pgn.zst, or - for standard output")
+	fs.StringVarP(&o.out.path, "out", "o", "", "the file to make: .pgn, .pgn.zst, or - for standard output")
 	fs.BoolVar(&o.out.force, "force", false, "replace --out if it exists")
 	fs.IntVar(&o.corpus.MaxGap, "max-gap", source.DefaultMaxGap, "greatest difference of the ratings in a game; 0: any")
 	fs.StringVar(&o.openings, "openings", "start", "how games begin beside the players' repertoires: start, named or random:N (N random plies)")
@@ -125,13 +125,13 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 		return o.explain(ctx, err)
 	}
 	report := stdout
-	if o.out.out == "-" {
+	if o.out.path == "-" {
 		report = stderr
 	}
 	if o.json {
 		return cli.PrintJSON(report, result)
 	}
-	if o.out.out == "-" {
+	if o.out.path == "-" {
 		if o.quiet {
 			return nil
 		}
@@ -148,7 +148,7 @@ func playLeague(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args
 // check reads the flags that need reading.
 func (o *leagueOptions) check() (err error) {
 	if o.games < 1 || o.games > source.MaxLeagueGames {
-		return cli.WithHint(cli.Usagef("--games %d: must be at least 1", o.games), program+" league --games 50000 --out games.pgn.zst")
+		return cli.WithHint(cli.Usagef("--games %d: must be at least 1", o.games), "chesstrain league --games 50000 --out games.pgn.zst")
 	}
 	if err := compute.AllCores(&o.threads); err != nil {
 		return err
@@ -163,10 +163,10 @@ func (o *leagueOptions) check() (err error) {
 		return err
 	}
 	switch {
-	case o.out.out == "-":
+	case o.out.path == "-":
 		return nil
-	case o.out.out != "" && !strings.HasSuffix(o.out.out, ".pgn") && !strings.HasSuffix(o.out.out, ".pgn.zst"):
-		return cli.WithHint(cli.Usagef("--out %s: games are written as PGN", o.out.out), "name a file that ends in .pgn or .pgn.zst, or - for standard output")
+	case o.out.path != "" && !strings.HasSuffix(o.out.path, ".pgn") && !strings.HasSuffix(o.out.path, ".pgn.zst"):
+		return cli.WithHint(cli.Usagef("--out %s: games are written as PGN", o.out.path), "name a file that ends in .pgn or .pgn.zst, or - for standard output")
 	}
 	return o.out.check()
 }
@@ -179,20 +179,20 @@ func (o *leagueOptions) run(ctx context.Context, stdout, progress io.Writer) (*l
 	o.last = o.began
 	var bytes int64
 	var err error
-	if o.out.out == "-" {
+	if o.out.path == "-" {
 		counted := &counter{w: stdout}
 		err = o.play(ctx, counted)
 		bytes = counted.n
 	} else {
 		var unlock func()
-		if unlock, err = lockOut(o.out.out); err != nil {
+		if unlock, err = o.out.lock(); err != nil {
 			return nil, err
 		}
 		defer unlock()
-		err = atomicfile.WriteFile(o.out.out, 0o644, func(w io.Writer) error {
+		err = atomicfile.WriteFile(o.out.path, 0o644, func(w io.Writer) error {
 			counted := &counter{w: w}
 			defer func() { bytes = counted.n }()
-			if !strings.HasSuffix(o.out.out, ".zst") {
+			if !strings.HasSuffix(o.out.path, ".zst") {
 				return o.play(ctx, counted)
 			}
 			// One goroutine: the cores are for the games, and the bytes are always the same.
@@ -212,7 +212,7 @@ func (o *leagueOptions) run(ctx context.Context, stdout, progress io.Writer) (*l
 	}
 	seconds := time.Since(o.began).Seconds()
 	result := &leagueResult{
-		Out: o.out.out, Bytes: bytes, Games: o.games, Plies: o.plies,
+		Out: o.out.path, Bytes: bytes, Games: o.games, Plies: o.plies,
 		Pool: o.corpus.Pool.Name, Scale: o.corpus.Pool.Scale, Seed: o.corpus.Seed,
 		Results: map[string]int{}, Terminations: o.terminations, RandomMoves: o.random,
 		Seconds: seconds, GamesPerSec: float64(o.games) / seconds,
@@ -276,10 +276,10 @@ func (o *leagueOptions) explain(ctx context.Context, err error) error {
 		return err
 	}
 	err = fmt.Errorf("stopped: %w", context.Canceled)
-	if o.out.out == "-" {
+	if o.out.path == "-" {
 		return err
 	}
-	return cli.WithHint(err, o.out.out+" was not made, or is as it was")
+	return cli.WithHint(err, o.out.path+" was not made, or is as it was")
 }
 
 // listPools shows the pools.

@@ -1,4 +1,6 @@
-package main
+// Package corpus is the commands that make and describe games to train on: chesstrain prepare, stats and league.
+// A file gets its name when it is complete, and nobody else can be making it.
+package corpus
 
 import (
 	"bytes"
@@ -7,12 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
-
-	"github.com/gofrs/flock"
 
 	"transcend/cmd/chesstrain/internal/source"
 	"transcend/data"
@@ -54,8 +52,8 @@ some 20 bytes a kept game, none with --keep-duplicates.
 
 // prepareOptions are the flags of prepare beside those for sources and filter.
 type prepareOptions struct {
-	out                                string
-	san, force, json, verbose, quietly bool
+	output
+	san, json, verbose, quietly bool
 }
 
 // prepared is what prepare prints with --json beside the filter's report.
@@ -67,13 +65,13 @@ type prepared struct {
 	Sources []data.Source `json:"sources"`
 }
 
-// prepare is the subcommand that makes a corpus file.
-func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
+// Prepare is the subcommand that makes a corpus file.
+func Prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
 	var from source.Origin
 	var o prepareOptions
-	flags := cli.FlagSet(program + " prepare")
+	flags := cli.FlagSet("chesstrain prepare")
 	from.AddFlags(flags)
-	flags.StringVarP(&o.out, "out", "o", "", "the corpus file to make, games.parquet for instance")
+	flags.StringVarP(&o.path, "out", "o", "", "the corpus file to make, games.parquet for instance")
 	flags.BoolVar(&o.force, "force", false, "replace --out if it exists")
 	flags.BoolVar(&o.san, "san", false, "add a column with the moves as text (SAN), for other programs; the file grows by more than half")
 	flags.BoolVarP(&o.quietly, "quiet", "q", false, "print only the result and errors")
@@ -89,7 +87,7 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 		return err
 	}
 	if from.Empty() {
-		return source.Missing(program + " prepare --out games.parquet")
+		return source.Missing("chesstrain prepare --out games.parquet")
 	}
 	if err := o.check(); err != nil {
 		return err
@@ -102,7 +100,7 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 		progress = io.Discard
 	}
 
-	unlock, err := lockOut(o.out)
+	unlock, err := o.lock()
 	if err != nil {
 		return err
 	}
@@ -118,68 +116,8 @@ func prepare(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, arg
 		return writePrepared(stdout, result, found.Report)
 	}
 	_, err = fmt.Fprintf(stdout, "%s\n%s: %s games, %s moves, %s\n", found.Table(o.verbose),
-		o.out, cli.Count(result.Games), cli.Count(result.Plies), cli.Bytes(result.Bytes))
+		o.path, cli.Count(result.Games), cli.Count(result.Plies), cli.Bytes(result.Bytes))
 	return err
-}
-
-// check looks at --out, which is of no use to find wrong after hours.
-func (o *prepareOptions) check() error {
-	switch o.out {
-	case "":
-		return cli.Usagef("--out is missing: the corpus file to make, as --out games.parquet")
-	case "-":
-		return cli.WithHint(cli.Usagef("--out -: a corpus cannot be written to a pipe, for its file appears only when it is complete"), "name a file: --out games.parquet")
-	}
-	info, err := os.Stat(o.out)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return cli.Usagef("--out %s: %w", o.out, bare(err))
-	case info.IsDir():
-		return cli.WithHint(cli.Usagef("--out %s is a directory", o.out), "name a file in it: --out "+filepath.Join(o.out, "games.parquet"))
-	case !info.Mode().IsRegular():
-		return cli.Usagef("--out %s is not a regular file", o.out)
-	case !o.force:
-		return cli.WithHint(cli.Usagef("--out %s exists", o.out), "replace it with --force, or choose another name")
-	}
-	if _, err := os.Stat(filepath.Dir(o.out)); errors.Is(err, fs.ErrNotExist) {
-		return cli.WithHint(cli.Usagef("--out %s: there is no directory %s", o.out, filepath.Dir(o.out)), "make it: mkdir -p "+filepath.Dir(o.out))
-	}
-	return nil
-}
-
-// bare takes the operation and path off an error of package os.
-func bare(err error) error {
-	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
-// lockOut makes sure that nobody else is making the file, that it can be written,
-// and that nothing is left of a process that was killed while it made it.
-func lockOut(out string) (unlock func(), err error) {
-	path := out + ".lock"
-	lock := flock.New(path)
-	locked, err := lock.TryLock()
-	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("--out %s cannot be written: %w", out, bare(err)), "choose a place where files can be made")
-	}
-	if !locked {
-		lock.Close()
-		return nil, cli.WithHint(fmt.Errorf("another %s prepare is making %s", program, out), "wait for it, or choose another --out")
-	}
-	unlock = func() {
-		// Two that come at this very moment may both believe to have the lock. The
-		// file of one then fails to get its name.
-		os.Remove(path)
-		lock.Close()
-	}
-	if err := atomicfile.RemoveTemporaries(filepath.Dir(out), filepath.Base(out)+".tmp-"); err != nil {
-		unlock()
-		return nil, err
-	}
-	return unlock, nil
 }
 
 // errNoGame ends the writing of a file that would be empty.
@@ -189,8 +127,8 @@ var errNoGame = errors.New("no game")
 func (o *prepareOptions) write(ctx context.Context, from *source.Origin, stdin io.Reader, stderr io.Writer) (source.Found, prepared, error) {
 	var found source.Found
 	var reading error
-	result := prepared{Out: o.out}
-	err := atomicfile.WriteFile(o.out, 0o644, func(w io.Writer) error {
+	result := prepared{Out: o.path}
+	err := atomicfile.WriteFile(o.path, 0o644, func(w io.Writer) error {
 		counted := &counter{w: w}
 		pw := data.NewParquetWriter(counted, data.WriteOptions{SAN: o.san})
 		found, reading = from.Gather(ctx, stdin, stderr, func(g *data.Game) error {
@@ -223,10 +161,10 @@ func (o *prepareOptions) write(ctx context.Context, from *source.Origin, stdin i
 
 // explain says what is left of a prepare that failed.
 func (o *prepareOptions) explain(ctx context.Context, from *source.Origin, err error) error {
-	_, there := os.Stat(o.out)
-	left := fmt.Sprintf("%s was not made", o.out)
+	_, there := os.Stat(o.path)
+	left := fmt.Sprintf("%s was not made", o.path)
 	if there == nil {
-		left = fmt.Sprintf("%s is as it was", o.out)
+		left = fmt.Sprintf("%s is as it was", o.path)
 	}
 	if ctx.Err() != nil {
 		return cli.WithHint(fmt.Errorf("stopped: %w", ctx.Err()), append([]string{left}, from.GoesOn()...)...)
@@ -256,16 +194,4 @@ func writePrepared(w io.Writer, made prepared, report filter.Report) error {
 	out.WriteByte('\n')
 	_, err = w.Write(out.Bytes())
 	return err
-}
-
-// counter counts what is written.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	return n, err
 }
