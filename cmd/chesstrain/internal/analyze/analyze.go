@@ -39,8 +39,11 @@ type command struct {
 	// model and corpus say which of the common flags it has.
 	model, corpus bool
 	// begin registers the flags of its own and returns what does the work when they were parsed.
-	begin func(fs *pflag.FlagSet) func(ctx context.Context, a *analyzing) (analysis.Result, error)
+	begin func(fs *pflag.FlagSet) workFunc
 }
+
+// workFunc does an analysis whose flags were parsed.
+type workFunc func(ctx context.Context, a *analyzing) (analysis.Result, error)
 
 // analyses are all of them, in the order of the list.
 func analyses() []command {
@@ -216,10 +219,15 @@ func listAnalyses(stdout io.Writer, all []command, args []string) error {
 	return cli.ListNamed(stdout, namedAnalyses(all), *asJSON)
 }
 
-// run does an analysis.
-func (c *command) run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+// options are the common flags that analyses do not see.
+type options struct {
+	out         string
+	quiet, json bool
+}
+
+// parse reads the command line and returns what does the work.
+func (c *command) parse(args []string, stdout io.Writer, a *analyzing, o *options) (workFunc, error) {
 	fs := cli.FlagSet("chesstrain analyze " + c.name)
-	var a analyzing
 	if c.model {
 		fs.StringVar(&a.Model, "model", "", "run or checkpoint directory, or shipped (default: the newest run below runs/)")
 		cli.Alias(fs, "model", "run")
@@ -230,33 +238,41 @@ func (c *command) run(ctx context.Context, stdout, stderr io.Writer, args []stri
 	work := c.begin(fs)
 	fs.Uint64Var(&a.Seed, "seed", 1, "seed of everything that is drawn")
 	compute.AddThreads(fs, &a.Threads, "results do not depend on it")
-	out := fs.String("out", "analyses", "directory of results: OUT/"+c.name)
-	quiet := fs.BoolP("quiet", "q", false, "print only the result and errors")
-	asJSON := fs.Bool("json", false, "print report.json instead of the table")
+	fs.StringVar(&o.out, "out", "analyses", "directory of results: OUT/"+c.name)
+	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print only the result and errors")
+	fs.BoolVar(&o.json, "json", false, "print report.json instead of the table")
 	examples := "\nexamples:\n  " + strings.Join(c.examples, "\n  ") + "\n\nflags:\n"
 	head := fmt.Sprintf("%s: %s\n\nusage: chesstrain analyze %s [flags]\n\n%s\n%s", c.name, c.about, c.name, strings.TrimSpace(c.help), examples)
 	if err := cli.Parse(fs, args, stdout, cli.Help(fs, head, tail)); err != nil {
-		return err
+		return nil, err
 	}
 	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q: chesstrain analyze %s has only flags", fs.Arg(0), c.name)
+		return nil, cli.Usagef("unexpected argument %q: chesstrain analyze %s has only flags", fs.Arg(0), c.name)
 	}
-	if *out == "" {
-		return cli.Usagef("--out names no directory")
+	if o.out == "" {
+		return nil, cli.Usagef("--out names no directory")
 	}
-	if err := compute.AllCores(&a.Threads); err != nil {
+	return work, compute.AllCores(&a.Threads)
+}
+
+// run does an analysis.
+func (c *command) run(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+	var a analyzing
+	var o options
+	work, err := c.parse(args, stdout, &a, &o)
+	if err != nil {
 		return err
 	}
 	// In float32 everywhere: results are then of the model, and not of the machine's kernels.
 	if err := compute.UseProducts(model.PrecisionF32, a.Threads); err != nil {
 		return err
 	}
-	a.Dir = filepath.Join(*out, c.name)
+	a.Dir = filepath.Join(o.out, c.name)
 	if err := os.MkdirAll(a.Dir, 0o755); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	progress := stderr
-	if *quiet {
+	if o.quiet {
 		progress = io.Discard
 	}
 	a.status, a.stderr = cli.NewStatus(progress), progress
@@ -277,7 +293,7 @@ func (c *command) run(ctx context.Context, stdout, stderr io.Writer, args []stri
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if o.json {
 		return cli.PrintJSON(stdout, &r)
 	}
 	if err := result.WriteText(stdout); err != nil {

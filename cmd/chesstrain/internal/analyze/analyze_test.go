@@ -36,7 +36,7 @@ func (doubled) Pictures() []figure.Picture {
 func counting(stop int, computed *int) *command {
 	return &command{
 		name: "count", about: "counts", help: "It counts.", examples: []string{"chesstrain analyze count --step 2"}, model: true,
-		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+		begin: func(fs *pflag.FlagSet) workFunc {
 			step := fs.Int("step", 2, "what a part is")
 			return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
 				j, err := a.journal(1, *step)

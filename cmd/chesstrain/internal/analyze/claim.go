@@ -39,7 +39,7 @@ A player's rating in the corpus is taken as exact.`,
 	}
 }
 
-func beginClaim(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+func beginClaim(fs *pflag.FlagSet) workFunc {
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	least := fs.Int("least", 10, "games that a player of the corpus needs to count")
 	players := fs.Int("players", 3, "how many of the best players of the corpus to compare with")

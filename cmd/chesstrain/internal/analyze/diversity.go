@@ -36,54 +36,61 @@ counted again without counting it (games from standard input begin anew).`,
 			"chesstrain analyze diversity --pgn 'lichess_*.pgn.zst' --caps 1000,1300,1500,all",
 			"chesstrain analyze diversity --pool club --league-games 100000 --caps 800,1200,all --threshold 50",
 		},
-		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
-			o := diversity.Default()
-			var from source.Origin
-			corpora := fs.StringArray("corpus", nil, "corpus file, as chesstrain prepare writes it and a run keeps it; may be repeated")
-			caps := fs.StringSlice("caps", []string{"1000", "1300", "1500"}, "bounds of the stronger player's rating, rising; all is none")
-			fs.IntVar(&o.Threshold, "threshold", o.Threshold, "a state is common with more visits than this")
-			fs.IntVar(&o.ActionPlies, "action-plies", o.ActionPlies, "half-moves from which moves are counted")
-			fs.IntVar(&o.Plies, "plies", o.Plies, "half-moves at which states are counted")
-			fs.IntVar(&o.Sample, "sample", o.Sample, "greatest number of games in the control with equally many")
-			memory := fs.Int("memory", 1024, "megabytes for counts, before they go to disk")
-			from.AddFlags(fs)
-			return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
-				if err := from.Settle(fs); err != nil {
-					return nil, err
-				}
-				o.Caps = nil
-				for _, word := range *caps {
-					bound := 0
-					if word != "all" {
-						if _, err := fmt.Sscanf(word, "%d", &bound); err != nil || bound == 0 || fmt.Sprint(bound) != word {
-							return nil, cli.Usagef("--caps %s: ratings or all, please", word)
-						}
-					}
-					o.Caps = append(o.Caps, bound)
-				}
-				o.Seed, o.Dir, o.Budget = a.Seed, a.Dir, int64(*memory)<<20
-				// Who was seen before is not remembered: that would take memory for every game.
-				from.KeepDuplicates = true
-				switch given := source.Given(fs); {
-				case len(*corpora) > 0 && len(given) > 0:
-					return nil, cli.Usagef("a corpus file is read whole: %s cannot be used with --corpus", strings.Join(given, ", "))
-				case len(*corpora) == 0 && from.Empty():
-					return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", source.Flags()), "chesstrain analyze diversity --help")
-				case *memory < 1 || *memory > 1<<20:
-					return nil, cli.Usagef("--memory %d: must be 1 to 1,048,576 megabytes", *memory)
-				}
-				if err := o.Validate(); err != nil {
-					return nil, cli.Usagef("%s", strings.TrimPrefix(err.Error(), "diversity: "))
-				}
-				keep, err := countsName(&o, *corpora, &from)
-				if err != nil {
-					return nil, err
-				}
-				o.Keep = keep
-				return countGames(ctx, a, o, *corpora, &from)
-			}
-		},
+		begin: beginDiversity,
 	}
+}
+
+func beginDiversity(fs *pflag.FlagSet) workFunc {
+	o := diversity.Default()
+	var from source.Origin
+	corpora := fs.StringArray("corpus", nil, "corpus file, as chesstrain prepare writes it and a run keeps it; may be repeated")
+	caps := fs.StringSlice("caps", []string{"1000", "1300", "1500"}, "bounds of the stronger player's rating, rising; all is none")
+	fs.IntVar(&o.Threshold, "threshold", o.Threshold, "a state is common with more visits than this")
+	fs.IntVar(&o.ActionPlies, "action-plies", o.ActionPlies, "half-moves from which moves are counted")
+	fs.IntVar(&o.Plies, "plies", o.Plies, "half-moves at which states are counted")
+	fs.IntVar(&o.Sample, "sample", o.Sample, "greatest number of games in the control with equally many")
+	memory := fs.Int("memory", 1024, "megabytes for counts, before they go to disk")
+	from.AddFlags(fs)
+	return func(ctx context.Context, a *analyzing) (_ analysis.Result, err error) {
+		if err := from.Settle(fs); err != nil {
+			return nil, err
+		}
+		if o.Caps, err = parseCaps(*caps); err != nil {
+			return nil, err
+		}
+		o.Seed, o.Dir, o.Budget = a.Seed, a.Dir, int64(*memory)<<20
+		// Who was seen before is not remembered: that would take memory for every game.
+		from.KeepDuplicates = true
+		switch given := source.Given(fs); {
+		case len(*corpora) > 0 && len(given) > 0:
+			return nil, cli.Usagef("a corpus file is read whole: %s cannot be used with --corpus", strings.Join(given, ", "))
+		case len(*corpora) == 0 && from.Empty():
+			return nil, cli.WithHint(cli.Usagef("no games to count: name a corpus file with --corpus, or give %s", source.Flags()), "chesstrain analyze diversity --help")
+		case *memory < 1 || *memory > 1<<20:
+			return nil, cli.Usagef("--memory %d: must be 1 to 1,048,576 megabytes", *memory)
+		}
+		if err := o.Validate(); err != nil {
+			return nil, cli.Usagef("%s", strings.TrimPrefix(err.Error(), "diversity: "))
+		}
+		if o.Keep, err = countsName(&o, *corpora, &from); err != nil {
+			return nil, err
+		}
+		return countGames(ctx, a, o, *corpora, &from)
+	}
+}
+
+// parseCaps reads the bounds; all is 0.
+func parseCaps(words []string) (caps []int, err error) {
+	for _, word := range words {
+		bound := 0
+		if word != "all" {
+			if _, err := fmt.Sscanf(word, "%d", &bound); err != nil || bound == 0 || fmt.Sprint(bound) != word {
+				return nil, cli.Usagef("--caps %s: ratings or all, please", word)
+			}
+		}
+		caps = append(caps, bound)
+	}
+	return caps, nil
 }
 
 // saveTime is the time between two savings of counts.

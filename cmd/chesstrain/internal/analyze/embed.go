@@ -42,7 +42,7 @@ type mapping struct {
 	o                       embed.TSNEOptions
 }
 
-func beginEmbed(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+func beginEmbed(fs *pflag.FlagSet) workFunc {
 	m := &mapping{score: scoring{scorer: "league", defaultNodes: 5000}, o: embed.TSNEOptions{Perplexity: 30, Iterations: 750, Theta: 0.5}}
 	fs.IntVar(&m.states, "states", 1500, "states, each of another game")
 	fs.IntVar(&m.layer, "layer", -1, "block after which the states are taken; 0: the embeddings, -1: the last")

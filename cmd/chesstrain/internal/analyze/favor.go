@@ -50,7 +50,7 @@ simulated players, which is far weaker; every result says who scored.`,
 	}
 }
 
-func beginFavor(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+func beginFavor(fs *pflag.FlagSet) workFunc {
 	f := addWeighingFlags(fs, "0.001,0.75,1", "temperatures, 1 among them; games are played at the lowest")
 	samples := fs.Int("samples", 0, "draw so many moves a position and temperature instead of taking expectations")
 	round := fs.Bool("round", false, "round rewards to thousandths, as the paper's code")

@@ -24,7 +24,7 @@ says how much of it stays readable, not that the model tracks it.`,
 			"chesstrain analyze probe --model shipped --corpus games.parquet --relative",
 		},
 		model: true, corpus: true,
-		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+		begin: func(fs *pflag.FlagSet) workFunc {
 			o := probe.Default()
 			fs.IntVar(&o.Games, "games", o.Games, "games that states are taken from; 0: all")
 			fs.IntVar(&o.States, "states", o.States, "states of each game, drawn")

@@ -40,7 +40,7 @@ Positions are those of games against --opponent, or of --corpus.`,
 	}
 }
 
-func beginTemperature(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+func beginTemperature(fs *pflag.FlagSet) workFunc {
 	f := addWeighingFlags(fs, "0.001,0.1,0.3,0.5,0.75,1", "temperatures; games are played at the lowest")
 	duels := fs.Int("duels", 100, "games between both levels at the lowest temperature; 0: none")
 	return func(ctx context.Context, a *analyzing) (analysis.Result, error) {

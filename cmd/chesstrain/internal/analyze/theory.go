@@ -25,7 +25,7 @@ softmax(q / T), as the paper writes it. "edge" is where the converse of Proposit
 			"chesstrain analyze theory --random 3000     the propositions in random settings, too",
 			"chesstrain analyze theory --experts '0.5,0.3,0.2; 0.1,0.3,0.6' --rewards 0,1,0.2 --weights 0.3,0.7",
 		},
-		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+		begin: func(fs *pflag.FlagSet) workFunc {
 			example := fs.String("example", "", "toy or edge (default toy)")
 			experts := fs.String("experts", "", "probabilities of the outputs, experts with semicolons between them")
 			rewards := fs.String("rewards", "", "rewards of the outputs")

@@ -24,7 +24,7 @@ of it they err as often, and more alike.`,
 			"chesstrain analyze toy",
 			"chesstrain analyze toy --sigmas 0.5,1,2 --shares 0,0.25,0.5,0.75,1 --seeds 20",
 		},
-		begin: func(fs *pflag.FlagSet) func(context.Context, *analyzing) (analysis.Result, error) {
+		begin: func(fs *pflag.FlagSet) workFunc {
 			o := toy.Default()
 			cli.Floats(fs, &o.Sigmas, "sigmas", o.Sigmas, "deviations of the noise, where the true weights have 1")
 			cli.Floats(fs, &o.Shares, "shares", o.Shares, "parts of the noise's variance that are common to all experts")
