@@ -139,9 +139,6 @@ func newInput(name string, raw io.Reader, closeRaw func() error, count *atomic.I
 		in.blocks, in.stop = blocks, blocks.stop
 	case "gzip":
 		d, err := gzip.NewReader(br)
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
 		if err != nil {
 			return nil, in.wrap(err, 0)
 		}

@@ -503,7 +503,7 @@ func TestOptions(t *testing.T) {
 			c.Load = func(_ context.Context, path string) (Model, error) {
 				loads++
 				if path == "nowhere" {
-					return nil, errors.New("nothing there")
+					return nil, errors.New("nothing\nthere")
 				}
 				time.Sleep(time.Second)
 				return f, nil
