@@ -27,7 +27,7 @@ func TestExperiments(t *testing.T) {
 		}
 		return stdout, stderr
 	}
-	if plan, _ := call("denoise", "--dry-run"); !strings.Contains(plan, "n20-c0.4-seed1") || !strings.Contains(plan, "2 cells, 2 to do") {
+	if plan, _ := call("denoise", "--dry-run"); !strings.Contains(plan, "n20-c0.4-seed1") || !strings.Contains(plan, "2 cells, 2 to do") || !strings.Contains(plan, " steps  about ") || strings.Contains(plan, "epochs") {
 		t.Error(plan)
 	}
 	if _, err := os.Stat(dir); err == nil {
