@@ -547,6 +547,11 @@ func TestUnbounded(t *testing.T) {
 	if _, err := m.Intended(&p, g); err == nil {
 		t.Error("a search without bounds intends a move")
 	}
+	// Where the game is over nothing is intended.
+	mated, calm := at(t, "R5k1/5ppp/8/8/8/8/8/6K1 b - - 0 1"), mustParse(t, "ply1")
+	if move, err := m.Intended(&calm, mated); err != nil || move != bitboard.NoMove {
+		t.Errorf("when mated %v, %v", move, err)
+	}
 	if played := m.Play(&p, g, 1, search.Options{Nodes: 500}); played.Search.Nodes != 500 {
 		t.Errorf("%d nodes, want 500", played.Search.Nodes)
 	}

@@ -122,6 +122,7 @@ func TestAnalyzeErrors(t *testing.T) {
 		{nil, "analyze list"},
 		{[]string{"nothing"}, "there is no analysis"},
 		{[]string{"--json"}, "the name of the analysis comes first"},
+		{[]string{"favor", "--model", "shipped", "--temps", "0.5", "--games", "1", "--out", t.TempDir()}, "1 is missing, which gains are over"},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := cli.Fail(&stderr, "chesstrain", Run(context.Background(), strings.NewReader(""), &stdout, &stderr, c.args)); code != cli.ExitUsage || !strings.Contains(stderr.String(), c.want) {
