@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,12 +62,15 @@ func helperArena(path string) error {
 	if err != nil {
 		return err
 	}
-	played, err := s.PlayedSlots(ctx, match)
-	if err != nil {
-		return err
+	played := map[int]bool{}
+	for g, err := range s.Games(ctx, match) {
+		if err != nil {
+			return err
+		}
+		played[g.Slot] = true
 	}
 	for slot := range slots {
-		if _, ok := slices.BinarySearch(played, slot); ok {
+		if played[slot] {
 			continue
 		}
 		switch err := s.RecordGame(ctx, simpleGame(match, slot)); {

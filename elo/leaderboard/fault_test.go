@@ -170,7 +170,6 @@ func reads(ctx context.Context, s *Store) map[string]struct {
 		"Game":        {"games", func() error { _, err := s.Game(ctx, 1, 0); return err }},
 		"FindGames":   {"games", func() error { _, _, err := s.FindGames(ctx, Filter{}, 0, 0); return err }},
 		"GamesAfter":  {"games", func() error { _, _, err := s.GamesAfter(ctx, 0, 10); return err }},
-		"PlayedSlots": {"games", func() error { _, err := s.PlayedSlots(ctx, 1); return err }},
 		"Tallies":     {"games", func() error { _, err := s.Tallies(ctx); return err }},
 		"Voids":       {"voids", func() error { _, err := s.Voids(ctx); return err }},
 		"Live":        {"live", func() error { _, err := s.Live(ctx); return err }},

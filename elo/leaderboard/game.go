@@ -221,25 +221,6 @@ func evalText(evals []Eval) (any, error) {
 	return string(b), err
 }
 
-// PlayedSlots returns the slots of the match that have a game, in rising order.
-func (s *Store) PlayedSlots(ctx context.Context, matchID int64) ([]int, error) {
-	const op = "reading the played slots"
-	rows, err := s.reader.QueryContext(ctx, "SELECT slot FROM games WHERE match_id = ? ORDER BY slot", matchID)
-	if err != nil {
-		return nil, s.wrap(op, err)
-	}
-	defer rows.Close()
-	var slots []int
-	for rows.Next() {
-		var slot int
-		if err := rows.Scan(&slot); err != nil {
-			return nil, s.wrap(op, err)
-		}
-		slots = append(slots, slot)
-	}
-	return slots, s.wrap(op, rows.Err())
-}
-
 // Games yields the games of the given matches, or of all without any, by match
 // and slot. It reads from one snapshot of the database, row by row; an error is
 // yielded once and ends the iteration.

@@ -215,7 +215,7 @@ type Match struct {
 
 // EnsureMatch finds the match of exactly this configuration, or adds it, and
 // returns its number. Starting an arena again with the same configuration gives
-// the same match: its PlayedSlots are those that need no playing. The number of
+// the same match: the slots that have a game need no playing. The number of
 // games wanted is no part of a configuration, so that a match can be extended.
 func (s *Store) EnsureMatch(ctx context.Context, m Match) (int64, error) {
 	const op = "storing a match"

@@ -1,6 +1,9 @@
-// Package results gathers the results of games, from counts, PGN files and databases, and
-// reports what they say: ratings of all players at once, and the statistics of a match of
-// two.
+// Package results gathers the results of games and reports what they say.
+//
+// A List is games with their players, from PGN files (FromPGN) or a database (FromStore, one for
+// all games under the same conditions). Its Report has the ratings of all players at once, by package
+// joint; of two players it has the Match, too: difference, likelihood of superiority, sequential
+// test, which Count makes of bare counts.
 package results
 
 import (

@@ -1,8 +1,11 @@
-// Package arena plays games into a leaderboard's database: tournaments of engines and
-// models, and sweeps of models over temperatures. What is to be played follows from the
-// schedule and from the games that the database has, and from nothing else: an arena
-// that was killed goes on where it was, and several of them share the work by claiming
-// slots.
+// Package arena plays games into a leaderboard's database: a Tournament of engines and
+// models, or a Sweep of models over temperatures (Contest) against an engine's levels or
+// simulated players (Opponent). What is to be played follows from the schedule and from the
+// games that the database has, and from nothing else: an arena that was killed goes on where it
+// was, and several of them share the work by claiming slots.
+//
+// What happens is told to functions of Show and SweepShow. The games of a database are
+// written by WritePGN; AskConcurrency reaches the arenas that play into it now.
 package arena
 
 // Tournaments.

@@ -1,5 +1,6 @@
 // Package device says where the models of a command decode: on the CPU, or on a GPU by
-// package model/xla, which a program has when it is built with the tag xla.
+// package model/xla, which a program has when it is built with the tag xla. Flags are what a
+// command is told of it, Decoders make one engine.Batch for all players of a model.
 package device
 
 import (

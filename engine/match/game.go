@@ -1,6 +1,6 @@
 // Package match plays games between players: one game (Play), many games
 // between many players over several workers (Runner), and who meets whom
-// (RoundRobin, Gauntlet, Swiss).
+// (RoundRobin, Gauntlet, SwissRound).
 //
 // A game's slot decides everything about it: its seed (SlotSeed), who has White
 // (White), its opening (Openings.At). So any subset of the slots can be played,

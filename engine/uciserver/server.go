@@ -1,5 +1,5 @@
 // Package uciserver makes a model a UCI engine: the other side of the protocol
-// that package engine speaks as a client.
+// that package uci speaks as a client.
 //
 // # What it promises
 //
@@ -40,7 +40,7 @@
 // # The random numbers
 //
 // They follow from the option Seed and the number of games begun since it was
-// set. The client of package engine sets it before each game, and then a game is
+// set. The client of package uci sets it before each game, and then a game is
 // the one that the same model plays in process.
 package uciserver
 

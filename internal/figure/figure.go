@@ -1,5 +1,8 @@
 // Package figure is what the pictures of this program have in common: formats, fonts,
 // colors, axes. Pictures are drawn with gonum/plot.
+//
+// A Picture has a name and is written by WriteAll; most are made by Panels, of Series of Marks side by
+// side. What is drawn otherwise begins with NewPlot and is written by Write.
 package figure
 
 import (
@@ -30,7 +33,7 @@ const pngDPI = 220
 // Colors that people with any color vision tell apart (Okabe and Ito 2008).
 var (
 	Black      = color.RGBA{A: 255}
-	Grey       = color.RGBA{221, 221, 221, 255} // of lines behind what is shown
+	grey       = color.RGBA{221, 221, 221, 255} // of lines behind what is shown
 	Edge       = color.RGBA{90, 90, 90, 255}
 	Sky        = color.RGBA{86, 180, 233, 255}
 	Blue       = color.RGBA{0, 114, 178, 255}
@@ -213,7 +216,7 @@ type Grid struct{ Vertical bool }
 // Plot implements plot.Plotter.
 func (g Grid) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	style := draw.LineStyle{Color: Grey, Width: 0.4}
+	style := draw.LineStyle{Color: grey, Width: 0.4}
 	if g.Vertical {
 		for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
 			c.StrokeLine2(style, x(t.Value), c.Min.Y, x(t.Value), c.Max.Y)

@@ -67,7 +67,7 @@ func Panels(name, title, note string, columns int, panels []Panel) Picture {
 		}
 	}
 	small := Sans(7, false)
-	notes := Wrap(note, small.Width, width-2*padding)
+	notes := wrap(note, small.Width, width-2*padding)
 	legend := legendLines(names, small, width-2*padding)
 	head := 18 + lineHeight*vg.Length(len(notes)+len(legend)) + 2
 	height := head + panelHeight*vg.Length(rows) + padding
@@ -110,8 +110,8 @@ func Panels(name, title, note string, columns int, panels []Panel) Picture {
 	}}
 }
 
-// Wrap breaks a text into lines of at most a width, which is that of a text by width.
-func Wrap(s string, width func(string) vg.Length, limit vg.Length) []string {
+// wrap breaks a text into lines of at most a width, which is that of a text by width.
+func wrap(s string, width func(string) vg.Length, limit vg.Length) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(s) {

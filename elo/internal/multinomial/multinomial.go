@@ -127,9 +127,9 @@ func LogLikelihood(counts, p []float64) float64 {
 	return sum
 }
 
-// ScoreRatio is 2 (l(max) - l(s)), l(s) being the highest log-likelihood of
+// scoreRatio is 2 (l(max) - l(s)), l(s) being the highest log-likelihood of
 // any distribution over the categories whose mean score is s, 0 < s < 1.
-func ScoreRatio(counts []float64, s float64) float64 {
+func scoreRatio(counts []float64, s float64) float64 {
 	k, n := len(counts), Total(counts)
 	phi, p := make([]float64, k), make([]float64, k)
 	for i := range phi {
@@ -145,7 +145,7 @@ func ScoreRatio(counts []float64, s float64) float64 {
 	return max(ratio, 0)
 }
 
-// ScoreInterval holds every mean score s with ScoreRatio(s) <= limit. counts
+// ScoreInterval holds every mean score s with scoreRatio(s) <= limit. counts
 // must have some.
 func ScoreInterval(counts []float64, limit float64) (low, high float64) {
 	mean, _, _, _ := Moments(counts)
@@ -155,7 +155,7 @@ func ScoreInterval(counts []float64, limit float64) (low, high float64) {
 			if mid == inside || mid == outside {
 				break
 			}
-			if ScoreRatio(counts, mid) <= limit {
+			if scoreRatio(counts, mid) <= limit {
 				inside = mid
 			} else {
 				outside = mid

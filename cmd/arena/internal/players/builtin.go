@@ -1,5 +1,5 @@
 // Package players makes the players that arena's command line names: the words of --engine and
-// --model for players of the program itself (IsBuiltin, Builtin), the key=value words of arena match
+// --model for players of the program itself (IsBuiltin), the key=value words of arena match
 // (Config, Maker), and the list of arena calibrate (ParseList).
 //
 // Errors are of wrong usage where a text is to blame, with hints.
@@ -34,8 +34,8 @@ func IsBuiltin(word string) bool {
 	return word == random || word == Ladder || strings.HasPrefix(word, simulated) || strings.HasPrefix(word, ideal)
 }
 
-// Builtin returns the factory of a player for which IsBuiltin holds.
-func Builtin(word string) (match.Factory, error) {
+// factoryOf returns the factory of a player for which IsBuiltin holds.
+func factoryOf(word string) (match.Factory, error) {
 	if text, ok := strings.CutPrefix(word, ideal); ok {
 		return idealFactory(text)
 	}
@@ -81,7 +81,7 @@ func LadderOpponents() ([]*arena.Opponent, error) {
 
 // BuiltinOpponent is an opponent for which IsBuiltin holds and that is one player.
 func BuiltinOpponent(word string) (*arena.Opponent, error) {
-	factory, err := Builtin(word)
+	factory, err := factoryOf(word)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func About(word string) string {
 	}
 	player, err := league.Find(text)
 	if err != nil {
-		return "" // Builtin says so
+		return "" // factoryOf says so
 	}
 	line := fmt.Sprintf("%s is %s", word, player.String())
 	if r, ok := league.Ratings().Rating(&player.Player); ok {
@@ -164,7 +164,7 @@ func ratingOf(word string) float64 {
 	}
 	player, err := league.Find(text)
 	if err != nil {
-		return 0 // Builtin has said so
+		return 0 // factoryOf has said so
 	}
 	return float64(player.Elo)
 }

@@ -15,7 +15,7 @@ func TestBuiltinPlayers(t *testing.T) {
 		if !IsBuiltin(word) {
 			t.Errorf("%s is taken for a program", word)
 		}
-		factory, err := Builtin(word)
+		factory, err := factoryOf(word)
 		if err != nil {
 			t.Errorf("%s: %v", word, err)
 			continue
@@ -31,12 +31,12 @@ func TestBuiltinPlayers(t *testing.T) {
 		t.Error("programs are taken for players of our own")
 	}
 	for _, word := range []string{"league", "league:", "league:search", "league:9000", "league:pawn"} {
-		if _, err := Builtin(word); err == nil || !strings.Contains(err.Error(), "league") {
+		if _, err := factoryOf(word); err == nil || !strings.Contains(err.Error(), "league") {
 			t.Errorf("%s: error %v", word, err)
 		}
 	}
 	for _, word := range []string{"ideal:", "ideal:pool=nowhere", "ideal:pool=noise,temp=-1"} {
-		if _, err := Builtin(word); err == nil || !strings.Contains(err.Error(), "ideal") {
+		if _, err := factoryOf(word); err == nil || !strings.Contains(err.Error(), "ideal") {
 			t.Errorf("%s: error %v", word, err)
 		}
 	}

@@ -54,7 +54,7 @@ func ParseList(ctx context.Context, lists []string) ([]calibrate.Player, error) 
 // player that it stands for.
 func parsePlayers(ctx context.Context, text string) ([]calibrate.Player, error) {
 	if IsBuiltin(text) {
-		factory, err := Builtin(text)
+		factory, err := factoryOf(text)
 		if err != nil {
 			return nil, err
 		}

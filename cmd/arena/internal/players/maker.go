@@ -56,7 +56,7 @@ func (m *Maker) Make(ctx context.Context, e Config) (*arena.Entrant, error) {
 		out.New, err = m.model(e)
 	case IsBuiltin(e.Cmd):
 		out.Control, out.Limit = match.Control{}, ""
-		out.New, err = Builtin(e.Cmd)
+		out.New, err = factoryOf(e.Cmd)
 	case e.Cmd == "":
 		return nil, cli.WithHint(cli.Usagef("%s names no program", e.Label()), "--engine 'cmd=stockfish nodes=200'")
 	default:
