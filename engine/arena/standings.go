@@ -34,6 +34,8 @@ type Standing struct {
 	// MaxLatency is by how much the measured time of a move exceeded the time its
 	// engine told, at most.
 	MaxLatency time.Duration `json:"max_latency_ns,omitempty"`
+
+	place float64 // what the table is ordered by, where there is a rating
 }
 
 // Crossing is the record of one pair of players.
@@ -211,19 +213,49 @@ func rate(table []Standing, games []joint.Game, quick bool) {
 		}
 		table[i].Rating = &rating
 	}
+	place(table, games)
+}
+
+// place says where the rated entrants stand: at their ratings, and who has a bound only, there, but
+// above all that it won against, or below all that it lost to.
+func place(table []Standing, games []joint.Game) {
+	for i := range table {
+		switch s := &table[i]; {
+		case s.Rating == nil:
+		case math.IsInf(*s.Rating, 1):
+			s.place = s.Interval.Low
+		case math.IsInf(*s.Rating, -1):
+			s.place = s.Interval.High
+		default:
+			s.place = *s.Rating
+		}
+	}
+	// One may have its place by another that has it by a third.
+	for range table {
+		for _, g := range games {
+			won, lost := &table[g.White], &table[g.Black]
+			if g.Outcome == elo.Loss {
+				won, lost = lost, won
+			}
+			if g.Outcome == elo.Draw || won.Rating == nil || lost.Rating == nil {
+				continue
+			}
+			if math.IsInf(*won.Rating, 1) {
+				won.place = max(won.place, lost.place)
+			}
+			if math.IsInf(*lost.Rating, -1) {
+				lost.place = min(lost.place, won.place)
+			}
+		}
+	}
 }
 
 // strength orders the table.
 func strength(s Standing) float64 {
-	switch {
-	case s.Rating == nil:
+	if s.Rating == nil {
 		return math.Inf(-1)
-	case math.IsInf(*s.Rating, 1):
-		return s.Interval.Low
-	case math.IsInf(*s.Rating, -1):
-		return s.Interval.High
 	}
-	return *s.Rating
+	return s.place
 }
 
 // MarshalJSON writes an infinite rating, which has a bound only, as null.

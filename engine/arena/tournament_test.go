@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"transcend/elo"
+	"transcend/elo/joint"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/match"
@@ -203,20 +204,17 @@ func TestStandingsWithBounds(t *testing.T) {
 	if err != nil || json.Unmarshal(b, &read) != nil || read.Standings[2].Rating != nil || read.Standings[0].Rating == nil {
 		t.Errorf("%s, %v", b, err)
 	}
-	// By what they are ordered.
-	above, below, zero := math.Inf(1), math.Inf(-1), 0.0
-	for _, test := range []struct {
-		s    Standing
-		want float64
-	}{
-		{Standing{}, below},
-		{Standing{Rating: &zero}, 0},
-		{Standing{Rating: &above, Interval: elo.Interval{Low: 300, High: above}}, 300},
-		{Standing{Rating: &below, Interval: elo.Interval{Low: below, High: -300}}, -300},
-	} {
-		if got := strength(test.s); got != test.want {
-			t.Errorf("strength of %+v: %v", test.s, got)
-		}
+	// Who won all of two games has a wide bound, far below those that it won against, and is
+	// the first all the same; so is the last who lost all.
+	won := []joint.Game{{White: 0, Black: 1, Outcome: elo.Win}, {White: 2, Black: 0, Outcome: elo.Loss}}
+	lost := []joint.Game{{White: 3, Black: 1, Outcome: elo.Loss}, {White: 2, Black: 3, Outcome: elo.Win}}
+	table := []Standing{{Name: "winner", Score: 1}, {Name: "b"}, {Name: "c"}, {Name: "loser"}}
+	rate(table, slices.Concat(won, lost, []joint.Game{{White: 1, Black: 2, Outcome: elo.Draw}, {White: 2, Black: 1, Outcome: elo.Draw}}), true)
+	if low := table[0].Interval.Low; low >= *table[1].Rating || strength(table[0]) < strength(table[1]) || strength(table[3]) > strength(table[2]) {
+		t.Errorf("places %v %v %v %v, the winner's bound %v", table[0].place, table[1].place, table[2].place, table[3].place, low)
+	}
+	if strength(Standing{}) != math.Inf(-1) {
+		t.Error("who has no rating is not at the end")
 	}
 	store2, _ := open(t)
 	o.Entrants = []Entrant{entrant("loser", resigns), entrant("other loser", resigns), entrant("winner", nil)}
