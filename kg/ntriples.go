@@ -68,86 +68,102 @@ func parseTriple(line string) (subject, predicate, object term, ok bool, err err
 	return subject, predicate, object, true, nil
 }
 
+// parseTerm reads the term at the beginning of s and returns what follows it.
 func parseTerm(s string) (t term, rest string, err error) {
 	switch {
 	case s == "":
 		return t, s, errors.New("is missing")
 	case s[0] == '<':
-		end := strings.IndexByte(s, '>')
-		if end < 0 {
-			return t, s, errors.New("an IRI without its >")
-		}
-		value, err := unescape(s[1:end], false)
-		if err != nil {
-			return t, s, err
-		}
-		if i := strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || strings.ContainsRune("<>\"{}|^`\\", r) }); i >= 0 {
-			return t, s, fmt.Errorf("the IRI %q has the character %q, which must be percent-encoded", clip(value), value[i])
-		}
-		// Relative IRIs are not N-Triples: a scheme comes first.
-		if i := strings.IndexAny(value, ":/?#"); i < 1 || value[i] != ':' {
-			return t, s, fmt.Errorf("the IRI %q is not absolute", clip(value))
-		}
-		return term{kind: termIRI, value: value}, s[end+1:], nil
+		return parseIRI(s)
 	case strings.HasPrefix(s, "_:"):
-		end := 2
-		for end < len(s) {
-			r, n := utf8.DecodeRuneInString(s[end:])
-			first := end == 2
-			if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r == ':' || r >= 0x80 ||
-				!first && (r == '-' || r == '.')) {
-				break
-			}
-			end += n
-		}
-		// A full stop at its end ends the triple.
-		for end > 2 && s[end-1] == '.' {
-			end--
-		}
-		if end == 2 {
-			return t, s, errors.New("a blank node without a label")
-		}
-		return term{kind: termBlank, value: s[:end]}, s[end:], nil
+		return parseBlank(s)
 	case s[0] == '"':
-		end := 1
-		for end < len(s) && s[end] != '"' {
-			if s[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		if end >= len(s) {
-			return t, s, errors.New("a literal without its closing quote")
-		}
-		value, err := unescape(s[1:end], true)
-		if err != nil {
-			return t, s, err
-		}
-		t = term{kind: termLiteral, value: value}
-		rest = s[end+1:]
-		switch {
-		case strings.HasPrefix(rest, "^^"):
-			datatype, after, err := parseTerm(rest[2:])
-			if err == nil && datatype.kind != termIRI {
-				err = errors.New("must be an IRI")
-			}
-			if err != nil {
-				return t, s, fmt.Errorf("the literal's datatype: %w", err)
-			}
-			rest = after
-		case strings.HasPrefix(rest, "@"):
-			n := 1
-			for n < len(rest) && (rest[n] == '-' || rest[n] >= '0' && rest[n] <= '9' || rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z') {
-				n++
-			}
-			t.lang, rest = strings.ToLower(rest[1:n]), rest[n:]
-			if t.lang == "" || t.lang[0] < 'a' || strings.HasSuffix(t.lang, "-") || strings.Contains(t.lang, "--") {
-				return t, s, errors.New("the literal's language is not one")
-			}
-		}
-		return t, rest, nil
+		return parseLiteral(s)
 	}
 	return t, s, fmt.Errorf("%q begins no term: <IRI>, _:blank or \"literal\"", clip(s))
+}
+
+// parseIRI reads <IRI>.
+func parseIRI(s string) (t term, rest string, err error) {
+	end := strings.IndexByte(s, '>')
+	if end < 0 {
+		return t, s, errors.New("an IRI without its >")
+	}
+	value, err := unescape(s[1:end], false)
+	if err != nil {
+		return t, s, err
+	}
+	if i := strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || strings.ContainsRune("<>\"{}|^`\\", r) }); i >= 0 {
+		return t, s, fmt.Errorf("the IRI %q has the character %q, which must be percent-encoded", clip(value), value[i])
+	}
+	// Relative IRIs are not N-Triples: a scheme comes first.
+	if i := strings.IndexAny(value, ":/?#"); i < 1 || value[i] != ':' {
+		return t, s, fmt.Errorf("the IRI %q is not absolute", clip(value))
+	}
+	return term{kind: termIRI, value: value}, s[end+1:], nil
+}
+
+// parseBlank reads _:label.
+func parseBlank(s string) (t term, rest string, err error) {
+	end := 2
+	for end < len(s) {
+		r, n := utf8.DecodeRuneInString(s[end:])
+		first := end == 2
+		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r == ':' || r >= 0x80 ||
+			!first && (r == '-' || r == '.')) {
+			break
+		}
+		end += n
+	}
+	// A full stop at its end ends the triple.
+	for end > 2 && s[end-1] == '.' {
+		end--
+	}
+	if end == 2 {
+		return t, s, errors.New("a blank node without a label")
+	}
+	return term{kind: termBlank, value: s[:end]}, s[end:], nil
+}
+
+// parseLiteral reads "text", "text"@language or "text"^^<datatype>.
+func parseLiteral(s string) (t term, rest string, err error) {
+	end := 1
+	for end < len(s) && s[end] != '"' {
+		if s[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(s) {
+		return t, s, errors.New("a literal without its closing quote")
+	}
+	value, err := unescape(s[1:end], true)
+	if err != nil {
+		return t, s, err
+	}
+	t = term{kind: termLiteral, value: value}
+	rest = s[end+1:]
+	switch {
+	case strings.HasPrefix(rest, "^^"):
+		datatype, after, err := parseTerm(rest[2:])
+		if err == nil && datatype.kind != termIRI {
+			err = errors.New("must be an IRI")
+		}
+		if err != nil {
+			return t, s, fmt.Errorf("the literal's datatype: %w", err)
+		}
+		rest = after
+	case strings.HasPrefix(rest, "@"):
+		n := 1
+		for n < len(rest) && (rest[n] == '-' || rest[n] >= '0' && rest[n] <= '9' || rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z') {
+			n++
+		}
+		t.lang, rest = strings.ToLower(rest[1:n]), rest[n:]
+		if t.lang == "" || t.lang[0] < 'a' || strings.HasSuffix(t.lang, "-") || strings.Contains(t.lang, "--") {
+			return t, s, errors.New("the literal's language is not one")
+		}
+	}
+	return t, rest, nil
 }
 
 // unescape resolves \uXXXX and \UXXXXXXXX, and in literals the short escapes too.
@@ -196,119 +212,142 @@ func unescape(s string, literal bool) (string, error) {
 // rdfs:domain and rdfs:range are kept. Facts with a literal are counted and left out.
 // name is what errors call the file.
 func ReadNTriples(name string, r io.Reader) (*Graph, ReadReport, error) {
-	type triple struct {
-		s, p, o int32
-		line    int
+	t := &triples{
+		file: name, ids: map[string]int32{}, labels: map[int32]string{}, typeOf: map[int32]int32{},
+		domain: map[int32][]int32{}, ranges: map[int32][]int32{},
 	}
-	var (
-		report  ReadReport
-		ids     = map[string]int32{} // IRIs and blank nodes
-		terms   []string
-		labels  = map[int32]string{}
-		typeOf  = map[int32]int32{}
-		schema  [2]map[int32][]int32 // rdfs:domain and rdfs:range of relations
-		triples []triple
-	)
-	schema[0], schema[1] = map[int32][]int32{}, map[int32][]int32{}
-	id := func(t term) int32 {
-		n, isNew := intern(ids, t.value)
-		if isNew {
-			terms = append(terms, strings.Clone(t.value))
-		}
-		return n
+	if err := eachLine(name, r, t.add); err != nil {
+		return nil, t.report, err
 	}
-	err := eachLine(name, r, func(n int, line string) error {
-		report.Lines = n
-		s, p, o, ok, err := parseTriple(line)
-		if err != nil || !ok {
-			return err
-		}
-		if len(triples) >= maxItems || len(terms) >= maxItems {
-			return fmt.Errorf("more than %d triples or terms", maxItems)
-		}
-		switch {
-		case p.value == rdfsLabel:
-			if o.kind != termLiteral {
-				return errors.New("an rdfs:label that is no text")
-			}
-			report.Schema++
-			if _, have := labels[id(s)]; o.lang == "" || !have && (o.lang == "en" || strings.HasPrefix(o.lang, "en-")) {
-				labels[id(s)] = strings.Clone(o.value)
-			}
-		case o.kind == termLiteral:
-			report.Literals++
-		case p.value == rdfType:
-			report.Schema++
-			sid, oid := id(s), id(o)
-			if have, ok := typeOf[sid]; ok && have != oid {
-				return fmt.Errorf("%s has the type %s here and %s before: give every entity one", clip(s.value), clip(o.value), clip(terms[have]))
-			}
-			typeOf[sid] = oid
-		case p.value == rdfsDomain:
-			report.Schema++
-			schema[0][id(s)] = append(schema[0][id(s)], id(o))
-		case p.value == rdfsRange:
-			report.Schema++
-			schema[1][id(s)] = append(schema[1][id(s)], id(o))
-		default:
-			triples = append(triples, triple{id(s), id(p), id(o), n})
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, report, err
+	g, err := t.graph()
+	return g, t.report, err
+}
+
+// triples are the lines of a file, its terms by number.
+type triples struct {
+	file   string
+	report ReadReport
+	ids    map[string]int32 // of IRIs and blank nodes
+	terms  []string         // by number
+	labels map[int32]string // rdfs:label
+	typeOf map[int32]int32  // rdf:type
+	domain map[int32][]int32
+	ranges map[int32][]int32
+	facts  []factTriple
+}
+
+// factTriple is a line that is an edge of the graph.
+type factTriple struct {
+	s, p, o int32
+	line    int
+}
+
+// id is the number of a term.
+func (t *triples) id(x term) int32 {
+	n, isNew := intern(t.ids, x.value)
+	if isNew {
+		t.terms = append(t.terms, strings.Clone(x.value))
 	}
-	called := func(t int32) string {
-		if label, ok := labels[t]; ok {
-			return label
-		}
-		return localName(terms[t])
+	return n
+}
+
+// add reads line n.
+func (t *triples) add(n int, line string) error {
+	t.report.Lines = n
+	s, p, o, ok, err := parseTriple(line)
+	if err != nil || !ok {
+		return err
 	}
+	if len(t.facts) >= maxItems || len(t.terms) >= maxItems {
+		return fmt.Errorf("more than %d triples or terms", maxItems)
+	}
+	switch {
+	case p.value == rdfsLabel:
+		if o.kind != termLiteral {
+			return errors.New("an rdfs:label that is no text")
+		}
+		t.report.Schema++
+		if _, have := t.labels[t.id(s)]; o.lang == "" || !have && (o.lang == "en" || strings.HasPrefix(o.lang, "en-")) {
+			t.labels[t.id(s)] = strings.Clone(o.value)
+		}
+	case o.kind == termLiteral:
+		t.report.Literals++
+	case p.value == rdfType:
+		t.report.Schema++
+		sid, oid := t.id(s), t.id(o)
+		if have, ok := t.typeOf[sid]; ok && have != oid {
+			return fmt.Errorf("%s has the type %s here and %s before: give every entity one", clip(s.value), clip(o.value), clip(t.terms[have]))
+		}
+		t.typeOf[sid] = oid
+	case p.value == rdfsDomain:
+		t.report.Schema++
+		t.domain[t.id(s)] = append(t.domain[t.id(s)], t.id(o))
+	case p.value == rdfsRange:
+		t.report.Schema++
+		t.ranges[t.id(s)] = append(t.ranges[t.id(s)], t.id(o))
+	default:
+		t.facts = append(t.facts, factTriple{t.id(s), t.id(p), t.id(o), n})
+	}
+	return nil
+}
+
+// called is the name of a term.
+func (t *triples) called(x int32) string {
+	if label, ok := t.labels[x]; ok {
+		return label
+	}
+	return localName(t.terms[x])
+}
+
+// graph makes a graph of the lines when all of them are read.
+func (t *triples) graph() (*Graph, error) {
 	b := NewBuilder()
 	entityOf := map[string]int32{} // by name, to find two entities of one name
-	for _, t := range triples {
-		at := func(err error) error {
-			return &SyntaxError{File: name, Line: t.line, Msg: err.Error()}
-		}
+	for _, f := range t.facts {
+		at := func(err error) error { return &SyntaxError{File: t.file, Line: f.line, Msg: err.Error()} }
 		var ends [2]int32
-		for i, x := range [2]int32{t.s, t.o} {
-			typ, ok := typeOf[x]
+		for i, x := range [2]int32{f.s, f.o} {
+			typ, ok := t.typeOf[x]
 			if !ok {
-				return nil, report, &SyntaxError{File: name, Line: t.line, Msg: fmt.Sprintf("%s has no type", clip(terms[x])),
+				return nil, &SyntaxError{File: t.file, Line: f.line, Msg: fmt.Sprintf("%s has no type", clip(t.terms[x])),
 					Help: fmt.Sprintf("every entity needs a line <entity> <%s> <type> .", rdfType)}
 			}
-			label := called(x)
+			label := t.called(x)
 			if other, ok := entityOf[label]; ok && other != x {
-				return nil, report, &SyntaxError{File: name, Line: t.line, Msg: fmt.Sprintf("%s and %s are both called %q", clip(terms[x]), clip(terms[other]), clip(label)),
+				return nil, &SyntaxError{File: t.file, Line: f.line, Msg: fmt.Sprintf("%s and %s are both called %q", clip(t.terms[x]), clip(t.terms[other]), clip(label)),
 					Help: "text can only tell them apart by name: change one rdfs:label"}
 			}
 			entityOf[label] = x
-			if ends[i], err = b.Entity(label, called(typ)); err != nil {
-				return nil, report, at(err)
+			var err error
+			if ends[i], err = b.Entity(label, t.called(typ)); err != nil {
+				return nil, at(err)
 			}
 		}
-		var types [2][]string
-		if domain, rang := schema[0][t.p], schema[1][t.p]; len(domain) > 0 && len(rang) > 0 {
-			for i, side := range [2][]int32{domain, rang} {
-				for _, x := range side {
-					types[i] = append(types[i], called(x))
-				}
-			}
-		}
-		relation, err := b.Relation(called(t.p), types[0], types[1])
+		relation, err := b.Relation(t.called(f.p), t.types(f.p, t.domain), t.types(f.p, t.ranges))
 		if err != nil {
-			return nil, report, at(err)
+			return nil, at(err)
 		}
 		isNew, err := b.Edge(ends[0], relation, ends[1])
 		if err != nil {
-			return nil, report, at(err)
+			return nil, at(err)
 		}
 		if !isNew {
-			report.Duplicates++
+			t.report.Duplicates++
 		}
 	}
-	g, err := built(name, b)
-	return g, report, err
+	return built(t.file, b)
+}
+
+// types are the names of one side of a relation, none unless both sides are said.
+func (t *triples) types(relation int32, side map[int32][]int32) []string {
+	if len(t.domain[relation]) == 0 || len(t.ranges[relation]) == 0 {
+		return nil
+	}
+	var names []string
+	for _, x := range side[relation] {
+		names = append(names, t.called(x))
+	}
+	return names
 }
 
 // localName is the last part of an IRI, readable.

@@ -46,82 +46,122 @@ func largest(ctx context.Context, a operator, k int, rng draw.Stream) ([]float64
 	if n <= denseOrder || 3*k+4*blockSize >= n {
 		return dense(a, k)
 	}
-	keep := k + k/4 + blockSize
-	most := min(n-blockSize, max(2*keep, keep+10*blockSize))
-	v := newRows(most+blockSize, n) // the basis, and the block that comes next
-	h := make([]float64, most*most)
-	next := newRows(blockSize, n)
-	for i := range next.Data {
-		next.Data[i] = rng.Normal()
-	}
-	m := 0 // rows of v that are basis
-	orthonormalize(v, 0, next, &rng)
-	copyRows(v, 0, next)
+	l := newLanczos(a, k, rng)
 	for restart := 0; ; restart++ {
-		var residual blas64.General // of the last block: A·W = Vᵀ·H + next·R
-		for m+blockSize <= most {
-			if err := ctx.Err(); err != nil {
-				return nil, blas64.General{}, err
-			}
-			for i := range blockSize {
-				a.apply(row(next, i), row(v, m+i))
-			}
-			basis := rows(v, 0, m+blockSize)
-			// H's new columns, V·A·W.
-			c := newRows(m+blockSize, blockSize)
-			project(basis, next, c)
-			for i := range m + blockSize {
-				for j := range blockSize {
-					h[i*most+m+j], h[(m+j)*most+i] = c.Data[i*c.Stride+j], c.Data[i*c.Stride+j]
-				}
-			}
-			project(basis, next, newRows(m+blockSize, blockSize)) // again, for what rounding left
-			m += blockSize
-			residual = orthonormalize(v, m, next, &rng)
-			copyRows(v, m, next)
-		}
-		values, s, err := symmetric(h, m, most)
+		residual, err := l.grow(ctx)
 		if err != nil {
 			return nil, blas64.General{}, err
 		}
-		// The residual of Ritz vector j is R times the last block of s's column j.
-		converged := true
-		for j := range k {
-			var sum float64
-			for i := range blockSize {
-				var x float64
-				for l := range blockSize {
-					x += residual.Data[i*residual.Stride+l] * s.At(m-blockSize+l, j)
-				}
-				sum += x * x
-			}
-			if math.Sqrt(sum) > tolerance {
-				converged = false
-			}
+		values, s, err := symmetric(l.h, l.m, l.most)
+		if err != nil {
+			return nil, blas64.General{}, err
 		}
-		want := min(keep, m)
-		if converged || restart == maxRestarts {
-			want = k
+		done := restart == maxRestarts || l.converged(residual, s, k)
+		want := k
+		if !done {
+			want = min(l.keep, l.m)
 		}
-		ritz := newRows(want, n)
-		coefficients := newRows(want, m)
-		for j := range want {
-			for i := range m {
-				coefficients.Data[j*m+i] = s.At(i, j)
-			}
-		}
-		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, coefficients, rows(v, 0, m), 0, ritz)
-		if converged || restart == maxRestarts {
+		ritz := l.ritz(s, want)
+		if done {
 			return values[:k], ritz, nil
 		}
-		copyRows(v, want, rows(v, m, blockSize)) // the block that goes on
-		copyRows(v, 0, ritz)
-		clear(h)
-		for j := range want {
-			h[j*most+j] = values[j]
-		}
-		m = want
+		l.restart(values, ritz)
 	}
+}
+
+// lanczos is the state of the method.
+type lanczos struct {
+	a          operator
+	keep, most int            // rows that a restart keeps, and at most
+	m          int            // rows of v that are basis
+	v          blas64.General // the basis, and the block that comes next
+	next       blas64.General // that block
+	h          []float64      // V·A·Vᵀ, most×most
+	rng        draw.Stream
+}
+
+func newLanczos(a operator, k int, rng draw.Stream) *lanczos {
+	n := a.order()
+	l := &lanczos{a: a, keep: k + k/4 + blockSize, rng: rng}
+	l.most = min(n-blockSize, max(2*l.keep, l.keep+10*blockSize))
+	l.v, l.next, l.h = newRows(l.most+blockSize, n), newRows(blockSize, n), make([]float64, l.most*l.most)
+	for i := range l.next.Data {
+		l.next.Data[i] = l.rng.Normal()
+	}
+	orthonormalize(l.v, 0, l.next, &l.rng)
+	copyRows(l.v, 0, l.next)
+	return l
+}
+
+// grow adds blocks until the basis is full. It returns the residual R of the last one, W:
+// A·W = Vᵀ·H + next·R.
+func (l *lanczos) grow(ctx context.Context) (residual blas64.General, err error) {
+	for l.m+blockSize <= l.most {
+		if err := ctx.Err(); err != nil {
+			return residual, err
+		}
+		for i := range blockSize {
+			l.a.apply(row(l.next, i), row(l.v, l.m+i))
+		}
+		basis := rows(l.v, 0, l.m+blockSize)
+		// H's new columns, V·A·W.
+		c := newRows(l.m+blockSize, blockSize)
+		project(basis, l.next, c)
+		for i := range l.m + blockSize {
+			for j := range blockSize {
+				x := c.Data[i*c.Stride+j]
+				l.h[i*l.most+l.m+j], l.h[(l.m+j)*l.most+i] = x, x
+			}
+		}
+		project(basis, l.next, newRows(l.m+blockSize, blockSize)) // again, for what rounding left
+		l.m += blockSize
+		residual = orthonormalize(l.v, l.m, l.next, &l.rng)
+		copyRows(l.v, l.m, l.next)
+	}
+	return residual, nil
+}
+
+// converged reports that the first k Ritz vectors are good enough: the residual of vector j
+// is R times the last block of column j of s, H's eigenvectors.
+func (l *lanczos) converged(residual blas64.General, s *mat.Dense, k int) bool {
+	for j := range k {
+		var sum float64
+		for i := range blockSize {
+			var x float64
+			for b := range blockSize {
+				x += residual.Data[i*residual.Stride+b] * s.At(l.m-blockSize+b, j)
+			}
+			sum += x * x
+		}
+		if math.Sqrt(sum) > tolerance {
+			return false
+		}
+	}
+	return true
+}
+
+// ritz returns the first Ritz vectors, one a row.
+func (l *lanczos) ritz(s *mat.Dense, count int) blas64.General {
+	coefficients := newRows(count, l.m)
+	for j := range count {
+		for i := range l.m {
+			coefficients.Data[j*l.m+i] = s.At(i, j)
+		}
+	}
+	vectors := newRows(count, l.v.Cols)
+	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, coefficients, rows(l.v, 0, l.m), 0, vectors)
+	return vectors
+}
+
+// restart makes the Ritz vectors the basis; the last block goes on after them.
+func (l *lanczos) restart(values []float64, ritz blas64.General) {
+	copyRows(l.v, ritz.Rows, rows(l.v, l.m, blockSize))
+	copyRows(l.v, 0, ritz)
+	clear(l.h)
+	for j := range ritz.Rows {
+		l.h[j*l.most+j] = values[j]
+	}
+	l.m = ritz.Rows
 }
 
 // project makes the rows of w orthogonal to those of the orthonormal basis and

@@ -206,14 +206,7 @@ func count(ctx context.Context, t *expert.Team, relation int32, w *weights, temp
 	g := t.Graph
 	lo, hi := g.RelationEdges(relation)
 	heads, tails := t.Slot(relation)
-	row := make(map[int32]int, len(heads))
-	for i, h := range heads {
-		row[h] = i
-	}
-	column := make(map[int32]int, len(tails))
-	for i, x := range tails {
-		column[x] = i
-	}
+	row, column := indexOf(heads), indexOf(tails)
 	n := len(tails)
 	right := make([]bool, len(heads)*n)
 	for _, e := range g.Edges[lo:hi] {
@@ -249,44 +242,57 @@ func count(ctx context.Context, t *expert.Team, relation int32, w *weights, temp
 		}
 	}
 	for h := range heads {
-		line, ok := votes[h*n:(h+1)*n], right[h*n:(h+1)*n]
-		top := slices.Max(line)
-		if top == 0 {
-			res.unseen++
-			continue
-		}
-		var sum, hit, first, firstHit float64
-		for x, v := range line {
-			sum += v
-			if ok[x] {
-				hit += v
-			}
-			// Sums of the same votes in another order may differ in their last bits.
-			if v >= top*(1-1e-9) {
-				first++
-				if ok[x] {
-					firstHit++
-				}
-			}
-		}
-		res.greedy += firstHit / first
-		res.sampled += hit / sum
-		for i, temp := range temperatures {
-			var sum, hit float64
-			for x, v := range line {
-				if v == 0 {
-					continue
-				}
-				p := math.Pow(v/top, 1/temp)
-				sum += p
-				if ok[x] {
-					hit += p
-				}
-			}
-			res.at[i] += hit / sum
-		}
+		res.query(votes[h*n:(h+1)*n], right[h*n:(h+1)*n], temperatures)
 	}
 	return res
+}
+
+// indexOf returns the places of entities in a list.
+func indexOf(list []int32) map[int32]int {
+	at := make(map[int32]int, len(list))
+	for i, x := range list {
+		at[x] = i
+	}
+	return at
+}
+
+// query adds a query: the votes for each answer, and which are right.
+func (res *relationResult) query(votes []float64, right []bool, temperatures []float64) {
+	top := slices.Max(votes)
+	if top == 0 {
+		res.unseen++
+		return
+	}
+	var sum, hit, first, firstHit float64
+	for x, v := range votes {
+		sum += v
+		if right[x] {
+			hit += v
+		}
+		// Sums of the same votes in another order may differ in their last bits.
+		if v >= top*(1-1e-9) {
+			first++
+			if right[x] {
+				firstHit++
+			}
+		}
+	}
+	res.greedy += firstHit / first
+	res.sampled += hit / sum
+	for i, temp := range temperatures {
+		var sum, hit float64
+		for x, v := range votes {
+			if v == 0 {
+				continue
+			}
+			p := math.Pow(v/top, 1/temp)
+			sum += p
+			if right[x] {
+				hit += p
+			}
+		}
+		res.at[i] += hit / sum
+	}
 }
 
 // Ceiling is the share of facts that at least one of n experts knows who each know a share
