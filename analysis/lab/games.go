@@ -422,10 +422,18 @@ func (m *Measure) modelNames() []string {
 	return names
 }
 
-// modelEntrants are the model under its names.
+// modelEntrants are the model under its names, none where the cell trains none. Without the
+// model itself they have names only: all their games are there.
 func (l *Lab) modelEntrants(s *Setup, proto protocol) []Entrant {
+	if s.Cell.Model.None() {
+		return nil
+	}
 	var all []Entrant
 	for i, name := range s.Cell.Measure.modelNames() {
+		if s.Model == nil {
+			all = append(all, Entrant{Name: name})
+			continue
+		}
 		config := engine.ModelConfig{Name: name, Model: s.Model, Tokenizer: s.Tokenizer, Batch: s.Batch, Policy: proto.policy}
 		if i < len(s.Cell.Measure.Temperatures) {
 			config.Sampling.Temperature = s.Cell.Measure.Temperatures[i]

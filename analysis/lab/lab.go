@@ -116,6 +116,7 @@ func (l *Lab) Do(ctx context.Context, e *Experiment, c *Cell) (*Done, error) {
 	return done, err
 }
 
+// do does what is missing of a cell, whose directory is locked.
 func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done, error) {
 	if err := atomicfile.WriteJSON(filepath.Join(dir, "cell.json"), c); err != nil {
 		return nil, err
@@ -140,26 +141,13 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 	}
 	if e.Players != nil || e.Measure != nil || !have {
 		// Somebody is to ask the model.
-		if setup.HeldOut, err = c.heldOut(stats); err != nil {
+		training, release, err := l.model(ctx, c, dir, stats, setup)
+		if err != nil {
 			return nil, err
 		}
-		if !c.Model.None() {
-			m, training, err := l.train(ctx, c, dir, stats, setup.HeldOut)
-			if err != nil {
-				return nil, err
-			}
-			setup.Model = m
-			decoders := l.Decoders
-			if decoders == nil {
-				decoders = new(device.Decoders)
-			}
-			if setup.Batch, err = decoders.Batch(m, model.BatchOptions{Threads: l.Threads}); err != nil {
-				return nil, err
-			}
-			defer decoders.Release(m)
-			if !have {
-				done.Result.Training = training
-			}
+		defer release()
+		if !have {
+			done.Result.Training = training
 		}
 	}
 	began := time.Now()
@@ -170,17 +158,12 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 	if err != nil {
 		return nil, err
 	}
-	var models []Entrant
-	if setup.Model != nil {
-		models = l.modelEntrants(setup, proto)
-	} else if !c.Model.None() {
-		// All games are there.
-		for _, name := range c.Measure.modelNames() {
-			models = append(models, Entrant{Name: name})
-		}
+	meet := func(file string, players []Entrant) error {
+		games, err := l.play(ctx, filepath.Join(dir, file), c.Seed, proto, gauntlet(players, experts, others, c.Measure.Games))
+		done.Games = append(done.Games, games...)
+		return err
 	}
-	done.Games, err = l.play(ctx, filepath.Join(dir, "games.jsonl"), c.Seed, proto, gauntlet(models, experts, others, c.Measure.Games))
-	if err != nil {
+	if err := meet("games.jsonl", l.modelEntrants(setup, proto)); err != nil {
 		return nil, err
 	}
 	if !have {
@@ -200,11 +183,9 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 		if err != nil {
 			return nil, fmt.Errorf("experiment: %s: players: %w", e.Name, err)
 		}
-		games, err := l.play(ctx, filepath.Join(dir, e.gamesFile()), c.Seed, proto, gauntlet(extra, experts, others, c.Measure.Games))
-		if err != nil {
+		if err := meet(e.gamesFile(), extra); err != nil {
 			return nil, err
 		}
-		done.Games = append(done.Games, games...)
 	}
 	if e.Measure != nil {
 		if err := e.measureOnce(ctx, setup, filepath.Join(dir, e.extraFile()), &done.Extra); err != nil {
@@ -212,6 +193,27 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 		}
 	}
 	return done, nil
+}
+
+// model puts the held-out games and the model, trained if need be, into the setup. release lets go
+// of its decoder.
+func (l *Lab) model(ctx context.Context, c *Cell, dir string, stats *CorpusStats, setup *Setup) (training *TrainingStats, release func(), err error) {
+	release = func() {}
+	if setup.HeldOut, err = c.heldOut(stats); err != nil || c.Model.None() {
+		return nil, release, err
+	}
+	if setup.Model, training, err = l.train(ctx, c, dir, stats, setup.HeldOut); err != nil {
+		return nil, release, err
+	}
+	decoders := l.Decoders
+	if decoders == nil {
+		decoders = new(device.Decoders)
+	}
+	setup.Batch, err = decoders.Batch(setup.Model, model.BatchOptions{Threads: l.Threads})
+	if err != nil {
+		return nil, release, err
+	}
+	return training, func() { decoders.Release(setup.Model) }, nil
 }
 
 // measureOnce makes Measure's value, or reads the one that the file has.

@@ -86,23 +86,12 @@ type runSettings struct {
 // train makes the cell's model, or what is missing of it.
 func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStats, held []*league.Game) (*model.Model, *TrainingStats, error) {
 	began := time.Now()
-	path := filepath.Join(dir, "run")
 	settings := runSettings{Cell: *c, Precision: l.Precision, Fingerprint: corpus.Fingerprint}
-	d, err := run.Create(path, settings)
-	if errors.Is(err, run.ErrExists) {
-		d, err = run.Open(path, &settings)
-	}
+	d, err := l.openRun(filepath.Join(dir, "run"), &settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer d.Close()
-	switch {
-	case settings.Fingerprint != corpus.Fingerprint:
-		return nil, nil, cli.WithHint(fmt.Errorf("experiment: %s was begun with other games", path), "delete that directory to train again")
-	case settings.Precision != l.Precision:
-		return nil, nil, cli.WithHint(fmt.Errorf("experiment: %s was begun with products in %s, here they are in %s", path, settings.Precision, l.Precision),
-			"go on where it was begun, or delete that directory to train again")
-	}
 	games, err := l.training(ctx, c)
 	if err != nil {
 		return nil, nil, err
@@ -115,21 +104,10 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 	if err != nil {
 		return nil, nil, err
 	}
-	shape, err := c.Model.config(tok)
+	trainer, err := l.trainer(c, d, tok, loader)
 	if err != nil {
 		return nil, nil, err
 	}
-	trainer, err := d.Resume(loader)
-	if errors.Is(err, fs.ErrNotExist) {
-		var m *model.Model
-		if m, err = model.New(shape, c.Seed); err == nil {
-			trainer, err = model.NewTrainer(m, c.Training.config(c.Seed, l.Precision), loader)
-		}
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	trainer.SetThreads(l.Threads)
 	tokenizer, err := tok.MarshalJSON()
 	if err != nil {
 		return nil, nil, err
@@ -141,17 +119,8 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 	result, err := d.Train(ctx, trainer, run.Options{
 		Budget: time.Duration(c.Training.Seconds * float64(time.Second)), Start: began,
 		CheckpointInterval: cmp.Or(l.CheckpointInterval, 20*time.Second), Keep: 1, Patience: time.Minute,
-		Files: map[string][]byte{data.TokenizerFile: tokenizer, "run.json": about},
-		Observe: func(e run.Event) {
-			if e.Warning != nil {
-				l.warn("no checkpoint was written; trying again later: %v", e.Warning)
-			}
-			steps := cli.Count(e.Step)
-			if e.Steps > 0 {
-				steps += "/" + cli.Count(e.Steps)
-			}
-			l.show(e.Fraction, "training: step %s, loss %.3f, %s tokens/s, left %s", steps, e.Loss, cli.SI(e.TokensPerSecond), cli.Duration(e.Left))
-		},
+		Files:   map[string][]byte{data.TokenizerFile: tokenizer, "run.json": about},
+		Observe: l.showTraining,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -167,6 +136,63 @@ func (l *Lab) train(ctx context.Context, c *Cell, dir string, corpus *CorpusStat
 		}
 	}
 	return m, stats, nil
+}
+
+// openRun makes a run directory with these settings, or opens the one that is there, whose settings
+// they become.
+func (l *Lab) openRun(path string, settings *runSettings) (*run.Dir, error) {
+	want := *settings
+	d, err := run.Create(path, *settings)
+	if errors.Is(err, run.ErrExists) {
+		d, err = run.Open(path, settings)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case settings.Fingerprint != want.Fingerprint:
+		err = cli.WithHint(fmt.Errorf("experiment: %s was begun with other games", path), "delete that directory to train again")
+	case settings.Precision != want.Precision:
+		err = cli.WithHint(fmt.Errorf("experiment: %s was begun with products in %s, here they are in %s", path, settings.Precision, want.Precision),
+			"go on where it was begun, or delete that directory to train again")
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// trainer goes on from the last checkpoint, or begins.
+func (l *Lab) trainer(c *Cell, d *run.Dir, tok data.Tokenizer, loader *batches.Loader) (*model.Trainer, error) {
+	shape, err := c.Model.config(tok)
+	if err != nil {
+		return nil, err
+	}
+	trainer, err := d.Resume(loader)
+	if errors.Is(err, fs.ErrNotExist) {
+		var m *model.Model
+		if m, err = model.New(shape, c.Seed); err == nil {
+			trainer, err = model.NewTrainer(m, c.Training.config(c.Seed, l.Precision), loader)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	trainer.SetThreads(l.Threads)
+	return trainer, nil
+}
+
+// showTraining shows how the training is going.
+func (l *Lab) showTraining(e run.Event) {
+	if e.Warning != nil {
+		l.warn("no checkpoint was written; trying again later: %v", e.Warning)
+	}
+	steps := cli.Count(e.Step)
+	if e.Steps > 0 {
+		steps += "/" + cli.Count(e.Steps)
+	}
+	l.show(e.Fraction, "training: step %s, loss %.3f, %s tokens/s, left %s", steps, e.Loss, cli.SI(e.TokensPerSecond), cli.Duration(e.Left))
 }
 
 // heldOutLoss is the mean loss in nats a token; 0 where no game has a move.

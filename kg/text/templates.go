@@ -6,6 +6,7 @@ package text
 import (
 	"bufio"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -156,24 +157,9 @@ func ReadTemplates(path string) (*Templates, error) {
 // format.
 func ParseTemplates(name string, r io.Reader) (*Templates, error) {
 	t := &Templates{relations: map[string]*wording{}, twoHop: map[[2]string]template{}}
-	var w *wording
+	var w *wording // of the relation that the lines are about
 	n := 0
-	fail := func(line int, format string, args ...any) error {
-		return &SyntaxError{name, line, fmt.Sprintf(format, args...)}
-	}
-	complete := func() error {
-		switch {
-		case w == nil:
-			return nil
-		case w.phrase == nil || w.question == nil:
-			return fail(w.line, "the relation has no phrase or no question")
-		case len(w.sentences) != Variants:
-			return fail(w.line, "the relation has %d sentences, want %d", len(w.sentences), Variants)
-		case len(w.does) == 0 || len(w.done) == 0:
-			return fail(w.line, "the relation has no does or no done")
-		}
-		return nil
-	}
+	fail := func(line int, err error) error { return &SyntaxError{name, line, err.Error()} }
 	sc := bufio.NewScanner(r)
 	for sc.Scan() {
 		n++
@@ -182,72 +168,101 @@ func ParseTemplates(name string, r io.Reader) (*Templates, error) {
 			continue
 		}
 		if err := kg.CheckName("template", strings.Join(strings.Fields(line), " ")); err != nil {
-			return nil, fail(n, "%v", err)
+			return nil, fail(n, err)
 		}
 		key, value, _ := strings.Cut(line, " ")
 		value = strings.TrimSpace(value)
-		if w == nil && key != "relation" && key != "two-hop" {
-			return nil, fail(n, "%q before any relation", key)
-		}
 		var err error
-		switch key {
-		case "relation":
-			if err := complete(); err != nil {
-				return nil, err
+		switch {
+		case key == "relation":
+			if err := w.complete(); err != nil {
+				return nil, fail(w.line, err)
 			}
 			if t.relations[value] != nil || value == "" {
-				return nil, fail(n, "the relation %q is here twice or has no name", value)
+				return nil, fail(n, fmt.Errorf("the relation %q is here twice or has no name", value))
 			}
 			w = &wording{line: n}
 			t.relations[value] = w
-		case "phrase":
-			w.phrase, err = parseTemplate(value, "s")
-		case "question":
-			w.question, err = parseTemplate(value, "s")
-		case "sentence":
-			var s template
-			if s, err = parseTemplate(value, "so"); err != nil {
-				break
-			}
-			if len(w.sentences) == 0 {
-				last := len(s) - 1
-				if s[last].text != "." || s[last-1].place != 'o' || !strings.HasSuffix(s[last-2].text, " is ") {
-					return nil, fail(n, "the first sentence must end in \"is {o}.\": models complete it")
-				}
-				w.prompt = append(append(template{}, s[:last-2]...), piece{text: strings.TrimSuffix(s[last-2].text, " ")})
-			}
-			w.sentences = append(w.sentences, s)
-		case "does":
-			var s template
-			if s, err = parseTemplate(value, "o"); err == nil {
-				w.does = append(w.does, s)
-			}
-		case "done":
-			var s template
-			if s, err = parseTemplate(value, "s"); err == nil {
-				w.done = append(w.done, s)
-			}
-		case "two-hop":
-			relations, phrase, ok := strings.Cut(value, "=")
-			first, second, ok2 := strings.Cut(relations, ",")
-			if !ok || !ok2 {
-				return nil, fail(n, "want two-hop FIRST, SECOND = PHRASE")
-			}
-			var s template
-			if s, err = parseTemplate(strings.TrimSpace(phrase), "s"); err == nil {
-				t.twoHop[[2]string{strings.TrimSpace(first), strings.TrimSpace(second)}] = s
-			}
+		case key == "two-hop":
+			err = t.addTwoHop(value)
+		case w == nil:
+			err = fmt.Errorf("%q before any relation", key)
 		default:
-			return nil, fail(n, "%q: want relation, phrase, question, sentence, does, done or two-hop", key)
+			err = w.add(key, value)
 		}
 		if err != nil {
-			return nil, fail(n, "%s: %v", key, err)
+			return nil, fail(n, err)
 		}
 	}
 	if err := sc.Err(); err != nil {
-		return nil, fail(n+1, "%v", err)
+		return nil, fail(n+1, err)
 	}
-	return t, complete()
+	if err := w.complete(); err != nil {
+		return nil, fail(w.line, err)
+	}
+	return t, nil
+}
+
+// complete reports what is wanting in the lines about a relation; nil has none.
+func (w *wording) complete() error {
+	switch {
+	case w == nil:
+		return nil
+	case w.phrase == nil || w.question == nil:
+		return errors.New("the relation has no phrase or no question")
+	case len(w.sentences) != Variants:
+		return fmt.Errorf("the relation has %d sentences, want %d", len(w.sentences), Variants)
+	case len(w.does) == 0 || len(w.done) == 0:
+		return errors.New("the relation has no does or no done")
+	}
+	return nil
+}
+
+// add reads a line about a relation.
+func (w *wording) add(key, value string) error {
+	places, ok := map[string]string{"phrase": "s", "question": "s", "sentence": "so", "does": "o", "done": "s"}[key]
+	if !ok {
+		return fmt.Errorf("%q: want relation, phrase, question, sentence, does, done or two-hop", key)
+	}
+	t, err := parseTemplate(value, places)
+	if err != nil {
+		return fmt.Errorf("%s: %v", key, err)
+	}
+	switch key {
+	case "phrase":
+		w.phrase = t
+	case "question":
+		w.question = t
+	case "sentence":
+		if len(w.sentences) == 0 {
+			last := len(t) - 1
+			if t[last].text != "." || t[last-1].place != 'o' || !strings.HasSuffix(t[last-2].text, " is ") {
+				return errors.New("the first sentence must end in \"is {o}.\": models complete it")
+			}
+			w.prompt = append(append(template{}, t[:last-2]...), piece{text: strings.TrimSuffix(t[last-2].text, " ")})
+		}
+		w.sentences = append(w.sentences, t)
+	case "does":
+		w.does = append(w.does, t)
+	case "done":
+		w.done = append(w.done, t)
+	}
+	return nil
+}
+
+// addTwoHop reads "FIRST, SECOND = PHRASE".
+func (t *Templates) addTwoHop(value string) error {
+	relations, phrase, ok := strings.Cut(value, "=")
+	first, second, ok2 := strings.Cut(relations, ",")
+	if !ok || !ok2 {
+		return errors.New("want two-hop FIRST, SECOND = PHRASE")
+	}
+	s, err := parseTemplate(strings.TrimSpace(phrase), "s")
+	if err != nil {
+		return fmt.Errorf("two-hop: %v", err)
+	}
+	t.twoHop[[2]string{strings.TrimSpace(first), strings.TrimSpace(second)}] = s
+	return nil
 }
 
 // Bind prepares the templates for a graph. Relations without templates are a
