@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,13 +151,18 @@ func TestStockfish(t *testing.T) {
 		t.Skip("needs stockfish (apt install stockfish)")
 	}
 	dir := t.TempDir()
+	var reported []string
 	err = Run(context.Background(), Options{Path: path, Dir: dir, Timeout: 30 * time.Second, Margin: 10 * time.Second}, nil, func(r Result) {
+		reported = append(reported, r.Name)
 		if r.Verdict == Fail {
 			t.Errorf("%s: %s", r.Name, r.Text)
 		}
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	if !slices.Equal(reported, Names()) {
+		t.Errorf("reported %v, want all: %v", reported, Names())
 	}
 	wantEmpty(t, dir)
 }
