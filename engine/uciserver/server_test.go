@@ -575,6 +575,10 @@ func TestSeeds(t *testing.T) {
 			s.send("position startpos", "go depth 1")
 			s.best()
 		}
+		// The model is there, and its first game has begun.
+		s.send("isready")
+		s.until("readyok")
+		synctest.Wait()
 		play("setoption name Seed value 18446744073709551615", "isready", "ucinewgame")
 		play("ucinewgame")
 		play("ucinewgame", "ucinewgame")
