@@ -88,6 +88,13 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q is %q, %v, hints %q", name, dir, err, cli.Hints(err))
 		}
 	}
+	// Where the checkpoints of the newest run are damaged nothing else plays in its place.
+	if err := os.Remove(filepath.Join(mine, "model.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	if dir, err := Find(""); err == nil || !strings.Contains(err.Error(), "no complete checkpoint") {
+		t.Errorf("a damaged run: %q, %v", dir, err)
+	}
 	// A place that cannot be read is not one without runs.
 	if err := os.Rename(RunsDir, "elsewhere"); err != nil {
 		t.Fatal(err)

@@ -11,8 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"transcend/cmd/arena/internal/players"
 	"transcend/elo"
 	"transcend/elo/joint"
@@ -117,8 +115,7 @@ func makeScale(ctx context.Context, stdout, stderr io.Writer, args []string) err
 // parseCalibration reads the flags of calibrate, and asks every player for its name.
 func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*calibration, error) {
 	c := &calibration{}
-	fs := pflag.NewFlagSet(program+" calibrate", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " calibrate")
 	list := fs.StringArray("players", nil, "who is to be rated; may be repeated")
 	fs.IntVar(&c.Games, "games", 100, "games of each pair")
 	rules := fs.StringArray("pair-games", nil, "games of some pairs instead, as 'Stockfish* vs *=10'; may be repeated")
@@ -135,9 +132,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	fs.DurationVar(&c.budget, "time", 0, "stop after this time and rate what was played; 0: play all games")
 	fs.BoolVarP(&c.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&c.json, "json", false, "print the scale as JSON")
-	if err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, calibrateHelp, fs.FlagUsagesWrapped(100))
-	}); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, calibrateHelp, "")); err != nil {
 		return nil, err
 	}
 	switch {

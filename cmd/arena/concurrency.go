@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"transcend/elo/leaderboard"
 	"transcend/engine/arena"
 	"transcend/internal/cli"
@@ -31,10 +29,9 @@ flags:
 
 // changeConcurrency is the subcommand "concurrency".
 func changeConcurrency(ctx context.Context, stdout, _ io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" concurrency", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " concurrency")
 	db := fs.String("db", "arena.db", "the database")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, concurrencyHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, concurrencyHelp, ""))
 	if err != nil {
 		return err
 	}

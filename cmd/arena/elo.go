@@ -98,8 +98,7 @@ func rateResults(ctx context.Context, stdin io.Reader, stdout, _ io.Writer, args
 func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 	s := &eloSettings{}
 	var t eloTexts
-	fs := pflag.NewFlagSet(program+" elo", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " elo")
 	fs.IntVar(&s.record.Wins, "wins", 0, "games won")
 	fs.IntVar(&s.record.Draws, "draws", 0, "games drawn")
 	fs.IntVar(&s.record.Losses, "losses", 0, "games lost")
@@ -118,7 +117,7 @@ func parseEloFlags(args []string, stdout io.Writer) (*eloSettings, error) {
 	fs.Uint64Var(&s.options.Joint.Seed, "seed", 1, "seed of the resamplings")
 	fs.Float64Var(&s.options.Confidence, "confidence", 0.95, "confidence of the intervals")
 	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, eloHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, eloHelp, ""))
 	if err != nil {
 		return nil, err
 	}

@@ -57,8 +57,7 @@ func showFigure(ctx context.Context, stdout, stderr io.Writer, args []string) er
 
 // showSweeps is both subcommands: they read the same.
 func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string, args []string) error {
-	fs := pflag.NewFlagSet(program+" "+name, pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " " + name)
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	anchors := fs.String("anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
 	anchorElo := fs.Float64("anchor-elo", math.NaN(), "the opponent's strength, on a scale of your own")
@@ -71,7 +70,7 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	if name == "table" {
 		fs.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
 	}
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, help, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, help, ""))
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"transcend/cmd/arena/internal/players"
 	"transcend/elo/curves"
 	"transcend/engine"
@@ -134,8 +132,7 @@ type settings struct {
 
 func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	s := &settings{}
-	fs := pflag.NewFlagSet(program, pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program)
 	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, league (the simulated players near the model's strength; the default), random (a uniformly random mover), a simulated player: league:800, league:ply1:rho=0.3, or the ideal learner of a pool: ideal:pool=noise,temp=0.001")
 	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
 	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
@@ -171,9 +168,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
 
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, helpText, fs.FlagUsagesWrapped(100), helpTail, defectHelp(), helpEnd)
-	})
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, helpText, helpTail+defectHelp()+helpEnd))
 	if err != nil {
 		return nil, err
 	}

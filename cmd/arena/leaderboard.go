@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/pflag"
 
 	"transcend/elo/leaderboard"
 	"transcend/internal/cli"
@@ -26,13 +23,12 @@ flags:
 
 // showLeaderboard is the subcommand "leaderboard".
 func showLeaderboard(ctx context.Context, stdout, _ io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" leaderboard", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " leaderboard")
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	anchors := fs.String("anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
 	pgnOut := fs.String("pgn-out", "", "also write all games as PGN")
 	asJSON := fs.Bool("json", false, "print the result as one JSON object")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, leaderboardHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, leaderboardHelp, ""))
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/pflag"
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/cmd/arena/internal/players"
@@ -43,7 +42,9 @@ An engine is key=value words, quoted as in a shell:
 A model is model=DIR temp=0.001 illegal=mask topk=K topp=P weights=bf16; cmd=random moves at random,
 cmd=league:800 or cmd=league:ply1:rho=0.3 is a simulated player (chesstrain league --help),
 cmd=ideal:pool=noise,temp=0.001 what an ideal learner of a pool's games would play.
---each gives keys to all of them.
+--each gives keys to all of them. Engines that speak xboard's protocol (CECP) instead of UCI get
+proto=xboard. It cannot limit nodes; its clocks count hundredths of a second; option.Hash and
+option.Threads become its memory and cores.
 
 Every finished game is stored in the database at once. A match that was stopped or
 killed and is started again with the same flags plays only the games that are
@@ -55,11 +56,8 @@ examples:
   arena match --engine 'cmd=stockfish name=sf-200 nodes=200' --engine 'cmd=stockfish name=sf-100 nodes=100' --games 200
   arena match --engine 'cmd=a' --engine 'cmd=b' --engine 'cmd=c' --each tc=10+0.1 --openings UHO.epd.zst --order random --resign score=600,moves=4 --draw from=40,moves=8,score=15
   arena match --engine 'model=runs/max1000 temp=0.001' --engine 'cmd=stockfish nodes=1 option.Skill\ Level=0' --games 100
+  arena match --engine 'cmd=arena args="uci --model shipped" name=model movetime=100ms' --engine 'cmd=league:400' --games 100
   arena match --tournament swiss --rounds 7 --config engines.json
-
-Engines that speak xboard's protocol (CECP) instead of UCI get proto=xboard. It cannot limit
-nodes; its clocks count hundredths of a second; option.Hash and option.Threads become its
-memory and cores.
   arena match --engine 'model=a' --engine 'model=b' --each 'temp=0.5' --games 8192 --device cuda --concurrency 4096
   arena match --engine 'cmd=gnuchess args=--xboard proto=xboard' --engine 'cmd=fairymax proto=xboard' --each tc=10+0.1 --games 20
 
@@ -169,8 +167,7 @@ func readMatchConfig(file string, to *matchConfig) error {
 // scanMatchFlags reads flags into s, whose values are the defaults, and returns
 // --config.
 func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file string, err error) {
-	fs := pflag.NewFlagSet(program+" match", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " match")
 	engines := fs.StringArray("engine", nil, "a player; repeat it for each")
 	each := fs.String("each", "", "keys for all players, which their own override")
 	fs.StringVar(&file, "config", "", "read the settings from a JSON file; flags override it")
@@ -206,9 +203,7 @@ func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file str
 	fs.StringVar(&s.Log, "log", s.Log, "write all that engines are told and answer to a file")
 	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
-	err = cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, matchHelp, fs.FlagUsagesWrapped(100), matchTail)
-	})
+	err = cli.Parse(fs, args, stdout, cli.Help(fs, matchHelp, matchTail))
 	if err != nil {
 		return "", err
 	}

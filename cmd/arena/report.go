@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"transcend/cmd/arena/internal/web"
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
@@ -33,15 +31,14 @@ flags:
 
 // writeReport is the subcommand "report".
 func writeReport(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" report", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " report")
 	flags := addWebFlags(fs)
 	out := fs.String("out", "report.html", "file to write; - is standard output")
 	games := fs.Int("games", 100, "the latest games to include; 0: all")
 	gallery := fs.Int("gallery", 24, "the latest positions with illegal moves to include; 0: all")
 	choices := fs.Bool("choices", true, "ask the models what else they would have played")
 	quiet := fs.BoolP("quiet", "q", false, "print errors only")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, reportHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, reportHelp, ""))
 	if err != nil {
 		return err
 	}

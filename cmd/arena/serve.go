@@ -83,13 +83,12 @@ func (f webFlags) site(hosts []string) (*web.Site, *leaderboard.Store, *checkpoi
 
 // serve is the subcommand "serve".
 func serve(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" serve", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " serve")
 	flags := addWebFlags(fs)
 	listen := fs.String("listen", "localhost:8017", "address and port; port 0 takes any that is free")
 	hosts := fs.StringSlice("host", nil, "further names under which visitors may ask for the pages")
 	quiet := fs.BoolP("quiet", "q", false, "do not print the address")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, serveHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, serveHelp, ""))
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"runtime"
 
-	"github.com/spf13/pflag"
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/analysis/checkpoint"
@@ -41,8 +39,8 @@ flags:
 `
 
 const uciHelpTail = `
-The model is blindfold: it sees the moves of the game. In a position that was set
-up (position fen) it plays random legal moves, and says so in an info string.
+A model knows a position by the moves that led to it. In one that was set up
+(position fen) it plays random legal moves, and says so in an info string.
 
 Limits only bound its time: the answer comes when the model has it, and a model
 that is too slow for the clock answers in time with a move that is not its own.
@@ -63,8 +61,7 @@ its example file are not announced, and lichess-bot refuses to set those).
 
 // serveUCI is "arena uci".
 func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" uci", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " uci")
 	dir := fs.String("model", "", "checkpoint or run directory, or "+shipped.Name+", the model that comes with the program (default: the newest run below runs/, else "+shipped.Name+")")
 	temp := fs.Float64("temp", 0.001, "sampling temperature; 0 always takes the most probable")
 	topK := fs.Int("top-k", 0, "sample among the K most probable tokens only; 0: all")
@@ -73,9 +70,7 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	seed := fs.Uint64("seed", 0, "seed of the games (default: a random one)")
 	score := fs.String("score", "none", "score of info lines: none, or zero")
 	threads := fs.Int("threads", 1, "threads of the model")
-	if err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, uciHelp, fs.FlagUsagesWrapped(100), uciHelpTail)
-	}); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, uciHelp, uciHelpTail)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {

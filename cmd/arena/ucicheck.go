@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"transcend/engine/uci"
 	"transcend/engine/ucicheck"
 	"transcend/internal/cli"
@@ -36,8 +34,7 @@ flags:
 `
 
 func uciCheck(ctx context.Context, stdout, _ io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" uci-check", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " uci-check")
 	var o ucicheck.Options
 	fs.StringVar(&o.Path, "engine", "", "the engine's name or path")
 	fs.StringArrayVar(&o.Args, "arg", nil, "argument for the engine; may be repeated")
@@ -50,9 +47,7 @@ func uciCheck(ctx context.Context, stdout, _ io.Writer, args []string) error {
 	list := fs.Bool("list", false, "print the names of the checks")
 	asJSON := fs.Bool("json", false, "print the results as one JSON object")
 	quiet := fs.BoolP("quiet", "q", false, "print only what did not pass")
-	if err := cli.Parse(fs, args, stdout, func(w io.Writer) {
-		fmt.Fprint(w, uciCheckHelp, fs.FlagUsagesWrapped(100))
-	}); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, uciCheckHelp, "")); err != nil {
 		return err
 	}
 	if *list {

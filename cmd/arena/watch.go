@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
-
-	"github.com/spf13/pflag"
 
 	"transcend/cmd/arena/internal/watch"
 	"transcend/elo/leaderboard"
@@ -35,8 +32,7 @@ flags:
 
 // watchArenas is the subcommand "watch".
 func watchArenas(ctx context.Context, stdout, _ io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" watch", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " watch")
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	anchors := fs.String("anchors", "", "strengths of the engines' levels, by name (default: by the engine's version)")
 	interval := fs.Duration("interval", time.Second, "time between two looks")
@@ -44,7 +40,7 @@ func watchArenas(ctx context.Context, stdout, _ io.Writer, args []string) error 
 	asJSON := fs.Bool("json", false, "print one JSON object a finished game")
 	follow := fs.Bool("follow", false, "in a pipe: wait for further arenas, until Ctrl-C")
 	onlyNew := fs.Bool("new", false, "in a pipe: only games that end from now on")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, watchHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, watchHelp, ""))
 	if err != nil {
 		return err
 	}

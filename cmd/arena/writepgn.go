@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-
-	"github.com/spf13/pflag"
 
 	"transcend/elo/leaderboard"
 	"transcend/engine/arena"
@@ -26,13 +23,12 @@ flags:
 
 // writeGames is the subcommand "pgn".
 func writeGames(ctx context.Context, stdout, _ io.Writer, args []string) error {
-	fs := pflag.NewFlagSet(program+" pgn", pflag.ContinueOnError)
-	fs.SortFlags = false
+	fs := cli.FlagSet(program + " pgn")
 	db := fs.String("db", "arena.db", "the database")
 	tournament := fs.Int64("tournament", 0, "only the games of this tournament, with the names that players have in it")
 	matches := fs.Int64Slice("match", nil, "only the games of these matches")
 	out := fs.String("out", "-", "file, - for standard output")
-	err := cli.Parse(fs, args, stdout, func(w io.Writer) { fmt.Fprint(w, pgnHelp, fs.FlagUsagesWrapped(100)) })
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, pgnHelp, ""))
 	switch {
 	case err != nil:
 		return err

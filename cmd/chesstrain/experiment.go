@@ -13,7 +13,7 @@ import (
 
 	"transcend/analysis/experiment"
 	"transcend/analysis/lab"
-	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/engine/device"
 	"transcend/internal/cli"

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/cmd/chesstrain/internal/source"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/internal/cli"
 	"transcend/model"

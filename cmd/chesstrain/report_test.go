@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"transcend/analysis/reproduction"
-	"transcend/cmd/chesstrain/internal/compute/computetest"
+	"transcend/cmd/internal/compute/computetest"
 	"transcend/internal/cli"
 )
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/cmd/chesstrain/internal/source"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/data/batches"
 	"transcend/data/filter"

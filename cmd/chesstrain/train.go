@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis"
-	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/data/batches"
 	"transcend/data/filter"

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/cmd/internal/compute"
 	"transcend/internal/cli"
 	"transcend/kg"
 	"transcend/kg/gpt2"
@@ -22,6 +23,7 @@ import (
 	"transcend/kg/text"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/xla"
 )
 
 const trainTail = `
@@ -304,23 +306,17 @@ func (o *training) checkInit(fs *pflag.FlagSet) error {
 // useProducts installs matrix products of as many threads as a cell has, and returns their
 // precision.
 func useProducts(name string, threads int) (string, error) {
-	if err := cli.OneOf("precision", name, "auto", model.PrecisionF32, model.PrecisionBF16); err != nil {
-		return "", err
-	}
-	impl, err := blas.New(blas.Options{Precision: blas.BF16, Threads: threads})
+	precision, err := compute.Precision(xla.Device{}, name)
 	if err != nil {
 		return "", err
 	}
-	has := impl.Precision() == blas.BF16
-	if name == model.PrecisionBF16 && !has {
-		return "", cli.WithHint(cli.Usagef("--precision bf16: the kernels in use here (%v) do not have it", impl.Level()), "--precision f32, or auto")
+	o := blas.Options{Threads: threads}
+	if precision == model.PrecisionBF16 {
+		o.Precision = blas.BF16
 	}
-	precision := model.PrecisionBF16
-	if name == model.PrecisionF32 || !has || name == "auto" && !impl.BF16Fast() {
-		precision = model.PrecisionF32
-		if impl, err = blas.New(blas.Options{Threads: threads}); err != nil {
-			return "", err
-		}
+	impl, err := blas.New(o)
+	if err != nil {
+		return "", err
 	}
 	blas32.Use(impl)
 	return precision, nil

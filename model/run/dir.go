@@ -156,11 +156,12 @@ func Newest(parent string) (string, error) {
 }
 
 // NewestTrained returns, of the runs below parent that have a checkpoint, the
-// one that was worked on last.
+// one that was worked on last. One whose checkpoints are all damaged counts, so that
+// whoever loads it hears of them and does not get another model.
 func NewestTrained(parent string) (string, error) {
 	return newest(parent, func(path string) bool {
 		_, err := model.LatestCheckpoint(path)
-		return err == nil
+		return !errors.Is(err, fs.ErrNotExist)
 	})
 }
 

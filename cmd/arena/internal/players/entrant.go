@@ -67,7 +67,7 @@ func Parse(text string, base Config) (Config, error) {
 	for _, word := range words {
 		key, value, ok := strings.Cut(word, "=")
 		if !ok {
-			return e, cli.WithHint(cli.Usagef("--engine %q: %q is not key=value", text, word), `--engine "cmd=stockfish name=sf nodes=200 option.Hash=16"; quote values with spaces: option.EvalFile="my net.nnue"`)
+			return e, cli.WithHint(cli.Usagef("--engine %q: %q is not key=value", text, word), `--engine "cmd=stockfish name=sf nodes=200 option.Hash=16"; quote values with spaces: args="uci --model runs/a", option.EvalFile="my net.nnue"`)
 		}
 		if name, isOption := strings.CutPrefix(key, "option."); isOption {
 			e.Options = append(e.Options, name+"="+value)

@@ -18,8 +18,8 @@ import (
 
 	"transcend/analysis"
 	"transcend/analysis/checkpoint"
-	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/cmd/chesstrain/internal/source"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/engine"
 	"transcend/internal/atomicfile"

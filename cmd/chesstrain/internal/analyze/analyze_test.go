@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"transcend/analysis"
-	"transcend/cmd/chesstrain/internal/compute/computetest"
+	"transcend/cmd/internal/compute/computetest"
 	"transcend/internal/cli"
 	"transcend/internal/figure"
 )

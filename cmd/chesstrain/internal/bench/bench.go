@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"transcend/cmd/chesstrain/internal/compute"
+	"transcend/cmd/internal/compute"
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/xla"

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"transcend/cmd/chesstrain/internal/compute/computetest"
+	"transcend/cmd/internal/compute/computetest"
 	"transcend/model/xla"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"transcend/cmd/chesstrain/internal/compute"
 	"transcend/cmd/chesstrain/internal/source"
+	"transcend/cmd/internal/compute"
 	"transcend/data/league"
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"

@@ -1,4 +1,4 @@
-// Package compute is where and how a command of chesstrain computes: on how many cores, with matrix products of
+// Package compute is where and how a command computes: on how many cores, with matrix products of
 // which precision, and, for training, on which device. It holds the flags that say so, the same in all
 // commands that have them. Where trained models decode when they play is package engine/device.
 package compute
