@@ -127,7 +127,7 @@ func drawTemperatures(series []Series) template.HTML {
 	fmt.Fprintf(&out, `<svg class="plot" viewBox="0 0 %d %d" role="img" aria-label="Rating against sampling temperature; the numbers are in the table">`, plotWidth, plotHeight)
 	for r := math.Ceil(low/step) * step; r <= high; r += step {
 		fmt.Fprintf(&out, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%.0f</text>`,
-			plotLeft, plotWidth-plotRight, y(r), y(r), plotLeft-8, y(r)+4, r)
+			plotLeft, plotWidth-plotRight, y(r), y(r), plotLeft-8, y(r)+4, r+0) // no -0
 	}
 	drawTemperatureTicks(&out, x, temps)
 	fmt.Fprintf(&out, `<text class="axis" x="%d" y="%d" text-anchor="middle">temperature</text>`, (plotLeft+plotWidth-plotRight)/2, plotHeight-6)
