@@ -100,7 +100,7 @@ func TestDamagedProgress(t *testing.T) {
 		"another size": func() error { return os.WriteFile(path, []byte("{}"), 0o644) },
 		"not a file":   func() error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) },
 	} {
-		if err := damage(); err != nil {
+		if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, progress, 0o644), damage()); err != nil {
 			t.Fatal(err)
 		}
 		if err := train(); err == nil || !strings.Contains(err.Error(), progressFile) {
