@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/kg/experiment"
 	"transcend/kg/lab"
 )
 
@@ -49,7 +50,7 @@ func TestClaimsOfGraphs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range lab.Experiments() {
+	for _, e := range experiment.Experiments() {
 		r, err := lab.NewReport(&e, lab.Settings{}, nil, lab.Use{})
 		if err != nil {
 			t.Fatal(err)

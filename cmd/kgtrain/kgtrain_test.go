@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"transcend/internal/cli"
-	"transcend/kg/lab"
+	"transcend/kg/experiment"
 	"transcend/kg/text"
 )
 
@@ -96,7 +96,7 @@ func TestText(t *testing.T) {
 
 func TestReferences(t *testing.T) {
 	var experiments []string
-	for _, e := range lab.Experiments() {
+	for _, e := range experiment.Experiments() {
 		experiments = append(experiments, e.Name)
 	}
 	if names := experimentNames(); !slices.Equal(names, experiments) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"transcend/internal/cli"
-	"transcend/kg/lab"
+	"transcend/kg/experiment"
 )
 
 const program = "kgtrain"
@@ -57,10 +57,10 @@ func plain() []command {
 // experiments are the subcommands of the experiments.
 func experiments() []command {
 	var all []command
-	for _, e := range lab.Experiments() {
+	for _, e := range experiment.Experiments() {
 		all = append(all, command{e.Name, e.About, trainCommand(e.Name, e)})
 	}
-	return append(all, command{"all", "all of them, one after the other", trainCommand("all", lab.Experiments()...)})
+	return append(all, command{"all", "all of them, one after the other", trainCommand("all", experiment.Experiments()...)})
 }
 
 // subcommands are all of them.

@@ -24,7 +24,7 @@ type known struct {
 	compute  func(*references, context.Context, *kg.Graph, io.Writer, io.Writer) error
 }
 
-// allKnown has a line for each of lab.Experiments.
+// allKnown has a line for each of experiment.Experiments.
 var allKnown = []known{
 	{"denoise", "experts who are right about each fact with the same chance: what the\nmajority of their sentences says, and what sampling from them gives",
 		[]float64{0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1}, (*references).denoise},

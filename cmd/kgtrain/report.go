@@ -19,6 +19,7 @@ import (
 	"transcend/internal/cli"
 	"transcend/internal/draw"
 	"transcend/kg"
+	"transcend/kg/experiment"
 	"transcend/kg/expert"
 	"transcend/kg/lab"
 	"transcend/kg/text"
@@ -180,7 +181,7 @@ const maxReportFile = 64 << 20
 // readResults reads what the experiments in a lab have reported, in the order of the commands.
 func readResults(dir string) ([]*result, error) {
 	var all []*result
-	for _, e := range lab.Experiments() {
+	for _, e := range experiment.Experiments() {
 		path := filepath.Join(dir, e.Name, "report.json")
 		b, err := readBounded(path)
 		if errors.Is(err, fs.ErrNotExist) {

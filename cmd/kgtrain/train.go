@@ -18,6 +18,7 @@ import (
 	"transcend/cmd/internal/compute"
 	"transcend/internal/cli"
 	"transcend/kg"
+	"transcend/kg/experiment"
 	"transcend/kg/gpt2"
 	"transcend/kg/lab"
 	"transcend/kg/text"
@@ -296,7 +297,7 @@ func (o *training) checkInit(fs *pflag.FlagSet) error {
 		return err
 	}
 	o.settings.Init = o.init
-	if have, want := m.Config().Context, o.settings.Base().Model.Context; have < want {
+	if have, want := m.Config().Context, experiment.Base(o.settings).Model.Context; have < want {
 		return fmt.Errorf("the model in %s has a context of %d tokens, the preset %s needs %d", o.init, have, o.settings.Preset, want)
 	}
 	o.settings.InitHash, err = lab.HashFile(filepath.Join(o.init, "model.safetensors"))

@@ -5,11 +5,12 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/kg/text"
 	"transcend/model"
 	"transcend/model/blas"
 )
 
-// BenchmarkTraining trains the laptop preset's model on one thread, its text and packing included: what
+// BenchmarkTraining trains a model of the laptop preset's sizes on one thread, its text and packing included: what
 // Lab.Estimates goes by.
 func BenchmarkTraining(b *testing.B) {
 	impl, err := blas.New(blas.Options{Precision: blas.BF16, Threads: 1})
@@ -17,10 +18,14 @@ func BenchmarkTraining(b *testing.B) {
 		b.Fatal(err)
 	}
 	blas32.Use(impl)
-	s := Settings{Preset: PresetLaptop}
-	c := s.Base()
-	s.apart(&c)
-	c.Name, c.Group, c.Seed, c.Team.Experts, c.Team.Coverage = "x", "x", 1, 100, 0.2
+	c := Cell{
+		Name: "x", Group: "x", Seed: 1,
+		Graph:    Graph{Scale: 0.03, Seed: 1},
+		Team:     Team{Experts: 100, Coverage: 0.2},
+		Text:     Text{Level: text.OneTemplate, Apart: true},
+		Model:    Model{Layers: 1, Heads: 4, Width: 128, Context: 128},
+		Training: Training{Steps: 450, Rows: 64, LearningRate: 0.015, Optimizer: model.OptimizerMuon},
+	}
 	l := &Lab{Dir: b.TempDir(), Precision: model.PrecisionBF16}
 	setup, err := l.Setup(b.Context(), &c)
 	if err != nil {

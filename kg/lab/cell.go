@@ -88,7 +88,7 @@ type TwoHop struct {
 	Across  int `json:"across"`
 	// Share is how many two-hop texts there are for a paragraph.
 	Share float64 `json:"share"`
-	// Form is how they are put: FormSentence, FormQuestion or FormChain.
+	// Form is how they are put, in the words of the experiment.
 	Form string `json:"form"`
 	// Level is the phrasing of sentences; that of each is drawn from 1 to it.
 	Level text.Level `json:"level"`
@@ -251,18 +251,6 @@ func (c *Cell) team(g *kg.Graph, areas []int32) (*expert.Team, error) {
 		team.Specialists = &expert.Specialists{Coverage: t.Specialists, Budget: t.Budget}
 	}
 	return team, team.Prepare()
-}
-
-// repeat returns the cell with seeds 1 to n.
-func repeat(c Cell, n uint64) []Cell {
-	var all []Cell
-	for seed := uint64(1); seed <= n; seed++ {
-		r := c
-		r.Seed, r.Group = seed, c.Name
-		r.Name = fmt.Sprintf("%s-seed%d", c.Name, seed)
-		all = append(all, r)
-	}
-	return all
 }
 
 // checkAll checks what was planned: every cell alone, and that no two are the same.

@@ -15,19 +15,22 @@ import (
 	"time"
 
 	"transcend/internal/draw"
+	"transcend/kg/synth"
 	"transcend/kg/text"
 	"transcend/model"
 )
 
 // tinyCell is a cell of a second or less.
 func tinyCell(name string, seed uint64) Cell {
-	s := Settings{Preset: PresetTiny}
-	c := s.Base()
-	c.Name, c.Group, c.Seed = name, name, seed
-	c.Team.Experts, c.Team.Coverage = 3, 0.5
-	c.Training.Steps = 12
-	c.Measure.Temperatures = []float64{1}
-	return c
+	return Cell{
+		Name: name, Group: name, Seed: seed,
+		Graph:    Graph{Scale: synth.MinScale, Seed: 1},
+		Team:     Team{Experts: 3, Coverage: 0.5},
+		Text:     Text{Level: text.OneTemplate},
+		Model:    Model{Layers: 1, Heads: 2, Width: 32, Context: 64},
+		Training: Training{Steps: 12, Rows: 8, LearningRate: 0.015, Optimizer: model.OptimizerMuon},
+		Measure:  Measure{Temperatures: []float64{1}},
+	}
 }
 
 // stream makes the source of a cell.

@@ -14,7 +14,6 @@ import (
 	"transcend/internal/atomicfile"
 	"transcend/internal/cli"
 	"transcend/internal/figure"
-	"transcend/kg/eval"
 )
 
 // Verdict is what a claim of the paper comes to here.
@@ -56,59 +55,6 @@ type Section struct {
 	Text  string     `json:"text,omitempty"` // Markdown, above the table
 	Head  []string   `json:"head"`
 	Rows  [][]string `json:"rows"`
-}
-
-// Group is cells that differ by their seed alone.
-type Group struct {
-	Name string
-	Cell Cell // of the first seed
-	Done []*Done
-	// Facts joins what the seeds' models know.
-	Facts *eval.Report
-}
-
-// Groups are the cells by Cell.Group, in their order.
-func (r *Report) Groups() ([]*Group, error) {
-	var all []*Group
-	at := map[string]*Group{}
-	for _, d := range r.Cells {
-		g := at[d.Cell.Group]
-		if g == nil {
-			g = &Group{Name: d.Cell.Group, Cell: d.Cell}
-			at[g.Name] = g
-			all = append(all, g)
-		}
-		g.Done = append(g.Done, d)
-	}
-	for _, g := range all {
-		var reports []*eval.Report
-		for _, d := range g.Done {
-			reports = append(reports, d.Result.Facts)
-		}
-		var err error
-		if g.Facts, err = eval.Combine(reports); err != nil {
-			return nil, fmt.Errorf("lab: %s: %w", g.Name, err)
-		}
-	}
-	return all, nil
-}
-
-// At returns what the group's models know at a temperature, false where that was not asked.
-func (g *Group) At(temperature float64) (eval.Estimate, bool) {
-	i := slices.Index(g.Facts.Temperatures, temperature)
-	if i < 0 {
-		return eval.Estimate{}, false
-	}
-	return g.Facts.All[i], true
-}
-
-// Mean is the mean of a number over the seeds.
-func (g *Group) Mean(of func(*Result) float64) float64 {
-	sum := 0.0
-	for _, d := range g.Done {
-		sum += of(&d.Result)
-	}
-	return sum / float64(len(g.Done))
 }
 
 // NewReport judges cells that are done.

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 // Experiment 2 of Abreu et al. (2025): skill selection.
 
@@ -10,6 +10,7 @@ import (
 
 	"transcend/internal/figure"
 	"transcend/kg/eval"
+	"transcend/kg/lab"
 )
 
 const selectHelp = `Experts know a few areas of expertise well and the others not at all: of all facts they have a share
@@ -23,8 +24,8 @@ the paper's: two experts at temperature 1, with and without selection, which tes
 its inequality computed on the same experts; and misconceptions that all who are wrong share.`
 
 // selection is experiment 2.
-func selection() Experiment {
-	return Experiment{
+func selection() lab.Experiment {
+	return lab.Experiment{
 		Name:     "select",
 		About:    "experts of a few areas each: does a model know what all of them know?",
 		Help:     selectHelp,
@@ -52,7 +53,7 @@ type selectGrid struct {
 	alpha    []float64
 }
 
-func planSelect(s Settings) ([]Cell, error) {
+func planSelect(s lab.Settings) ([]lab.Cell, error) {
 	var grid []selectGrid
 	extra := false
 	switch {
@@ -72,9 +73,9 @@ func planSelect(s Settings) ([]Cell, error) {
 				grid = append(grid, selectGrid{c, n, alpha})
 			}
 		}
-	case s.Preset == PresetTiny:
+	case s.Preset == lab.PresetTiny:
 		grid = []selectGrid{{0.1, 20, []float64{1}}}
-	case s.Preset == PresetLaptop:
+	case s.Preset == lab.PresetLaptop:
 		extra = true
 		grid = []selectGrid{
 			{0.01, 100, []float64{0.95, 1}},
@@ -92,33 +93,33 @@ func planSelect(s Settings) ([]Cell, error) {
 			}
 		}
 	}
-	var cells []Cell
-	add := func(name string, change func(*Cell)) {
-		c := s.Base()
-		c.Graph.Clusters = s.Clusters(&c)
-		if s.Preset == PresetPaper && s.Steps == 0 && s.Paragraphs == 0 {
+	var cells []lab.Cell
+	add := func(name string, change func(*lab.Cell)) {
+		c := Base(s)
+		c.Graph.Clusters = clusters(s, &c)
+		if s.Preset == lab.PresetPaper && s.Steps == 0 && s.Paragraphs == 0 {
 			c.Text.Paragraphs, c.Training.Epochs = 1_000_000, 10
 		}
 		c.Name = name
-		s.apart(&c)
+		apart(s, &c)
 		change(&c)
-		cells = append(cells, repeat(c, s.SeedCount())...)
+		cells = append(cells, repeat(c, seedCount(s))...)
 	}
 	for _, g := range grid {
 		for _, alpha := range g.alpha {
-			add(selectName(g.experts, g.coverage, alpha), func(c *Cell) {
+			add(selectName(g.experts, g.coverage, alpha), func(c *lab.Cell) {
 				c.Team.Experts, c.Team.Specialists, c.Team.Alpha = g.experts, g.coverage, alpha
 			})
 		}
 	}
 	if extra {
 		for _, alpha := range []float64{0, 1} {
-			add(theoremName(alpha), func(c *Cell) {
+			add(theoremName(alpha), func(c *lab.Cell) {
 				c.Team.Experts, c.Team.Specialists, c.Team.Alpha = 2, theoremCoverage, alpha
 			})
 		}
 		for _, alpha := range []float64{0.8, 1} {
-			add(misconceivedName(alpha), func(c *Cell) {
+			add(misconceivedName(alpha), func(c *lab.Cell) {
 				c.Team.Experts, c.Team.Specialists, c.Team.Alpha, c.Team.Shared = 100, 0.1, alpha, 1
 			})
 		}
@@ -126,42 +127,42 @@ func planSelect(s Settings) ([]Cell, error) {
 	return cells, nil
 }
 
-func concludeSelect(r *Report) error {
+func concludeSelect(r *lab.Report) error {
 	j, err := newJudge(r)
 	if err != nil {
 		return err
 	}
 	r.Claims = selectClaims(j)
 	asked := []float64{0, 1}
-	table := Section{Title: "Accuracy", Text: resultNote + " Known: the share of facts that somebody has right and writes. All cells have read the same amount of text.",
+	table := lab.Section{Title: "Accuracy", Text: resultNote + " Known: the share of facts that somebody has right and writes. All cells have read the same amount of text.",
 		Head: append(append([]string{"cells", "experts", "c", "alpha"}, resultHead(asked)...), "known")}
 	for _, g := range j.groups {
 		t := g.Cell.Team
 		row := []string{g.Name, fmt.Sprint(t.Experts), fmt.Sprint(t.Specialists), fmt.Sprint(t.Alpha)}
 		row = append(row, j.resultRow(g, asked)...)
-		table.Rows = append(table.Rows, append(row, percent(g.Mean(func(r *Result) float64 { return r.Known }))))
+		table.Rows = append(table.Rows, append(row, percent(g.Mean(func(r *lab.Result) float64 { return r.Known }))))
 	}
 	r.Sections = append(r.Sections, table, theoremTable(j))
 	r.Pictures = append(r.Pictures, selectPicture(j))
 	return nil
 }
 
-func selectClaims(j *judge) []Claim {
-	claims := []Claim{
-		j.above(Claim{Claim: "near-perfect with enough experts: c = 0.01, 1,000 experts, alpha 1 (judged: over 90%)", Paper: "about 100% (text; figure)"}, selectName(1000, 0.01, 1), 0, 0.9),
-		j.above(Claim{Claim: "near-perfect with enough experts: c = 0.1, 100 experts, alpha 1 (judged: over 90%)", Paper: "about 100% (text; figure)"}, selectName(100, 0.1, 1), 0, 0.9),
-		j.rises(Claim{Claim: "accuracy rises with alpha", Paper: "rises (text)"}, [2]float64{0, 0},
+func selectClaims(j *judge) []lab.Claim {
+	claims := []lab.Claim{
+		j.above(lab.Claim{Claim: "near-perfect with enough experts: c = 0.01, 1,000 experts, alpha 1 (judged: over 90%)", Paper: "about 100% (text; figure)"}, selectName(1000, 0.01, 1), 0, 0.9),
+		j.above(lab.Claim{Claim: "near-perfect with enough experts: c = 0.1, 100 experts, alpha 1 (judged: over 90%)", Paper: "about 100% (text; figure)"}, selectName(100, 0.1, 1), 0, 0.9),
+		j.rises(lab.Claim{Claim: "accuracy rises with alpha", Paper: "rises (text)"}, [2]float64{0, 0},
 			[2]string{selectName(1000, 0.01, 0.8), selectName(1000, 0.01, 1)}, [2]string{selectName(10, 0.1, 0.8), selectName(10, 0.1, 1)},
 			[2]string{selectName(100, 0.1, 0.8), selectName(100, 0.1, 1)}),
-		j.near(Claim{Claim: "c = 0.01, alpha 1, 100 experts: what somebody knows, 1-(1-c)^100"}, 0.1, reading{selectName(100, 0.01, 1), 0, 0.65}),
-		j.near(Claim{Claim: "c = 0.01: little up to alpha 0.95, even with 1,000 experts"}, 0.1, reading{selectName(1000, 0.01, 0.8), 0, 0.1}, reading{selectName(1000, 0.01, 0.95), 0, 0.1}),
-		j.near(Claim{Claim: "c = 0.1, 100 experts, alpha 0.8 and 1"}, 0.1, reading{selectName(100, 0.1, 0.8), 0, 0.7}, reading{selectName(100, 0.1, 1), 0, 1}),
-		j.near(Claim{Claim: "c = 0.1, 10 experts, alpha 0.8 and 1"}, 0.1, reading{selectName(10, 0.1, 0.8), 0, 0.1}, reading{selectName(10, 0.1, 1), 0, 0.5}),
-		j.near(Claim{Claim: "c = 0.1, one expert"}, 0.1, reading{selectName(1, 0.1, 1), 0, 0.05}),
+		j.near(lab.Claim{Claim: "c = 0.01, alpha 1, 100 experts: what somebody knows, 1-(1-c)^100"}, 0.1, reading{selectName(100, 0.01, 1), 0, 0.65}),
+		j.near(lab.Claim{Claim: "c = 0.01: little up to alpha 0.95, even with 1,000 experts"}, 0.1, reading{selectName(1000, 0.01, 0.8), 0, 0.1}, reading{selectName(1000, 0.01, 0.95), 0, 0.1}),
+		j.near(lab.Claim{Claim: "c = 0.1, 100 experts, alpha 0.8 and 1"}, 0.1, reading{selectName(100, 0.1, 0.8), 0, 0.7}, reading{selectName(100, 0.1, 1), 0, 1}),
+		j.near(lab.Claim{Claim: "c = 0.1, 10 experts, alpha 0.8 and 1"}, 0.1, reading{selectName(10, 0.1, 0.8), 0, 0.1}, reading{selectName(10, 0.1, 1), 0, 0.5}),
+		j.near(lab.Claim{Claim: "c = 0.1, one expert"}, 0.1, reading{selectName(1, 0.1, 1), 0, 0.05}),
 		theoremClaim(j),
-		j.rises(Claim{Claim: "beyond the paper: misconceptions that all share cost accuracy at alpha 0.8 (greedy, independent over shared)", Paper: "its motivation; not measured"},
+		j.rises(lab.Claim{Claim: "beyond the paper: misconceptions that all share cost accuracy at alpha 0.8 (greedy, independent over shared)", Paper: "its motivation; not measured"},
 			[2]float64{0, 0}, [2]string{misconceivedName(0.8), selectName(100, 0.1, 0.8)}),
-		j.rises(Claim{Claim: "beyond the paper: selection mends shared misconceptions (greedy, alpha 0.8 to 1)", Paper: "its motivation; not measured"},
+		j.rises(lab.Claim{Claim: "beyond the paper: selection mends shared misconceptions (greedy, alpha 0.8 to 1)", Paper: "its motivation; not measured"},
 			[2]float64{0, 0}, [2]string{misconceivedName(0.8), misconceivedName(1)}),
 	}
 	return claims
@@ -177,7 +178,7 @@ type theorem struct {
 	beats, positive int
 }
 
-func theoremOf(g *Group) (*theorem, bool) {
+func theoremOf(g *group) (*theorem, bool) {
 	var t theorem
 	var ok bool
 	if t.model, ok = g.At(1); !ok {
@@ -206,43 +207,43 @@ func theoremOf(g *Group) (*theorem, bool) {
 
 // theoremClaim judges Theorem 2.1: whenever the model is better than both experts at temperature 1, the inequality is
 // positive; and it takes such a case, and one in which the inequality is 0, to say so.
-func theoremClaim(j *judge) Claim {
-	c := Claim{Claim: "Theorem 2.1: at T=1 a model of two experts can only be better than both if E[(r_a-r_b)(g_a-g_b)] > 0", Paper: "proved; not measured"}
+func theoremClaim(j *judge) lab.Claim {
+	c := lab.Claim{Claim: "Theorem 2.1: at T=1 a model of two experts can only be better than both if E[(r_a-r_b)(g_a-g_b)] > 0", Paper: "proved; not measured"}
 	with, without := j.find(theoremName(1)), j.find(theoremName(0))
 	if with == nil || without == nil {
-		return c.untested("of two experts with alpha 0 and 1")
+		return untested(c, "of two experts with alpha 0 and 1")
 	}
 	a, ok := theoremOf(with)
 	b, ok2 := theoremOf(without)
 	if !ok || !ok2 {
-		return c.untested("asked at T=1")
+		return untested(c, "asked at T=1")
 	}
 	c.Ours = fmt.Sprintf("alpha 1: inequality %+.3f, best expert %s, mixture %s, model %s; alpha 0: %+.3f, %s, %s, %s",
 		a.inequality, percent(a.best), percent(a.mixture), shareText(a.model), b.inequality, percent(b.best), percent(b.mixture), shareText(b.model))
 	switch {
 	case a.positive < a.beats || b.positive < b.beats:
-		c.Verdict, c.Why = NotReproduced, "a model is better than both experts although the inequality is not positive: it is not the mixture that the theorem is about"
+		c.Verdict, c.Why = lab.NotReproduced, "a model is better than both experts although the inequality is not positive: it is not the mixture that the theorem is about"
 	case a.beats == len(with.Done) && b.beats == 0:
-		c.Verdict = Reproduced
+		c.Verdict = lab.Reproduced
 	default:
-		c.Verdict, c.Why = NotTested, fmt.Sprintf("with selection %d of %d models are better than both experts, without it %d of %d: it takes all and none", a.beats, len(with.Done), b.beats, len(without.Done))
+		c.Verdict, c.Why = lab.NotTested, fmt.Sprintf("with selection %d of %d models are better than both experts, without it %d of %d: it takes all and none", a.beats, len(with.Done), b.beats, len(without.Done))
 	}
 	return c
 }
 
 // theoremTable shows the inequality for all cells of several experts.
-func theoremTable(j *judge) Section {
-	s := Section{Title: "Theorem 2.1 on the data", Text: "Means over the pairs of the first eight experts: the left side of the inequality, the share of pairs for which it is positive, the share whose mixture is better than both at T=1 (at most that share, says the theorem), and by how much.",
+func theoremTable(j *judge) lab.Section {
+	s := lab.Section{Title: "Theorem 2.1 on the data", Text: "Means over the pairs of the first eight experts: the left side of the inequality, the share of pairs for which it is positive, the share whose mixture is better than both at T=1 (at most that share, says the theorem), and by how much.",
 		Head: []string{"cells", "pairs", "E[(r_a-r_b)(g_a-g_b)]", "positive", "mixture better", "gain"}}
 	for _, g := range j.groups {
 		if g.Done[0].Result.Condition == nil {
 			continue
 		}
 		s.Rows = append(s.Rows, []string{g.Name, fmt.Sprint(g.Done[0].Result.Condition.Pairs),
-			fmt.Sprintf("%+.4f", g.Mean(func(r *Result) float64 { return r.Condition.Mean })),
-			percent(g.Mean(func(r *Result) float64 { return r.Condition.Holds })),
-			percent(g.Mean(func(r *Result) float64 { return r.Condition.Better })),
-			fmt.Sprintf("%+.1f points", 100*g.Mean(func(r *Result) float64 { return r.Condition.Gain }))})
+			fmt.Sprintf("%+.4f", g.Mean(func(r *lab.Result) float64 { return r.Condition.Mean })),
+			percent(g.Mean(func(r *lab.Result) float64 { return r.Condition.Holds })),
+			percent(g.Mean(func(r *lab.Result) float64 { return r.Condition.Better })),
+			fmt.Sprintf("%+.1f points", 100*g.Mean(func(r *lab.Result) float64 { return r.Condition.Gain }))})
 	}
 	return s
 }
@@ -257,7 +258,7 @@ var paperSelect = map[float64][]figure.Mark{
 func selectPicture(j *judge) figure.Picture {
 	var panels []figure.Panel
 	var coverages []float64
-	byCoverage := map[float64][]*Group{}
+	byCoverage := map[float64][]*group{}
 	for _, g := range j.groups {
 		t := g.Cell.Team
 		if g.Name != selectName(t.Experts, t.Specialists, t.Alpha) {

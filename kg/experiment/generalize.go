@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 // Experiment 3 of Abreu et al. (2025), section 5: skill generalization.
 
@@ -18,6 +18,7 @@ import (
 	"transcend/internal/figure"
 	"transcend/kg"
 	"transcend/kg/eval"
+	"transcend/kg/lab"
 	"transcend/kg/reference"
 	"transcend/kg/synth"
 	"transcend/kg/text"
@@ -26,9 +27,9 @@ import (
 
 // How two-hop facts are put.
 const (
-	FormSentence = "sentence" // a sentence without the bridge entity
-	FormQuestion = "question" // a question, and the answer
-	FormChain    = "chain"    // a question, the bridge entity, and the answer: chain of thought
+	formSentence = "sentence" // a sentence without the bridge entity
+	formQuestion = "question" // a question, and the answer
+	formChain    = "chain"    // a question, the bridge entity, and the answer: chain of thought
 )
 
 // The paper's two-hop facts, at scale 1.
@@ -48,36 +49,36 @@ const (
 // from than facts) holds as it does there.
 const areasOfPaper = 8
 
-// split divides the two-hop facts of a cell's graph. All seeds and cells have the same, and
+// splitOf divides the two-hop facts of a cell's graph. All seeds and cells have the same, and
 // a smaller number of examples is the beginning of a larger one.
-func (s *Setup) split() (*kg.TwoHopSplit, error) {
+func splitOf(s *lab.Setup) (*kg.TwoHopSplit, error) {
 	h := s.Cell.TwoHop
 	split, err := s.Graph.SplitTwoHops(s.Areas, s.Cell.Graph.Seed, h.Train, h.HeldOut, h.Across)
 	if err != nil {
 		return nil, err
 	}
 	if len(split.Across) == 0 {
-		return nil, fmt.Errorf("lab: cell %s: no two-hop fact goes from one area of expertise to another: there are %d areas", s.Cell.Name, s.Cell.Graph.Clusters)
+		return nil, fmt.Errorf("experiment: cell %s: no two-hop fact goes from one area of expertise to another: there are %d areas", s.Cell.Name, s.Cell.Graph.Clusters)
 	}
 	return split, nil
 }
 
 // twoHopTexts are the examples, again and again: one after the other in random order, each time
 // in words that are drawn anew.
-func twoHopTexts(s *Setup) (Texts, error) {
-	split, err := s.split()
+func twoHopTexts(s *lab.Setup) (lab.Texts, error) {
+	split, err := splitOf(s)
 	if err != nil {
-		return Texts{}, err
+		return lab.Texts{}, err
 	}
 	h, train := s.Cell.TwoHop, split.Train
 	w := s.Writer
-	return Texts{PerParagraph: h.Share, Append: func(dst []byte, n int) []byte {
+	return lab.Texts{PerParagraph: h.Share, Append: func(dst []byte, n int) []byte {
 		c := train[n%len(train)]
 		rng := draw.New(s.Cell.Seed, 't', uint64(n))
 		switch h.Form {
-		case FormQuestion:
+		case formQuestion:
 			return w.Latent(dst, c)
-		case FormChain:
+		case formChain:
 			return w.ChainOfThought(dst, c)
 		}
 		return w.TwoHop(dst, c, text.OneTemplate+text.Level(rng.IntN(int(h.Level))), &rng)
@@ -110,8 +111,8 @@ type twoHopPart struct {
 }
 
 // measureTwoHops asks two-hop questions in the form of the training.
-func measureTwoHops(ctx context.Context, s *Setup) (any, error) {
-	split, err := s.split()
+func measureTwoHops(ctx context.Context, s *lab.Setup) (any, error) {
+	split, err := splitOf(s)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +124,10 @@ func measureTwoHops(ctx context.Context, s *Setup) (any, error) {
 	}{{&r.Within, split.HeldOut}, {&r.Across, split.Across}, {&r.Seen, split.Train[:min(len(split.Train), len(split.HeldOut))]}} {
 		p := x.part
 		p.Chains, p.Baselines = len(x.chains), reference.TwoHopBaselines(s.Graph, split.Train, x.chains)
-		if h.Form == FormChain {
+		if h.Form == formChain {
 			err = p.chains(ctx, s, x.chains)
 		} else {
-			err = p.ask(ctx, s, x.chains, h.Form == FormQuestion)
+			err = p.ask(ctx, s, x.chains, h.Form == formQuestion)
 		}
 		if err != nil {
 			return nil, err
@@ -135,7 +136,7 @@ func measureTwoHops(ctx context.Context, s *Setup) (any, error) {
 	return r, nil
 }
 
-func (p *twoHopPart) ask(ctx context.Context, s *Setup, chains []kg.Chain, asked bool) error {
+func (p *twoHopPart) ask(ctx context.Context, s *lab.Setup, chains []kg.Chain, asked bool) error {
 	questions, _, err := s.Asker().TwoHops(chains, asked)
 	if err != nil {
 		return err
@@ -151,7 +152,7 @@ func (p *twoHopPart) ask(ctx context.Context, s *Setup, chains []kg.Chain, asked
 	return nil
 }
 
-func (p *twoHopPart) chains(ctx context.Context, s *Setup, chains []kg.Chain) error {
+func (p *twoHopPart) chains(ctx context.Context, s *lab.Setup, chains []kg.Chain) error {
 	r, err := eval.Chains(ctx, s.Model, s.Asker(), chains, s.Threads)
 	if err != nil {
 		return err
@@ -180,8 +181,8 @@ func areasOf(questions []eval.Question) []int32 {
 }
 
 // generalize is experiment 3.
-func generalize() Experiment {
-	return Experiment{
+func generalize() lab.Experiment {
+	return lab.Experiment{
 		Name:  "generalize",
 		About: "two facts of different experts: does the model put them together?",
 		Help: `Every expert knows one area and makes no mistakes. The model reads their paragraphs, and
@@ -224,15 +225,15 @@ var parts = []struct {
 // twoHopRates are those of the preset laptop, see laptopRates.
 var twoHopRates = map[string]float64{model.OptimizerMuon: 0.01, model.OptimizerAdamW: 0.0025}
 
-func planGeneralize(s Settings) ([]Cell, error) {
-	base := s.Base()
-	if s.Preset == PresetPaper {
+func planGeneralize(s lab.Settings) ([]lab.Cell, error) {
+	base := Base(s)
+	if s.Preset == lab.PresetPaper {
 		base.Text.Paragraphs = cmp.Or(s.Paragraphs, 6_000_000)
 		if s.Steps == 0 {
 			base.Training.Epochs = 10
 		}
 	}
-	if s.Preset == PresetLaptop {
+	if s.Preset == lab.PresetLaptop {
 		// Two lookups, one after the other, need two layers. So many steps are enough for single facts and the
 		// examples themselves to be known nearly perfectly, as the paper's are (over 99%, both).
 		base.Model.Layers = cmp.Or(s.Layers, 2)
@@ -243,10 +244,10 @@ func planGeneralize(s Settings) ([]Cell, error) {
 			base.Graph.Scale = 0.05
 		}
 	}
-	base.Graph.Clusters = max(2, s.Clusters(&base)/areasOfPaper)
+	base.Graph.Clusters = max(2, clusters(s, &base)/areasOfPaper)
 	base.Team.Areas, base.Team.Experts = true, base.Graph.Clusters
-	seeds, judged := s.SeedCount(), s.SeedCount()
-	if s.Preset == PresetLaptop && s.Seeds == 0 {
+	seeds, judged := seedCount(s), seedCount(s)
+	if s.Preset == lab.PresetLaptop && s.Seeds == 0 {
 		// Three seeds left the claims about these groups undecided: +5.4 points (-2.1 to +13.0) for all examples
 		// against a quarter of them.
 		judged = judgedSeeds
@@ -256,12 +257,12 @@ func planGeneralize(s Settings) ([]Cell, error) {
 		edges = math.Round(synth.PaperEdges * base.Graph.Scale)
 	}
 	size := func(paper float64) int { return max(8, int(paper*edges/synth.PaperEdges)) }
-	var cells []Cell
+	var cells []lab.Cell
 	add := func(name string, part float64, level text.Level, form string, phrasing text.Level) {
 		c := base
 		c.Name = name
 		c.Text.Level, c.Text.Mixed = level, level > text.OneTemplate
-		c.TwoHop = &TwoHop{Train: size(part * paperTrain), HeldOut: size(paperHeldOut), Across: size(paperAcross),
+		c.TwoHop = &lab.TwoHop{Train: size(part * paperTrain), HeldOut: size(paperHeldOut), Across: size(paperAcross),
 			Share: part * generalizeShare[s.Preset], Form: form, Level: phrasing}
 		n := seeds
 		switch name {
@@ -271,25 +272,25 @@ func planGeneralize(s Settings) ([]Cell, error) {
 		cells = append(cells, repeat(c, n)...)
 	}
 	for _, p := range parts {
-		add(p.name, p.part, text.OneTemplate, FormSentence, text.OneTemplate)
+		add(p.name, p.part, text.OneTemplate, formSentence, text.OneTemplate)
 	}
 	for level := text.FourTemplates; level <= text.Creative; level++ {
-		add(fmt.Sprint(groupOneHop, level), 1, level, FormSentence, text.OneTemplate)
-		add(fmt.Sprint(groupTwoHop, level), 1, text.OneTemplate, FormSentence, level)
+		add(fmt.Sprint(groupOneHop, level), 1, level, formSentence, text.OneTemplate)
+		add(fmt.Sprint(groupTwoHop, level), 1, text.OneTemplate, formSentence, level)
 	}
-	add(groupQuestion, 1, text.OneTemplate, FormQuestion, text.OneTemplate)
-	add(groupChain, 1, text.OneTemplate, FormChain, text.OneTemplate)
+	add(groupQuestion, 1, text.OneTemplate, formQuestion, text.OneTemplate)
+	add(groupChain, 1, text.OneTemplate, formChain, text.OneTemplate)
 	return cells, nil
 }
 
 // generalizeShare is how many two-hop texts come for a paragraph with all examples. The paper's model
 // has seen each of them 200 times and each paragraph's entity 2,300 times; ours, which are trained for
 // less and know no English yet, get more of them.
-var generalizeShare = map[string]float64{PresetTiny: 1, PresetLaptop: 1, PresetPaper: paperShare}
+var generalizeShare = map[string]float64{lab.PresetTiny: 1, lab.PresetLaptop: 1, lab.PresetPaper: paperShare}
 
 // generalization is a group of cells with what was measured.
 type generalization struct {
-	*Group
+	*group
 	results []*twoHopResult // of each seed
 }
 
@@ -325,15 +326,15 @@ const learned = 0.9
 // sameness is the largest difference that counts as no effect.
 const sameness = 0.05
 
-func concludeGeneralize(r *Report) error {
-	groups, err := r.Groups()
+func concludeGeneralize(r *lab.Report) error {
+	groups, err := groupsOf(r)
 	if err != nil {
 		return err
 	}
 	by := map[string]*generalization{}
 	var order []*generalization
 	for _, g := range groups {
-		x := &generalization{Group: g}
+		x := &generalization{group: g}
 		for _, d := range g.Done {
 			t := new(twoHopResult)
 			if err := json.Unmarshal(d.Extra, t); err != nil {
@@ -354,7 +355,7 @@ func concludeGeneralize(r *Report) error {
 
 // generalizeClaims judges the paper's findings. Facts that are not known make all but the first
 // untested: then it is not composition that is wanting.
-func generalizeClaims(by map[string]*generalization) []Claim {
+func generalizeClaims(by map[string]*generalization) []lab.Claim {
 	all := by[groupAll]
 	if all == nil {
 		all = new(generalization) // without results nothing can be compared with it
@@ -365,38 +366,38 @@ func generalizeClaims(by map[string]*generalization) []Claim {
 			worst, name = x, g.Name
 		}
 	}
-	claims := []Claim{{Claim: "single facts are known nearly perfectly in all settings", Paper: "near perfect (stated)",
-		Ours: fmt.Sprintf("at least %s (%s)", percent(worst), name), Verdict: Reproduced}}
+	claims := []lab.Claim{{Claim: "single facts are known nearly perfectly in all settings", Paper: "near perfect (stated)",
+		Ours: fmt.Sprintf("at least %s (%s)", percent(worst), name), Verdict: lab.Reproduced}}
 	if len(by) == 0 {
-		claims[0] = Claim{Claim: claims[0].Claim, Paper: claims[0].Paper, Verdict: NotTested, Why: "cells are missing"}
+		claims[0] = lab.Claim{Claim: claims[0].Claim, Paper: claims[0].Paper, Verdict: lab.NotTested, Why: "cells are missing"}
 	}
 	if worst < 0.95 {
-		claims[0].Verdict, claims[0].Why = NotReproduced, "the training is too short for these facts"
+		claims[0].Verdict, claims[0].Why = lab.NotReproduced, "the training is too short for these facts"
 	}
 	// more says that a-b is over 0.
 	more := func(claim, paper, what string, a, b []eval.Estimate) {
-		c := Claim{Claim: claim, Paper: paper}
+		c := lab.Claim{Claim: claim, Paper: paper}
 		defer func() { claims = append(claims, c) }()
 		if a == nil || b == nil {
-			c.Verdict, c.Why = NotTested, "cells are missing"
+			c.Verdict, c.Why = lab.NotTested, "cells are missing"
 			return
 		}
 		a, b = sameSeeds(a, b)
 		mean, low, high, err := eval.Difference(a, b)
 		if err != nil {
-			c.Verdict, c.Why = NotTested, err.Error()
+			c.Verdict, c.Why = lab.NotTested, err.Error()
 			return
 		}
 		c.Ours = fmt.Sprintf("%s: %s against %s, %s", what, percent(eval.Over(a).Mean), percent(eval.Over(b).Mean), points(mean, low, high))
 		switch {
 		case worst < learned:
-			c.Verdict, c.Why = NotTested, "single facts are not known well enough"
+			c.Verdict, c.Why = lab.NotTested, "single facts are not known well enough"
 		case low > 0:
-			c.Verdict = Reproduced
+			c.Verdict = lab.Reproduced
 		case high < 0:
-			c.Verdict, c.Why = NotReproduced, "it is the other way round"
+			c.Verdict, c.Why = lab.NotReproduced, "it is the other way round"
 		default:
-			c.Verdict, c.Why = NotReproduced, "the interval of the difference holds zero"
+			c.Verdict, c.Why = lab.NotReproduced, "the interval of the difference holds zero"
 		}
 	}
 	more("more two-hop examples, more right answers across areas", "0.25 with 20k, 0.34 with 80k (figure; text)", "all against a quarter",
@@ -434,8 +435,8 @@ func sameSeeds(a, b []eval.Estimate) (x, y []eval.Estimate) {
 }
 
 // noEffect judges that phrasing of two-hop sentences changes nothing; worst is how much of the single facts is known.
-func noEffect(phrased, all *generalization, worst float64) Claim {
-	c := Claim{Claim: "phrasing diversity of two-hop sentences has no effect across areas", Paper: "no effect (text)", Verdict: NotTested, Why: "cells are missing"}
+func noEffect(phrased, all *generalization, worst float64) lab.Claim {
+	c := lab.Claim{Claim: "phrasing diversity of two-hop sentences has no effect across areas", Paper: "no effect (text)", Verdict: lab.NotTested, Why: "cells are missing"}
 	if phrased == nil {
 		return c
 	}
@@ -447,9 +448,9 @@ func noEffect(phrased, all *generalization, worst float64) Claim {
 	case worst < learned:
 		c.Why = "single facts are not known well enough"
 	case low > -sameness && high < sameness:
-		c.Verdict = Reproduced
+		c.Verdict = lab.Reproduced
 	case low > 0 || high < 0:
-		c.Verdict = NotReproduced
+		c.Verdict = lab.NotReproduced
 	default:
 		c.Why = fmt.Sprintf("the interval is wider than ±%g points", 100*sameness)
 	}
@@ -466,8 +467,8 @@ func interval(e eval.Estimate) string {
 	return fmt.Sprintf("%s (%s-%s)", percent(e.Mean), percent(e.Low), percent(e.High))
 }
 
-func generalizeSections(order []*generalization) []Section {
-	cells := Section{Title: "Right answers", Text: "Greedy, with 95% intervals: Student's over the seeds, of one seed Wilson's with the design effect of the areas. " +
+func generalizeSections(order []*generalization) []lab.Section {
+	cells := lab.Section{Title: "Right answers", Text: "Greedy, with 95% intervals: Student's over the seeds, of one seed Wilson's with the design effect of the areas. " +
 		"\"Seen\" are examples of the training; \"bridge\" is the share of chains of thought, across areas, that name a right bridge entity, and \"then\" that of right answers after it.",
 		Head: []string{"cells", "seeds", "examples", "single facts", "seen", "within, held out", "across", "across, T=1", "bridge", "then"}}
 	for _, g := range order {
@@ -489,7 +490,7 @@ func generalizeSections(order []*generalization) []Section {
 		}
 	}
 	x := first.results[0]
-	base := Section{Title: "Without reasoning",
+	base := lab.Section{Title: "Without reasoning",
 		Text: fmt.Sprintf("Answers that look at relations or at the head alone, and the share of questions whose answer an edge connects with the head; all examples. %s questions within, %s across.",
 			cli.Count(x.Within.Questions), cli.Count(x.Across.Questions)),
 		Head: []string{"answer", "within", "across", "the paper's"}}
@@ -505,15 +506,15 @@ func generalizeSections(order []*generalization) []Section {
 	} {
 		base.Rows = append(base.Rows, []string{row.what, percent(row.of(&x.Within.Baselines)), percent(row.of(&x.Across.Baselines)), row.paper})
 	}
-	condition := Section{Title: "The condition of appendix A.2",
+	condition := lab.Section{Title: "The condition of appendix A.2",
 		Text: "Composing is the simpler hypothesis if facts + κ < different questions to learn from, κ being what composition costs.",
 		Head: []string{"cells", "facts", "two-hop paths inside areas", "questions learned from", "holds for κ below"}}
 	for _, g := range order {
-		if c := g.results[0].Condition; g.Cell.TwoHop.Form == FormSentence && g.Cell.TwoHop.Level == text.OneTemplate && !g.Cell.Text.Mixed {
+		if c := g.results[0].Condition; g.Cell.TwoHop.Form == formSentence && g.Cell.TwoHop.Level == text.OneTemplate && !g.Cell.Text.Mixed {
 			condition.Rows = append(condition.Rows, []string{g.Name, cli.Count(c.Facts), cli.Count(c.Bound), cli.Count(c.Trained), cli.Count(c.KappaTrained)})
 		}
 	}
-	return []Section{cells, base, condition}
+	return []lab.Section{cells, base, condition}
 }
 
 // The paper's figure 6 and text: at the shares of the examples, and by setting.

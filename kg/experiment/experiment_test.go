@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"transcend/kg/eval"
+	"transcend/kg/lab"
 	"transcend/kg/reference"
 	"transcend/model"
 )
@@ -23,20 +24,20 @@ type known struct {
 }
 
 // invent makes done cells of an experiment's plan out of what is known about each group.
-func invent(t *testing.T, e Experiment, about func(c *Cell) known) []*Done {
+func invent(t *testing.T, e lab.Experiment, about func(c *lab.Cell) known) []*lab.Done {
 	t.Helper()
-	cells, err := e.Cells(Settings{Preset: PresetLaptop})
+	cells, err := e.Cells(lab.Settings{Preset: lab.PresetLaptop})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var done []*Done
+	var done []*lab.Done
 	for _, c := range cells {
 		k := about(&c)
 		estimate := func(x float64) eval.Estimate {
 			x += k.noise * (float64(c.Seed) - 2)
 			return eval.Estimate{Mean: x, Low: x - 0.01, High: x + 0.01, Questions: 2000, Seeds: 1}
 		}
-		d := &Done{Cell: c}
+		d := &lab.Done{Cell: c}
 		part := eval.Part{Name: "mother", At: []eval.Estimate{estimate(k.greedy), estimate(k.greedy), estimate(k.one), estimate(k.high)}}
 		d.Result.Facts = &eval.Report{Temperatures: []float64{0, 0.0001, 1, 1.5}, All: part.At, Relations: []eval.Part{part}}
 		vote := &reference.Vote{Greedy: k.vote, Sampled: k.sampled, Expert: c.Team.Coverage, Relations: []reference.RelationVote{{Name: "mother", Greedy: k.vote}}}
@@ -58,13 +59,13 @@ func invent(t *testing.T, e Experiment, about func(c *Cell) known) []*Done {
 }
 
 // verdicts are those of an experiment's claims, by the beginnings of their words.
-func verdicts(t *testing.T, e Experiment, s Settings, done []*Done) (map[string]Claim, *Report) {
+func verdicts(t *testing.T, e lab.Experiment, s lab.Settings, done []*lab.Done) (map[string]lab.Claim, *lab.Report) {
 	t.Helper()
-	r, err := NewReport(&e, s, done, Use{})
+	r, err := lab.NewReport(&e, s, done, lab.Use{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]Claim{}
+	all := map[string]lab.Claim{}
 	for _, c := range r.Claims {
 		if all[c.Claim].Claim != "" {
 			t.Errorf("two claims are %q", c.Claim)
@@ -77,7 +78,7 @@ func verdicts(t *testing.T, e Experiment, s Settings, done []*Done) (map[string]
 	return all, r
 }
 
-func expect(t *testing.T, claims map[string]Claim, verdict Verdict, prefixes ...string) {
+func expect(t *testing.T, claims map[string]lab.Claim, verdict lab.Verdict, prefixes ...string) {
 	t.Helper()
 	for _, prefix := range prefixes {
 		found := false
@@ -96,7 +97,7 @@ func expect(t *testing.T, claims map[string]Claim, verdict Verdict, prefixes ...
 }
 
 // likePaper is the paper's denoising: an experiment in which every claim holds.
-func likePaper(c *Cell) known {
+func likePaper(c *lab.Cell) known {
 	t := c.Team
 	k := known{one: t.Coverage, sampled: t.Coverage, high: t.Coverage - 0.08, noise: 0.005}
 	switch {
@@ -118,11 +119,11 @@ func likePaper(c *Cell) known {
 }
 
 func TestDenoiseVerdicts(t *testing.T) {
-	laptop := Settings{Preset: PresetLaptop}
+	laptop := lab.Settings{Preset: lab.PresetLaptop}
 	claims, r := verdicts(t, denoise(), laptop, invent(t, denoise(), likePaper))
-	expect(t, claims, NotTested, "beyond the paper: errors that prefer") // no cells in this preset
+	expect(t, claims, lab.NotTested, "beyond the paper: errors that prefer") // no cells in this preset
 	delete(claims, "beyond the paper: errors that prefer popular entities are harder (greedy, uniform over popular)")
-	expect(t, claims, Reproduced, "")
+	expect(t, claims, lab.Reproduced, "")
 
 	// The table and the picture hold all of it.
 	text := r.Markdown(".png")
@@ -132,51 +133,51 @@ func TestDenoiseVerdicts(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	files, err := r.Write(&Lab{Dir: dir})
+	files, err := r.Write(&lab.Lab{Dir: dir})
 	if err != nil || len(files) != 4 {
 		t.Fatal(files, err)
 	}
 	if svg, err := os.ReadFile(filepath.Join(dir, "denoise", "denoise.svg")); err != nil || !strings.Contains(string(svg), "1,000 experts") {
 		t.Errorf("%d bytes, %v", len(svg), err)
 	}
-	var back struct{ Claims []Claim }
+	var back struct{ Claims []lab.Claim }
 	if b, err := os.ReadFile(filepath.Join(dir, "denoise", "report.json")); err != nil || json.Unmarshal(b, &back) != nil || len(back.Claims) != len(claims)+1 {
 		t.Error(err)
 	}
 
 	// A model that learned nothing.
-	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
+	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *lab.Cell) known {
 		k := likePaper(c)
 		k.greedy, k.one, k.high = 0.01, 0.01, 0.01
 		return k
 	}))
 	delete(claims, "beyond the paper: errors that prefer popular entities are harder (greedy, uniform over popular)")
-	expect(t, claims, NotReproduced, "")
+	expect(t, claims, lab.NotReproduced, "")
 
 	// A model that is good but not that good, and one whose interval includes the level.
-	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
+	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *lab.Cell) known {
 		k := likePaper(c)
 		if c.Name[:9] == "n100-c0.2" {
 			k.greedy, k.vote, k.noise = 0.81, 0.85, 0.02
 		}
 		return k
 	}))
-	expect(t, claims, NotReproduced, "100 experts with c = 0.2 give over 80%")
-	expect(t, claims, Reproduced, "with many experts the model transcends")
+	expect(t, claims, lab.NotReproduced, "100 experts with c = 0.2 give over 80%")
+	expect(t, claims, lab.Reproduced, "with many experts the model transcends")
 
 	// A graph on which no learner can be that good.
-	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
+	claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *lab.Cell) known {
 		k := likePaper(c)
 		if c.Team.Experts == 100 {
 			k.greedy, k.vote = 0.6, 0.7
 		}
 		return k
 	}))
-	expect(t, claims, NotTested, "100 experts with c = 0.2 give over 80%")
+	expect(t, claims, lab.NotTested, "100 experts with c = 0.2 give over 80%")
 
 	// Seeds that differ too much to tell, and figures that the graph keeps the model from, or only one of two.
-	for n, want := range map[int]Verdict{0: NotTested, 1000: NotReproduced} {
-		claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *Cell) known {
+	for n, want := range map[int]lab.Verdict{0: lab.NotTested, 1000: lab.NotReproduced} {
+		claims, _ = verdicts(t, denoise(), laptop, invent(t, denoise(), func(c *lab.Cell) known {
 			k := likePaper(c)
 			switch {
 			case c.Team.Experts == 100 && c.Team.Coverage == 0.2:
@@ -189,25 +190,25 @@ func TestDenoiseVerdicts(t *testing.T) {
 			}
 			return k
 		}))
-		expect(t, claims, NotReproduced, "more experts are better")
+		expect(t, claims, lab.NotReproduced, "more experts are better")
 		expect(t, claims, want, "100 and 1,000 experts")
 	}
 
 	// No seeds but one, and the preset that decides nothing.
-	var one []*Done
+	var one []*lab.Done
 	for _, d := range invent(t, denoise(), likePaper) {
 		if d.Cell.Seed == 1 {
 			one = append(one, d)
 		}
 	}
 	claims, _ = verdicts(t, denoise(), laptop, one)
-	expect(t, claims, Reproduced, "100 experts with c = 0.2 give over 80%", "low temperatures")
-	claims, _ = verdicts(t, denoise(), Settings{Preset: PresetTiny}, one)
-	expect(t, claims, NotTested, "")
+	expect(t, claims, lab.Reproduced, "100 experts with c = 0.2 give over 80%", "low temperatures")
+	claims, _ = verdicts(t, denoise(), lab.Settings{Preset: lab.PresetTiny}, one)
+	expect(t, claims, lab.NotTested, "")
 }
 
 // selectedLikePaper is the paper's selection.
-func selectedLikePaper(c *Cell) known {
+func selectedLikePaper(c *lab.Cell) known {
 	t := c.Team
 	k := known{noise: 0.005, condition: 0.2}
 	switch {
@@ -240,42 +241,42 @@ func selectedLikePaper(c *Cell) known {
 }
 
 func TestSelectVerdicts(t *testing.T) {
-	laptop := Settings{Preset: PresetLaptop}
+	laptop := lab.Settings{Preset: lab.PresetLaptop}
 	claims, r := verdicts(t, selection(), laptop, invent(t, selection(), selectedLikePaper))
-	expect(t, claims, Reproduced, "")
-	if _, err := r.Write(&Lab{Dir: t.TempDir()}); err != nil {
+	expect(t, claims, lab.Reproduced, "")
+	if _, err := r.Write(&lab.Lab{Dir: t.TempDir()}); err != nil {
 		t.Error(err)
 	}
 	if text := r.Markdown(".png"); !strings.Contains(text, "| theorem-a1 | 1 | +0.3000 | 100.0% | 100.0% | +23.0 points |") {
 		t.Error(text)
 	}
 
-	claims, _ = verdicts(t, selection(), laptop, invent(t, selection(), func(c *Cell) known {
+	claims, _ = verdicts(t, selection(), laptop, invent(t, selection(), func(c *lab.Cell) known {
 		k := selectedLikePaper(c)
 		k.greedy, k.one = 0.3, 0.2
 		return k
 	}))
-	expect(t, claims, NotReproduced, "near-perfect", "accuracy rises", "c = 0.01, alpha 1, 100", "c = 0.1, 100 experts", "beyond")
-	expect(t, claims, NotTested, "Theorem 2.1") // no model is better than both experts
+	expect(t, claims, lab.NotReproduced, "near-perfect", "accuracy rises", "c = 0.01, alpha 1, 100", "c = 0.1, 100 experts", "beyond")
+	expect(t, claims, lab.NotTested, "Theorem 2.1") // no model is better than both experts
 
 	// A model that is better than both experts where the inequality does not hold.
-	claims, _ = verdicts(t, selection(), laptop, invent(t, selection(), func(c *Cell) known {
+	claims, _ = verdicts(t, selection(), laptop, invent(t, selection(), func(c *lab.Cell) known {
 		k := selectedLikePaper(c)
 		if c.Team.Specialists == theoremCoverage && c.Team.Alpha == 0 {
 			k.one = 0.7
 		}
 		return k
 	}))
-	expect(t, claims, NotReproduced, "Theorem 2.1")
+	expect(t, claims, lab.NotReproduced, "Theorem 2.1")
 }
 
 // Every optimizer has a learning rate of its own in every preset, which --lr replaces.
 func TestRatesByOptimizer(t *testing.T) {
 	for _, e := range Experiments() {
-		for _, preset := range Presets() {
+		for _, preset := range lab.Presets() {
 			seen := map[float64]string{}
 			for _, name := range append(model.Optimizers(), "") {
-				cells, err := e.Cells(Settings{Preset: preset, Optimizer: name})
+				cells, err := e.Cells(lab.Settings{Preset: preset, Optimizer: name})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -288,7 +289,7 @@ func TestRatesByOptimizer(t *testing.T) {
 						seen[c.Training.LearningRate] = by
 					}
 				}
-				if cells, err = e.Cells(Settings{Preset: preset, Optimizer: name, LearningRate: 0.5}); err != nil || cells[0].Training.LearningRate != 0.5 {
+				if cells, err = e.Cells(lab.Settings{Preset: preset, Optimizer: name, LearningRate: 0.5}); err != nil || cells[0].Training.LearningRate != 0.5 {
 					t.Errorf("%s %s: asked for 0.5, got %+v, %v", preset, name, cells[0].Training, err)
 				}
 			}
@@ -300,8 +301,8 @@ func TestRatesByOptimizer(t *testing.T) {
 func TestPlans(t *testing.T) {
 	half := 0.5
 	for _, e := range Experiments() {
-		for _, preset := range Presets() {
-			for _, s := range []Settings{
+		for _, preset := range lab.Presets() {
+			for _, s := range []lab.Settings{
 				{},
 				{Seeds: 5, Experts: []int{7}, Coverage: []float64{0.3}, Alpha: []float64{0.5, 1}, Steps: 9, Layers: 3, Width: 64, Rows: 4, LearningRate: 0.5, Optimizer: "adamw"},
 				{Popular: true, KeepTruth: true, TailOnly: true, Shared: &half, Temperature: []float64{2}},
@@ -322,7 +323,7 @@ func TestPlans(t *testing.T) {
 				}
 			}
 		}
-		if _, err := e.Cells(Settings{Preset: "huge"}); err == nil {
+		if _, err := e.Cells(lab.Settings{Preset: "huge"}); err == nil {
 			t.Error("a preset that there is none of")
 		}
 	}
@@ -336,7 +337,7 @@ func TestKeys(t *testing.T) {
 	} {
 		found := ""
 		for _, e := range Experiments() {
-			cells, err := e.Cells(Settings{Preset: PresetLaptop})
+			cells, err := e.Cells(lab.Settings{Preset: lab.PresetLaptop})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 // Experiment 1 of Abreu et al. (2025): skill denoising.
 
@@ -9,6 +9,7 @@ import (
 
 	"transcend/internal/cli"
 	"transcend/internal/figure"
+	"transcend/kg/lab"
 )
 
 const denoiseHelp = `Experts are right about each fact with one chance, the coverage c, and err independently: half of
@@ -24,8 +25,8 @@ entities; and models that read whole paragraphs, as the paper's do: those of the
 laptop read sentence by sentence, as questions are put to them (--whole-paragraphs changes that).`
 
 // denoise is experiment 1.
-func denoise() Experiment {
-	return Experiment{
+func denoise() lab.Experiment {
+	return lab.Experiment{
 		Name:     "denoise",
 		About:    "experts who err independently: does a model answer better than each of them?",
 		Help:     denoiseHelp,
@@ -46,55 +47,55 @@ const (
 	wholeName   = "n100-c0.2-whole"
 )
 
-func planDenoise(s Settings) ([]Cell, error) {
+func planDenoise(s lab.Settings) ([]lab.Cell, error) {
 	experts, coverage := s.Experts, s.Coverage
 	if experts == nil {
-		experts = map[string][]int{PresetTiny: {1, 20}}[s.Preset]
+		experts = map[string][]int{lab.PresetTiny: {1, 20}}[s.Preset]
 	}
 	if experts == nil {
 		experts = []int{1, 10, 100, 1000}
 	}
 	if coverage == nil {
 		coverage = map[string][]float64{
-			PresetTiny:   {0.4},
-			PresetLaptop: {0.2, 0.4, 0.8},
-			PresetPaper:  {0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1},
+			lab.PresetTiny:   {0.4},
+			lab.PresetLaptop: {0.2, 0.4, 0.8},
+			lab.PresetPaper:  {0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1},
 		}[s.Preset]
 	}
-	var cells []Cell
+	var cells []lab.Cell
 	for _, n := range experts {
 		for _, share := range coverage {
 			if share == 0 {
 				return nil, fmt.Errorf("a coverage of 0: want over 0, up to 1")
 			}
-			c := s.Base()
+			c := Base(s)
 			c.Name = denoiseName(n, share)
 			c.Team.Experts, c.Team.Coverage = n, share
-			s.apart(&c)
-			if s.Preset == PresetLaptop && s.Steps == 0 {
+			apart(s, &c)
+			if s.Preset == lab.PresetLaptop && s.Steps == 0 {
 				c.Training.Steps = denoiseSteps(share)
 			}
-			cells = append(cells, repeat(c, s.SeedCount())...)
+			cells = append(cells, repeat(c, seedCount(s))...)
 		}
 	}
 	// Controls, where nothing else was asked for.
-	if s.Experts == nil && s.Coverage == nil && s.Shared == nil && !s.Popular && s.Preset != PresetTiny {
-		c := s.Base()
+	if s.Experts == nil && s.Coverage == nil && s.Shared == nil && !s.Popular && s.Preset != lab.PresetTiny {
+		c := Base(s)
 		c.Team.Experts, c.Team.Coverage = 100, 0.2
-		s.apart(&c)
-		if s.Preset == PresetLaptop && s.Steps == 0 {
+		apart(s, &c)
+		if s.Preset == lab.PresetLaptop && s.Steps == 0 {
 			c.Training.Steps = denoiseSteps(c.Team.Coverage)
 		}
 		if c.Text.Apart {
 			whole := c
 			whole.Name, whole.Text.Apart = wholeName, false
-			cells = append(cells, repeat(whole, s.SeedCount())...)
+			cells = append(cells, repeat(whole, seedCount(s))...)
 		}
 		c.Name, c.Team.Shared = sharedName, 1
-		cells = append(cells, repeat(c, s.SeedCount())...)
-		if s.Preset == PresetPaper {
+		cells = append(cells, repeat(c, seedCount(s))...)
+		if s.Preset == lab.PresetPaper {
 			c.Name, c.Team.Shared, c.Team.Popular = popularName, 0, true
-			cells = append(cells, repeat(c, s.SeedCount())...)
+			cells = append(cells, repeat(c, seedCount(s))...)
 		}
 	}
 	return cells, nil
@@ -120,19 +121,19 @@ const leftOut = "Of the paper's grid, this preset leaves out the coverages that 
 // up to 0.06 (package expert), and 0.02 for what can be read off a figure.
 const headOff = 0.08
 
-func concludeDenoise(r *Report) error {
+func concludeDenoise(r *lab.Report) error {
 	j, err := newJudge(r)
 	if err != nil {
 		return err
 	}
 	r.Claims = denoiseClaims(j)
 	asked := []float64{0, 0.0001, 1, 1.5}
-	table := Section{Title: "Accuracy", Text: resultNote + " Cells of one coverage have read the same amount of text.", Head: append([]string{"cells", "experts", "c"}, resultHead(asked)...)}
+	table := lab.Section{Title: "Accuracy", Text: resultNote + " Cells of one coverage have read the same amount of text.", Head: append([]string{"cells", "experts", "c"}, resultHead(asked)...)}
 	for _, g := range j.groups {
 		row := []string{g.Name, fmt.Sprint(g.Cell.Team.Experts), fmt.Sprint(g.Cell.Team.Coverage)}
 		table.Rows = append(table.Rows, append(row, j.resultRow(g, asked)...))
 	}
-	if r.Settings.Preset == PresetLaptop {
+	if r.Settings.Preset == lab.PresetLaptop {
 		table.Text += " " + leftOut
 	}
 	r.Sections = append(r.Sections, table)
@@ -151,11 +152,11 @@ func expertCount(n int) string {
 	return cli.Count(n) + " experts"
 }
 
-func denoiseClaims(j *judge) []Claim {
+func denoiseClaims(j *judge) []lab.Claim {
 	head := denoiseName(100, 0.2)
-	claims := []Claim{
-		j.above(Claim{Claim: "100 experts with c = 0.2 give over 80%, greedy", Paper: "over 80% (text)"}, head, 0, 0.8),
-		j.above(Claim{Claim: "with many experts the model transcends each of them: 100 experts, c = 0.2, greedy, over c", Paper: "over 80%, an expert at 20% (text)"}, head, 0, 0.2),
+	claims := []lab.Claim{
+		j.above(lab.Claim{Claim: "100 experts with c = 0.2 give over 80%, greedy", Paper: "over 80% (text)"}, head, 0, 0.8),
+		j.above(lab.Claim{Claim: "with many experts the model transcends each of them: 100 experts, c = 0.2, greedy, over c", Paper: "over 80%, an expert at 20% (text)"}, head, 0, 0.2),
 	}
 	var one, ones, sampled []reading
 	for _, g := range j.groups {
@@ -172,18 +173,18 @@ func denoiseClaims(j *judge) []Claim {
 		}
 	}
 	claims = append(claims,
-		j.near(Claim{Claim: "one expert: greedy accuracy stays at c", Paper: "the diagonal (read off its figure)"}, headOff, one...),
-		j.near(Claim{Claim: "one expert: so it does at T=1", Paper: "the diagonal (read off its figure)"}, headOff, ones...),
-		j.near(Claim{Claim: "at T=1 accuracy stays near c, for any number of experts", Paper: "near c (text)"}, 0.05, sampled...),
-		j.rises(Claim{Claim: "low temperatures are what denoises: greedy over T=1", Paper: "over 80% and near 20% (text)"}, [2]float64{1, 0}, [2]string{head, head}),
-		j.rises(Claim{Claim: "T=1.5 is below T=1", Paper: "below (its figure)"}, [2]float64{1.5, 1}, [2]string{head, head}),
-		j.rises(Claim{Claim: "more experts are better at c = 0.2, greedy", Paper: "rises from 1 to 10 to 100 (its figure)"}, [2]float64{0, 0},
+		j.near(lab.Claim{Claim: "one expert: greedy accuracy stays at c", Paper: "the diagonal (read off its figure)"}, headOff, one...),
+		j.near(lab.Claim{Claim: "one expert: so it does at T=1", Paper: "the diagonal (read off its figure)"}, headOff, ones...),
+		j.near(lab.Claim{Claim: "at T=1 accuracy stays near c, for any number of experts", Paper: "near c (text)"}, 0.05, sampled...),
+		j.rises(lab.Claim{Claim: "low temperatures are what denoises: greedy over T=1", Paper: "over 80% and near 20% (text)"}, [2]float64{1, 0}, [2]string{head, head}),
+		j.rises(lab.Claim{Claim: "T=1.5 is below T=1", Paper: "below (its figure)"}, [2]float64{1.5, 1}, [2]string{head, head}),
+		j.rises(lab.Claim{Claim: "more experts are better at c = 0.2, greedy", Paper: "rises from 1 to 10 to 100 (its figure)"}, [2]float64{0, 0},
 			[2]string{denoiseName(1, 0.2), denoiseName(10, 0.2)}, [2]string{denoiseName(10, 0.2), head}),
-		j.near(Claim{Claim: "10 experts, greedy"}, 0.08, reading{denoiseName(10, 0.4), 0, 0.58}, reading{denoiseName(10, 0.8), 0, 0.93}),
-		j.near(Claim{Claim: "100 and 1,000 experts, c = 0.4, greedy"}, 0.08, reading{denoiseName(100, 0.4), 0, 1}, reading{denoiseName(1000, 0.4), 0, 1}),
-		j.rises(Claim{Claim: "beyond the paper: errors that all share cannot be denoised (greedy, independent over shared)", Paper: "not there"}, [2]float64{0, 0}, [2]string{sharedName, head}),
-		j.rises(Claim{Claim: "beyond the paper: errors that prefer popular entities are harder (greedy, uniform over popular)", Paper: "not there"}, [2]float64{0, 0}, [2]string{popularName, head}),
-		j.rises(Claim{Claim: "beyond the paper: a model of one layer has to read sentences apart (greedy, whole paragraphs to sentences)", Paper: "12 layers, whole paragraphs"}, [2]float64{0, 0}, [2]string{wholeName, head}),
+		j.near(lab.Claim{Claim: "10 experts, greedy"}, 0.08, reading{denoiseName(10, 0.4), 0, 0.58}, reading{denoiseName(10, 0.8), 0, 0.93}),
+		j.near(lab.Claim{Claim: "100 and 1,000 experts, c = 0.4, greedy"}, 0.08, reading{denoiseName(100, 0.4), 0, 1}, reading{denoiseName(1000, 0.4), 0, 1}),
+		j.rises(lab.Claim{Claim: "beyond the paper: errors that all share cannot be denoised (greedy, independent over shared)", Paper: "not there"}, [2]float64{0, 0}, [2]string{sharedName, head}),
+		j.rises(lab.Claim{Claim: "beyond the paper: errors that prefer popular entities are harder (greedy, uniform over popular)", Paper: "not there"}, [2]float64{0, 0}, [2]string{popularName, head}),
+		j.rises(lab.Claim{Claim: "beyond the paper: a model of one layer has to read sentences apart (greedy, whole paragraphs to sentences)", Paper: "12 layers, whole paragraphs"}, [2]float64{0, 0}, [2]string{wholeName, head}),
 	)
 	return claims
 }

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"context"
@@ -11,19 +11,20 @@ import (
 	"transcend/internal/figure"
 	"transcend/kg"
 	"transcend/kg/eval"
+	"transcend/kg/lab"
 	"transcend/kg/text"
 )
 
 // setupOf prepares the named cell of the tiny plan.
-func setupOf(t *testing.T, name string) *Setup {
+func setupOf(t *testing.T, name string) *lab.Setup {
 	t.Helper()
 	e := generalize()
-	cells, err := e.Cells(Settings{Preset: PresetTiny})
+	cells, err := e.Cells(lab.Settings{Preset: lab.PresetTiny})
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(cells, func(c Cell) bool { return c.Group == name })
-	s, err := new(Lab).Setup(context.Background(), &cells[i])
+	i := slices.IndexFunc(cells, func(c lab.Cell) bool { return c.Group == name })
+	s, err := new(lab.Lab).Setup(context.Background(), &cells[i])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,11 +35,11 @@ func setupOf(t *testing.T, name string) *Setup {
 // the form that was asked for; fewer examples are the beginning of more.
 func TestTwoHopTexts(t *testing.T) {
 	s := setupOf(t, groupAll)
-	split, err := s.split()
+	split, err := splitOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	quarter, err := setupOf(t, "n25").split()
+	quarter, err := splitOf(setupOf(t, "n25"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,14 +110,14 @@ func keysOf(m map[string]int) []string {
 
 // fakeGeneralize are cells with made-up results: what share of two-hop questions each group
 // answers, across and within.
-func fakeGeneralize(t *testing.T, known float64, shares map[string][2]float64) *Report {
+func fakeGeneralize(t *testing.T, known float64, shares map[string][2]float64) *lab.Report {
 	t.Helper()
 	e := generalize()
-	cells, err := e.Cells(Settings{Preset: PresetLaptop})
+	cells, err := e.Cells(lab.Settings{Preset: lab.PresetLaptop})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Report{Experiment: &e, Settings: Settings{Preset: PresetLaptop}}
+	r := &lab.Report{Experiment: &e, Settings: lab.Settings{Preset: lab.PresetLaptop}}
 	for _, c := range cells {
 		share, ok := shares[c.Group]
 		if !ok {
@@ -133,7 +134,7 @@ func fakeGeneralize(t *testing.T, known float64, shares map[string][2]float64) *
 			t.Fatal(err)
 		}
 		facts := &eval.Report{Temperatures: []float64{0}, All: []eval.Estimate{{Mean: known, Seeds: 1}}}
-		r.Cells = append(r.Cells, &Done{Cell: c, Extra: extra, Result: Result{Facts: facts}})
+		r.Cells = append(r.Cells, &lab.Done{Cell: c, Extra: extra, Result: lab.Result{Facts: facts}})
 	}
 	if err := e.Conclude(r); err != nil {
 		t.Fatal(err)
@@ -143,10 +144,10 @@ func fakeGeneralize(t *testing.T, known float64, shares map[string][2]float64) *
 
 // Results of known truth give the verdicts that they should.
 func TestGeneralizeVerdicts(t *testing.T) {
-	verdicts := func(r *Report) string {
+	verdicts := func(r *lab.Report) string {
 		var all []string
 		for _, c := range r.Claims {
-			all = append(all, map[Verdict]string{Reproduced: "+", NotReproduced: "-", NotTested: "?"}[c.Verdict])
+			all = append(all, map[lab.Verdict]string{lab.Reproduced: "+", lab.NotReproduced: "-", lab.NotTested: "?"}[c.Verdict])
 		}
 		return strings.Join(all, "")
 	}
@@ -191,9 +192,9 @@ func TestGeneralizeRefuses(t *testing.T) {
 		t.Errorf("an area for each fact: %v", err)
 	}
 	// Every preset has a plan.
-	for _, preset := range Presets() {
+	for _, preset := range lab.Presets() {
 		e := generalize()
-		cells, err := e.Cells(Settings{Preset: preset})
+		cells, err := e.Cells(lab.Settings{Preset: preset})
 		if err != nil || len(cells) < 12 {
 			t.Errorf("%s: %d cells, %v", preset, len(cells), err)
 		}

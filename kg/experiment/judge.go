@@ -1,15 +1,17 @@
-package lab
+package experiment
 
 // What conclusions have in common.
 
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"transcend/internal/cli"
 	"transcend/internal/figure"
 	"transcend/kg/eval"
+	"transcend/kg/lab"
 )
 
 // shareText is "83.1% [81.0%, 85.2%]".
@@ -22,17 +24,16 @@ func percent(x float64) string { return cli.Percent(x, 1) }
 
 // judge finds groups of a report.
 type judge struct {
-	r      *Report
-	groups []*Group
+	groups []*group
 }
 
-func newJudge(r *Report) (*judge, error) {
-	groups, err := r.Groups()
-	return &judge{r, groups}, err
+func newJudge(r *lab.Report) (*judge, error) {
+	groups, err := groupsOf(r)
+	return &judge{groups}, err
 }
 
 // find returns the group of a name; nil when the grid has none.
-func (j *judge) find(name string) *Group {
+func (j *judge) find(name string) *group {
 	for _, g := range j.groups {
 		if g.Name == name {
 			return g
@@ -41,13 +42,66 @@ func (j *judge) find(name string) *Group {
 	return nil
 }
 
+// group is cells that differ by their seed alone.
+type group struct {
+	Name string
+	Cell lab.Cell // of the first seed
+	Done []*lab.Done
+	// Facts joins what the seeds' models know.
+	Facts *eval.Report
+}
+
+// groupsOf are the cells of a report by Cell.Group, in their order.
+func groupsOf(r *lab.Report) ([]*group, error) {
+	var all []*group
+	at := map[string]*group{}
+	for _, d := range r.Cells {
+		g := at[d.Cell.Group]
+		if g == nil {
+			g = &group{Name: d.Cell.Group, Cell: d.Cell}
+			at[g.Name] = g
+			all = append(all, g)
+		}
+		g.Done = append(g.Done, d)
+	}
+	for _, g := range all {
+		var reports []*eval.Report
+		for _, d := range g.Done {
+			reports = append(reports, d.Result.Facts)
+		}
+		var err error
+		if g.Facts, err = eval.Combine(reports); err != nil {
+			return nil, fmt.Errorf("%s: %w", g.Name, err)
+		}
+	}
+	return all, nil
+}
+
+// At returns what the group's models know at a temperature, false where that was not asked.
+func (g *group) At(temperature float64) (eval.Estimate, bool) {
+	i := slices.Index(g.Facts.Temperatures, temperature)
+	if i < 0 {
+		return eval.Estimate{}, false
+	}
+	return g.Facts.All[i], true
+}
+
+// Mean is the mean of a number over the seeds.
+func (g *group) Mean(of func(*lab.Result) float64) float64 {
+	sum := 0.0
+	for _, d := range g.Done {
+		sum += of(&d.Result)
+	}
+	return sum / float64(len(g.Done))
+}
+
 // votes are the mean accuracies of the ideal learner of the same text.
-func greedyVote(r *Result) float64  { return r.Vote.Greedy }
-func sampledVote(r *Result) float64 { return r.Vote.Sampled }
+func greedyVote(r *lab.Result) float64  { return r.Vote.Greedy }
+func sampledVote(r *lab.Result) float64 { return r.Vote.Sampled }
 
 // voteAt is the ideal learner's accuracy at a temperature.
-func (g *Group) voteAt(temperature float64) float64 {
-	return g.Mean(func(r *Result) float64 {
+func (g *group) voteAt(temperature float64) float64 {
+	return g.Mean(func(r *lab.Result) float64 {
 		switch temperature {
 		case 0:
 			return r.Vote.Greedy
@@ -64,33 +118,33 @@ func (g *Group) voteAt(temperature float64) float64 {
 }
 
 // untested is the claim when the grid lacks its cells.
-func (c Claim) untested(missing string) Claim {
-	c.Verdict, c.Ours, c.Why = NotTested, "-", "the grid has no cells "+missing
+func untested(c lab.Claim, missing string) lab.Claim {
+	c.Verdict, c.Ours, c.Why = lab.NotTested, "-", "the grid has no cells "+missing
 	return c
 }
 
 // above judges that a group's accuracy is over a level. Where not even the ideal learner of the same text is,
 // the graph is too small to tell.
-func (j *judge) above(c Claim, group string, temperature, level float64) Claim {
+func (j *judge) above(c lab.Claim, group string, temperature, level float64) lab.Claim {
 	g := j.find(group)
 	if g == nil {
-		return c.untested(group)
+		return untested(c, group)
 	}
 	e, ok := g.At(temperature)
 	if !ok {
-		return c.untested(fmt.Sprintf("%s at temperature %g", group, temperature))
+		return untested(c, fmt.Sprintf("%s at temperature %g", group, temperature))
 	}
 	vote := g.voteAt(temperature)
 	c.Ours = fmt.Sprintf("%s; vote %s", shareText(e), percent(vote))
 	switch {
 	case e.Low > level:
-		c.Verdict = Reproduced
+		c.Verdict = lab.Reproduced
 	case vote <= level:
-		c.Verdict, c.Why = NotTested, fmt.Sprintf("an ideal learner of the same text does not get over %s on this graph", percent(level))
+		c.Verdict, c.Why = lab.NotTested, fmt.Sprintf("an ideal learner of the same text does not get over %s on this graph", percent(level))
 	case e.High < level:
-		c.Verdict = NotReproduced
+		c.Verdict = lab.NotReproduced
 	default:
-		c.Verdict, c.Why = NotReproduced, "the interval includes "+percent(level)
+		c.Verdict, c.Why = lab.NotReproduced, "the interval includes "+percent(level)
 	}
 	return c
 }
@@ -104,7 +158,7 @@ type reading struct {
 
 // near judges that groups are near the paper's numbers, all of them. Where the ideal learner of the same text is not
 // either, its graph differs from the paper's in what is asked.
-func (j *judge) near(c Claim, within float64, readings ...reading) Claim {
+func (j *judge) near(c lab.Claim, within float64, readings ...reading) lab.Claim {
 	var ours, off, paper []string
 	found, voteOff := 0, 0
 	for _, x := range readings {
@@ -133,22 +187,22 @@ func (j *judge) near(c Claim, within float64, readings ...reading) Claim {
 		}
 	}
 	if found == 0 {
-		return c.untested("for it")
+		return untested(c, "for it")
 	}
 	c.Ours = strings.Join(ours, ", ")
 	switch {
 	case len(off) == 0:
-		c.Verdict = Reproduced
+		c.Verdict = lab.Reproduced
 	case voteOff == len(off):
-		c.Verdict, c.Why = NotTested, fmt.Sprintf("an ideal learner of the same text is not near it either for %s: this graph is not the paper's", strings.Join(off, ", "))
+		c.Verdict, c.Why = lab.NotTested, fmt.Sprintf("an ideal learner of the same text is not near it either for %s: this graph is not the paper's", strings.Join(off, ", "))
 	default:
-		c.Verdict, c.Why = NotReproduced, fmt.Sprintf("off by more than %s: %s", percent(within), strings.Join(off, ", "))
+		c.Verdict, c.Why = lab.NotReproduced, fmt.Sprintf("off by more than %s: %s", percent(within), strings.Join(off, ", "))
 	}
 	return c
 }
 
 // rises judges that accuracy is higher in the second group of each pair, pairs of seeds compared.
-func (j *judge) rises(c Claim, temperatures [2]float64, pairs ...[2]string) Claim {
+func (j *judge) rises(c lab.Claim, temperatures [2]float64, pairs ...[2]string) lab.Claim {
 	var ours, fails []string
 	for _, p := range pairs {
 		a, b := j.find(p[0]), j.find(p[1])
@@ -169,17 +223,17 @@ func (j *judge) rises(c Claim, temperatures [2]float64, pairs ...[2]string) Clai
 		}
 	}
 	if len(ours) == 0 {
-		return c.untested("for it")
+		return untested(c, "for it")
 	}
-	c.Ours, c.Verdict = strings.Join(ours, "; "), Reproduced
+	c.Ours, c.Verdict = strings.Join(ours, "; "), lab.Reproduced
 	if len(fails) > 0 {
-		c.Verdict, c.Why = NotReproduced, "not shown for "+strings.Join(fails, ", ")
+		c.Verdict, c.Why = lab.NotReproduced, "not shown for "+strings.Join(fails, ", ")
 	}
 	return c
 }
 
 // difference is b's accuracy less a's, seed by seed.
-func difference(a, b *Group, temperatures [2]float64) (mean, low, high float64, err error) {
+func difference(a, b *group, temperatures [2]float64) (mean, low, high float64, err error) {
 	var x, y []eval.Estimate
 	for _, d := range b.Done {
 		for _, e := range a.Done {
@@ -196,7 +250,7 @@ func difference(a, b *Group, temperatures [2]float64) (mean, low, high float64, 
 	return eval.Difference(x, y)
 }
 
-func estimateAt(d *Done, temperature float64) (eval.Estimate, bool) {
+func estimateAt(d *lab.Done, temperature float64) (eval.Estimate, bool) {
 	for i, t := range d.Result.Facts.Temperatures {
 		if t == temperature {
 			return d.Result.Facts.All[i], true
@@ -211,7 +265,7 @@ func mark(x float64, e eval.Estimate) figure.Mark {
 }
 
 // resultRow are the cells of a table that all experiments share: what the model answers, and the references.
-func (j *judge) resultRow(g *Group, temperatures []float64) []string {
+func (j *judge) resultRow(g *group, temperatures []float64) []string {
 	var row []string
 	for _, t := range temperatures {
 		if e, ok := g.At(t); ok {
@@ -221,9 +275,9 @@ func (j *judge) resultRow(g *Group, temperatures []float64) []string {
 		}
 	}
 	row = append(row, percent(g.Mean(greedyVote)), percent(g.Mean(sampledVote)),
-		percent(g.Mean(func(r *Result) float64 { return r.Endless.Greedy })),
-		percent(g.Mean(func(r *Result) float64 { return r.Endless.Expert })),
-		percent(g.Mean(func(r *Result) float64 { return r.Ceiling })))
+		percent(g.Mean(func(r *lab.Result) float64 { return r.Endless.Greedy })),
+		percent(g.Mean(func(r *lab.Result) float64 { return r.Endless.Expert })),
+		percent(g.Mean(func(r *lab.Result) float64 { return r.Ceiling })))
 	return row
 }
 
@@ -245,8 +299,8 @@ const resultNote = "Shares of all questions (a head and a relation) that are ans
 	"An expert: the mean share of right answers of one expert alone, below c because beliefs about other heads land on a question, too. Ceiling: 1-(1-c)^n."
 
 // relationTable says which relations are hard for the model and which for the vote.
-func (j *judge) relationTable(g *Group) Section {
-	s := Section{Title: "By relation: " + g.Name, Head: []string{"relation", "questions", "greedy", "vote"}}
+func (j *judge) relationTable(g *group) lab.Section {
+	s := lab.Section{Title: "By relation: " + g.Name, Head: []string{"relation", "questions", "greedy", "vote"}}
 	for _, p := range g.Facts.Relations {
 		vote := 0.0
 		for _, d := range g.Done {
