@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/data/league"
 	"transcend/elo"
 	"transcend/internal/cli"
@@ -16,7 +17,7 @@ import (
 // ratings, on the scale of the calibration.
 func TestPlayModelAgainstTheLeague(t *testing.T) {
 	dir := t.TempDir()
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	model := []string{"--model", checkpoint, "--temp", "1", "--illegal", "mask"}
 	code, out, errs := arenaIn(t, dir, append(model, "--games", "4")...)
 	scale := elo.LeagueScale().ID

@@ -10,50 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"transcend/data"
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/internal/cli"
 	"transcend/internal/fakeengine"
-	"transcend/model"
 	"transcend/pgn"
 )
-
-// none is a source for a trainer that only writes a checkpoint.
-type none struct{}
-
-func (none) Next(*model.Batch) error { return nil }
-func (none) State() ([]byte, error)  { return nil, nil }
-func (none) Restore([]byte) error    { return nil }
-
-// writeModel writes a checkpoint with random weights.
-func writeModel(t *testing.T, dir string) string {
-	t.Helper()
-	return writeModelFrom(t, dir, 5)
-}
-
-// writeModelFrom is writeModel with weights drawn from a seed.
-func writeModelFrom(t *testing.T, dir string, seed uint64) string {
-	t.Helper()
-	tok := data.NewMoveTokenizer()
-	m, err := model.New(model.Config{Layers: 1, Heads: 2, Width: 16, Context: 128, Vocab: tok.VocabSize(), Activation: "gelu"}, seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := model.DefaultTrainConfig()
-	c.Rows, c.Steps = 1, 1
-	trainer, err := model.NewTrainer(m, c, none{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := tok.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, model.CheckpointName(0))
-	if err := trainer.Save(path, map[string][]byte{data.TokenizerFile: b}); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // arenaIn runs the whole command in a directory of its own.
 func arenaIn(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
@@ -66,7 +27,7 @@ func arenaIn(t *testing.T, dir string, args ...string) (code int, stdout, stderr
 
 func TestPlayStoreAndResume(t *testing.T) {
 	dir := t.TempDir()
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	args := []string{"--engine", "random", "--model", checkpoint, "--temp", "0,1", "--illegal", "mask", "--max-moves", "20", "--games", "4"}
 	code, out, errs := arenaIn(t, dir, append(args, "--pgn-out", "games.pgn")...)
 	if code != cli.ExitOK {
@@ -123,7 +84,7 @@ func TestBrokenEngines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	for _, tt := range []struct {
 		name   string
 		faults []string
@@ -148,7 +109,7 @@ func TestBrokenEngines(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "garbage.db"), bytes.Repeat([]byte("garbage "), 200), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	fs.IntVar(&c.Gap, "gap", 0, "pair only players whose ratings, where they are known before, differ by at most this; 0: all")
 	fs.StringVar(&c.anchors, "anchors", "", "hold the engines that this anchor set rates at its ratings, instead of the first player")
 	fs.StringVar(&c.out, "out", "scale.json", "the scale")
-	openings := fs.String("openings", "builtin", "builtin, none (or startpos), or a file of openings (EPD, PGN, lines of moves)")
+	openings := fs.String("openings", match.Builtin, "builtin, none (or startpos), or a file of openings (EPD, PGN, lines of moves)")
 	fs.IntVar(&c.MaxMoves, "max-moves", 0, "a game of this many full moves is a draw; 0: no limit")
 	fs.Float64Var(&c.firstRating, "first-rating", 0, "rating of the first player")
 	fs.Uint64Var(&c.Seed, "seed", 1, "seed of the games")
@@ -162,22 +162,11 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 		c.Rules = append(c.Rules, rule)
 	}
 	var err error
-	if c.Openings, err = calibrationOpenings(*openings, c.Seed); err != nil {
+	if c.Openings, err = match.OpeningsNamed(*openings, match.OpeningOptions{Shuffle: true, Seed: c.Seed}); err != nil {
 		return nil, err
 	}
 	c.Players, err = players.ParseList(ctx, *list)
 	return c, err
-}
-
-func calibrationOpenings(name string, seed uint64) (*match.Openings, error) {
-	opt := match.OpeningOptions{Shuffle: true, Seed: seed}
-	switch name {
-	case openingsNone, openingsStart:
-		return new(match.Openings), nil
-	case openingsBuiltin:
-		return match.BuiltinOpenings(opt)
-	}
-	return match.LoadOpenings(name, opt)
 }
 
 // hold holds the engines that the anchor set rates, or the first player.
@@ -186,7 +175,7 @@ func (c *calibration) hold() error {
 		c.HoldFirst(c.firstRating)
 		return nil
 	}
-	rate, err := anchorsFor(c.anchors)
+	rate, err := players.Anchors(c.anchors)
 	if err != nil {
 		return err
 	}

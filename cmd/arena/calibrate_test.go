@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo"
 	"transcend/internal/cli"
 	"transcend/internal/fakeengine"
@@ -71,7 +72,7 @@ func TestCalibrate(t *testing.T) {
 		}
 	}
 
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	code, out, errs = arenaIn(t, dir, "--engine", fake, "--level", "0,1", "--nodes", "1", "--model", checkpoint, "--temp", "1", "--illegal", "mask", "--games", "2",
 		"--max-moves", "20", "--anchors", "whole.json", "--choose", "even")
 	if code != cli.ExitOK || !strings.Contains(out, "local "+s.ID) {

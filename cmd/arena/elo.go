@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo"
 	"transcend/elo/curves"
 	"transcend/elo/joint"
@@ -310,7 +311,7 @@ func parseRating(s string) (elo.Anchor, error) {
 // rateDatabase rates the players of a leaderboard, each set of conditions by itself, and
 // says what the temperatures of its models show.
 func (s *eloSettings) rateDatabase(ctx context.Context, stdout io.Writer) error {
-	anchored, err := anchorsFor(s.anchorSet)
+	anchored, err := players.Anchors(s.anchorSet)
 	if err != nil {
 		return err
 	}

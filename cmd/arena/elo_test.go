@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/internal/cli"
 	"transcend/internal/fakeengine"
 )
@@ -162,7 +163,7 @@ func TestEloDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	code, _, errs := arenaIn(t, dir, "--engine", "random", "--model", checkpoint, "--temp", "0,1", "--illegal", "mask", "--max-moves", "20", "--games", "4")
 	if code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s", code, errs)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/internal/cli"
@@ -87,7 +88,7 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	if err != nil {
 		return err
 	}
-	by, err := anchorsFor(*anchors)
+	by, err := players.Anchors(*anchors)
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,7 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.IntVar(&s.games, "games", 100, "games for each model and temperature; with --choose even for each level as well")
 	fs.Float64Var(&s.interval, "interval", 0, "stop when the 95% interval is this many points to each side (--games is then the most that are played, by default 1000)")
 	fs.StringVar(&s.choose, "choose", chooseInformation, "the next opponent: information or even")
-	fs.StringVar(&s.openings, "openings", openingsBuiltin, "builtin, none (or startpos), or a file of openings from the initial position (PGN, or moves)")
+	fs.StringVar(&s.openings, "openings", match.Builtin, "builtin, none (or startpos), or a file of openings from the initial position (PGN, or moves)")
 	fs.DurationVar(&s.limit.MoveTime, "movetime", 0, "the engine's time for a move (default 100ms)")
 	fs.IntVar(&s.limit.Nodes, "nodes", 0, "the engine's nodes for a move, instead of a time")
 	fs.IntVar(&s.limit.Depth, "depth", 0, "the engine's depth, instead of a time")
@@ -182,8 +182,8 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	if err := s.applyProtocol(fs); err != nil {
 		return nil, err
 	}
-	if s.openings == openingsStart {
-		s.openings = openingsNone
+	if s.openings == match.FromTheStart {
+		s.openings = match.NoOpenings
 	}
 	if s.interval != 0 && !fs.Changed("games") {
 		s.games = maxIntervalGames
@@ -220,11 +220,8 @@ func (t *temperatures) Set(text string) error {
 	return nil
 }
 
-// What --openings may name besides a file, and the values of --choose.
+// The values of --choose.
 const (
-	openingsNone      = "none"
-	openingsStart     = "startpos" // the same in other words
-	openingsBuiltin   = "builtin"
 	chooseInformation = "information"
 	chooseEven        = "even"
 )

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo/leaderboard"
 	"transcend/internal/fakeengine"
 )
@@ -35,7 +36,7 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	const kills, games = 20, 400
 	start := func(db string) *exec.Cmd {
 		cmd := exec.Command(bin, "--engine", fake, "--model", checkpoint, "--temp", "0.5,1", "--games", fmt.Sprint(games/2),
@@ -69,7 +70,7 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 				t.Fatalf("after %d kills: %v\n%s", len(counts), err, cmd.Stderr)
 			}
 			// The machine has become faster: begin again, to be killed again.
-			compare(t, want, gamesOf(t, filepath.Join(dir, "killed.db")), games)
+			arenatest.Compare(t, want, gamesOf(t, filepath.Join(dir, "killed.db")), games)
 			for _, suffix := range []string{"", "-wal", "-shm"} {
 				os.Remove(filepath.Join(dir, "killed.db"+suffix))
 			}
@@ -91,22 +92,9 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 	if err := last.Wait(); err != nil {
 		t.Fatalf("last arena: %v\n%s", err, last.Stderr)
 	}
-	compare(t, want, gamesOf(t, filepath.Join(dir, "killed.db")), games)
+	arenatest.Compare(t, want, gamesOf(t, filepath.Join(dir, "killed.db")), games)
 	if runtime.GOOS == "linux" {
 		waitForNone(t, fake)
-	}
-}
-
-// compare checks that both hold the same n games.
-func compare(t *testing.T, want, got map[string]string, n int) {
-	t.Helper()
-	if len(want) != n || len(got) != n {
-		t.Fatalf("%d games undisturbed and %d killed, want %d", len(want), len(got), n)
-	}
-	for key, g := range want {
-		if got[key] != g {
-			t.Errorf("game %s differs:\n%s\n%s", key, got[key], g)
-		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/elo/leaderboard"
 	"transcend/internal/cli"
 )
@@ -35,7 +36,7 @@ func showLeaderboard(ctx context.Context, stdout, _ io.Writer, args []string) er
 	if fs.NArg() > 0 {
 		return cli.Usagef("unexpected argument %q", fs.Arg(0))
 	}
-	by, err := anchorsFor(*anchors)
+	by, err := players.Anchors(*anchors)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 
+	"transcend/cmd/arena/internal/match"
 	"transcend/internal/cli"
 )
 
@@ -19,7 +20,7 @@ var subcommands = map[string]func(ctx context.Context, stdin io.Reader, stdout, 
 	"elo":         rateResults,
 	"figure":      withoutInput(showFigure),
 	"leaderboard": withoutInput(showLeaderboard),
-	"match":       withoutInput(playMatch),
+	"match":       withoutInput(match.Play),
 	"pgn":         withoutInput(writeGames),
 	"report":      withoutInput(writeReport),
 	"serve":       withoutInput(serve),

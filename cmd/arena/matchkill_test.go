@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"transcend/cmd/arena/internal/arenatest"
 )
 
 // TestKilledTournament kills "arena match" with SIGKILL at random moments, over
@@ -32,10 +34,10 @@ func TestKilledTournament(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	fake := fakePath(t)
+	fake := arenatest.Fake(t)
 	start := func(db string) *exec.Cmd {
 		args := append([]string{"match", "--games", fmt.Sprint(games), "--maxmoves", "30", "--seed", "11", "--db", db, "--concurrency", "2", "-q",
-			"--pgn-out", db + ".pgn"}, fakes(fake, "a", "b", "c", "d")...)
+			"--pgn-out", db + ".pgn"}, arenatest.Fakes(fake, "a", "b", "c", "d")...)
 		cmd := exec.Command(bin, args...)
 		cmd.Dir = dir
 		cmd.Stderr = new(bytes.Buffer)
@@ -57,7 +59,7 @@ func TestKilledTournament(t *testing.T) {
 		t.Fatalf("again: %v\n%s", err, again.Stderr)
 	}
 	life := time.Since(began) + whole/time.Duration(kills)
-	want := tournamentGames(t, filepath.Join(dir, "undisturbed.db"))
+	want := arenatest.TournamentGames(t, filepath.Join(dir, "undisturbed.db"))
 
 	seed := uint64(time.Now().UnixNano())
 	rng := rand.New(rand.NewPCG(3, seed))
@@ -74,7 +76,7 @@ func TestKilledTournament(t *testing.T) {
 				t.Fatalf("after %d kills: %v\n%s", len(counts), err, cmd.Stderr)
 			}
 			// All games are played: begin again, to be killed again.
-			compare(t, want, tournamentGames(t, killed), 6*games)
+			arenatest.Compare(t, want, arenatest.TournamentGames(t, killed), 6*games)
 			for _, suffix := range []string{"", "-wal", "-shm"} {
 				os.Remove(killed + suffix)
 			}
@@ -90,13 +92,13 @@ func TestKilledTournament(t *testing.T) {
 			counts = append(counts, 0)
 			continue
 		}
-		counts = append(counts, storedGames(t, killed))
+		counts = append(counts, arenatest.StoredGames(t, killed))
 	}
 	last := start("killed.db")
 	if err := last.Wait(); err != nil {
 		t.Fatalf("last: %v\n%s", err, last.Stderr)
 	}
-	compare(t, want, tournamentGames(t, killed), 6*games)
+	arenatest.Compare(t, want, arenatest.TournamentGames(t, killed), 6*games)
 	t.Logf("seed %d: %d kills of %d games, %d before there was a database, the last with %d games stored; undisturbed in %v", seed, kills, 6*games, early, counts[len(counts)-1], whole)
 	if slices.Max(counts) == 0 {
 		t.Error("no game was stored before any kill: the kills came too early to test anything")
@@ -105,5 +107,5 @@ func TestKilledTournament(t *testing.T) {
 		waitForNone(t, fake)
 	}
 	// The PGN of the last run is whole, whatever became of those before.
-	checkPGN(t, killed+".pgn", 6*games)
+	arenatest.CheckPGN(t, killed+".pgn", 6*games)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -184,7 +183,7 @@ func try(ctx context.Context, o *arena.Opponent, leveled bool) error {
 
 // chooseAnchors decides how opponents are rated.
 func (a *sweeping) chooseAnchors() error {
-	by, err := anchorsFor(a.anchors)
+	by, err := players.Anchors(a.anchors)
 	if err != nil {
 		return err
 	}
@@ -205,37 +204,4 @@ func ownScale(rating float64) leaderboard.AnchorFunc {
 		return elo.AnchorSet{Name: "anchor-elo", Version: "1", Scale: scale, Conditions: "the limit of the games", OwnLimits: true},
 			elo.Anchor{Name: p.Name, Rating: rating}, nil
 	}
-}
-
-// anchorsFor is the anchor set with that name, the local scale in a file whose name
-// ends in .json, or, for "", nil: that of the games'
-// protocol.
-func anchorsFor(name string) (leaderboard.AnchorFunc, error) {
-	if name == "" {
-		return nil, nil
-	}
-	if strings.HasSuffix(name, ".json") {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return nil, cli.WithHint(cli.Usagef("--anchors: %w", err), "arena calibrate --out "+name+" makes a local scale")
-		}
-		scale, err := elo.ParseLocalScale(b)
-		if err != nil {
-			return nil, cli.WithHint(fmt.Errorf("--anchors %s: %w", name, err), "arena calibrate makes a local scale")
-		}
-		return leaderboard.LocalAnchors(scale), nil
-	}
-	set, err := elo.AnchorSetNamed(name)
-	if err != nil {
-		err = cli.Usagef("--anchors %s: %w", name, err)
-		var names []string
-		for _, s := range elo.AnchorSets() {
-			names = append(names, s.Name)
-		}
-		if near := cli.Nearest(name, names); near != "" {
-			err = cli.WithHint(err, "did you mean --anchors "+near+"?")
-		}
-		return nil, err
-	}
-	return leaderboard.AnchorsFrom(set), nil
 }

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/arena/internal/checkpoints"
 	"transcend/cmd/arena/internal/players"
 	"transcend/data"
 	"transcend/elo/curves"
@@ -139,14 +140,7 @@ func (a *sweeping) close() {
 // openBook loads the openings. Models are shown moves, so that only openings from
 // the initial position can be played.
 func (a *sweeping) openBook() (err error) {
-	opt := match.OpeningOptions{Shuffle: true, Seed: a.seed}
-	switch a.openings {
-	case openingsNone:
-	case openingsBuiltin:
-		a.book, err = match.BuiltinOpenings(opt)
-	default:
-		a.book, err = match.LoadOpenings(a.openings, opt)
-	}
+	a.book, err = match.OpeningsNamed(a.openings, match.OpeningOptions{Shuffle: true, Seed: a.seed})
 	if err == nil && !a.book.Blindfold() {
 		err = cli.WithHint(fmt.Errorf("--openings %s: some do not start from the initial position, and a model is shown moves, not positions", a.openings),
 			"--openings builtin, or a file of games or moves")
@@ -174,7 +168,7 @@ func (a *sweeping) openModels() ([]subject, error) {
 		if s.dir, err = checkpoint.Find(dir); err != nil {
 			return nil, err
 		}
-		if err := introduce(a.progress, dir, s.dir); err != nil {
+		if err := checkpoints.Introduce(a.progress, dir, s.dir); err != nil {
 			return nil, err
 		}
 		s.name = checkpoint.Name(s.dir)
@@ -189,7 +183,7 @@ func (a *sweeping) openModels() ([]subject, error) {
 		if s.model, s.tokenizer, err = checkpoint.Load(s.dir); err != nil {
 			return nil, err
 		}
-		s.cap, s.capScale = ratingCap(s.dir), capScale(s.dir)
+		s.cap, s.capScale = checkpoints.RatingCap(s.dir), checkpoints.CapScale(s.dir)
 		subjects = append(subjects, s)
 	}
 	return subjects, nil

@@ -171,7 +171,7 @@ func (s *settings) applyProtocol(fs *pflag.FlagSet) error {
 		s.limit.MoveTime = paperMoveTime
 	}
 	set("choose", func() { s.choose = chooseEven })
-	set("openings", func() { s.openings = openingsNone })
+	set("openings", func() { s.openings = match.NoOpenings })
 	set("no-claims", func() { s.noClaims = true })
 	set("max-moves", func() {
 		if s.defects[defectLengthDraws] {
@@ -213,7 +213,7 @@ func (s *settings) protocolName() string {
 		differs(s.maxMoves != wantMoves, "max-moves %d", s.maxMoves)
 		differs(s.policy.String() != wantPolicy, "illegal %s", s.policy)
 		differs(!s.noClaims, "draws claimed")
-		differs(s.openings != openingsNone, "openings %s", s.openings)
+		differs(s.openings != match.NoOpenings, "openings %s", s.openings)
 		differs(!isStockfish(s.engine), "engine %s", s.engine)
 		differs(s.topK != 0, "top-k %d", s.topK)
 		differs(s.topP != 1, "top-p %s", strconv.FormatFloat(s.topP, 'g', -1, 64))
@@ -228,7 +228,7 @@ func (s *settings) protocolName() string {
 		// and the engine's limit the match's: they are told there.
 		differs(s.maxMoves != 0, "max-moves %d", s.maxMoves)
 		differs(s.noClaims, "no-claims")
-		differs(s.openings != openingsBuiltin, "openings %s", s.openings)
+		differs(s.openings != match.Builtin, "openings %s", s.openings)
 	}
 	if len(changes) == 0 {
 		return s.protocol

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo/leaderboard"
 	"transcend/engine/match"
 	"transcend/internal/bitboard"
@@ -35,7 +36,7 @@ func parsed(t *testing.T, args ...string) *settings {
 func TestPaperProtocol(t *testing.T) {
 	s := parsed(t, "--protocol", "paper")
 	if s.engine != "stockfish" || !slices.Equal(s.levels, []int{1, 3, 5}) || s.games != 100 || s.limit.String() != "movetime 100ms" ||
-		s.maxMoves != 89 || !s.noClaims || s.policy.String() != "forfeit-after-5" || s.openings != openingsNone || s.choose != chooseEven ||
+		s.maxMoves != 89 || !s.noClaims || s.policy.String() != "forfeit-after-5" || s.openings != match.NoOpenings || s.choose != chooseEven ||
 		!slices.Equal(s.temps, []float64{0.001, 0.01, 0.1, 0.3, 0.5, 0.75, 1, 1.5}) || len(s.options) != 0 {
 		t.Errorf("the paper's protocol: %+v", s)
 	}
@@ -143,7 +144,7 @@ func TestPaperCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	if err := os.WriteFile(filepath.Join(checkpoint, "run.json"), []byte(`{"max_elo": 1700, "other": 1}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func TestSoundCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	code, out, errs := arenaIn(t, dir, soundArgs(fake, checkpoint)...)
 	if code != cli.ExitOK || !strings.Contains(out, "CCRL Blitz") || !strings.Contains(out, "protocol sound but max-moves 30") {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
@@ -304,7 +305,7 @@ func TestKilledSweepChoosesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	start := func(db string) *exec.Cmd {
 		cmd := exec.Command(bin, append(soundArgs(fake, checkpoint), "--quiet", "--db", db)...)
 		cmd.Dir = dir

@@ -57,7 +57,7 @@ func writeReport(ctx context.Context, stdout, stderr io.Writer, args []string) e
 	if err != nil {
 		return err
 	}
-	models.lookFor(ctx, players)
+	models.LookFor(ctx, players)
 	var progress io.Writer = stderr
 	if *quiet {
 		progress = io.Discard

@@ -11,13 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"transcend/analysis/checkpoint"
 	"transcend/cmd/arena/internal/testdb"
-	"transcend/elo/curves"
-	"transcend/elo/leaderboard"
-	"transcend/engine"
 	"transcend/engine/arena"
-	"transcend/internal/bitboard"
 	"transcend/internal/cli"
 )
 
@@ -173,60 +168,4 @@ func TestSeeUsage(t *testing.T) {
 			t.Errorf("%v: %d %s", test.args, code, out.String())
 		}
 	}
-}
-
-// TestCheckpointsByHash: a model is found by its weights and by nothing else.
-func TestCheckpointsByHash(t *testing.T) {
-	root := t.TempDir()
-	writeRun(t, root, "first", 1, 1300)
-	weights := writeRun(t, root, "second", 2, 1700)
-	if err := os.MkdirAll(filepath.Join(root, "broken", "checkpoint-1"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "broken", "checkpoint-1", "model.safetensors"), []byte("no"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	c, err := newCheckpoints([]string{root, filepath.Join(root, "missing")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := leaderboard.Player{Spec: map[string]string{"kind": "model", "weights": weights, "temperature": "0.5", "tokenizer": "move"}}
-	ctx := context.Background()
-	if n := c.Cap(p); n != 0 {
-		t.Errorf("a cap of %d before it was found", n)
-	}
-	choices, err := c.Choices(ctx, p, []bitboard.Move{12 | 28<<6}, []int{0})
-	if err != nil || len(choices) != 1 || choices[0].Played == nil || len(choices[0].Top) != topChoices {
-		t.Errorf("%+v, %v", choices, err)
-	}
-	if n := c.Cap(p); n != 1700 {
-		t.Errorf("a cap of %d, want 1700", n)
-	}
-	p.Spec[curves.SpecCap] = "1450"
-	if n := c.Cap(p); n != 1450 {
-		t.Errorf("a cap of %d, its spec says 1450", n)
-	}
-	for key, value := range map[string]string{"weights": "other", "temperature": "hot", "tokenizer": "char"} {
-		q := leaderboard.Player{Spec: map[string]string{"kind": "model", "weights": weights, "temperature": "0.5", "tokenizer": "move"}}
-		q.Spec[key] = value
-		if _, err := c.Choices(ctx, q, nil, []int{0}); err == nil {
-			t.Errorf("%s %s was answered", key, value)
-		}
-	}
-}
-
-// writeRun writes a run with one checkpoint and returns the hash of its weights.
-func writeRun(t *testing.T, root, name string, seed uint64, maxElo int) string {
-	t.Helper()
-	if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	m, _, err := checkpoint.Load(writeModelFrom(t, filepath.Join(root, name), seed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, name, "run.json"), fmt.Appendf(nil, `{"max_elo": %d, "other": {}}`, maxElo), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return engine.HashWeights(m)
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/arena/internal/checkpoints"
+	"transcend/cmd/arena/internal/players"
 	"transcend/cmd/arena/internal/web"
 	"transcend/elo/leaderboard"
 	"transcend/internal/cli"
@@ -60,12 +62,12 @@ func addWebFlags(fs *pflag.FlagSet) webFlags {
 }
 
 // site opens what the flags name. The caller closes the store.
-func (f webFlags) site(hosts []string) (*web.Site, *leaderboard.Store, *checkpoints, error) {
-	by, err := anchorsFor(*f.anchors)
+func (f webFlags) site(hosts []string) (*web.Site, *leaderboard.Store, *checkpoints.Finder, error) {
+	by, err := players.Anchors(*f.anchors)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	models, err := newCheckpoints(*f.models)
+	models, err := checkpoints.New(*f.models)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -133,7 +135,7 @@ func serve(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	scanning, stopScanning := context.WithCancel(ctx)
 	background.Go(func() {
 		if players, err := store.Players(scanning); err == nil {
-			models.lookFor(scanning, players)
+			models.LookFor(scanning, players)
 		}
 	})
 	served := make(chan error, 1)

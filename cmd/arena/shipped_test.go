@@ -9,9 +9,7 @@ import (
 
 	"transcend/analysis/card"
 	"transcend/analysis/checkpoint"
-	"transcend/elo/leaderboard"
-	"transcend/engine"
-	"transcend/internal/bitboard"
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/internal/cli"
 	"transcend/model/shipped"
 )
@@ -51,23 +49,6 @@ func TestFreshDirectory(t *testing.T) {
 		t.Errorf("--model shipped: exit %d, other output: %v\n%s", code, again != out, errs)
 	}
 
-	// Its games on the web: it is found by its hash, with its cap, though nothing lies below runs.
-	models, err := newCheckpoints([]string{checkpoint.RunsDir, shipped.Name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := leaderboard.Player{Spec: map[string]string{"kind": "model", "weights": c.Weights, "temperature": "0.5", "tokenizer": c.Tokenizer}}
-	choices, err := models.Choices(context.Background(), p, []bitboard.Move{12 | 28<<6}, []int{0})
-	if err != nil || len(choices) != 1 || len(choices[0].Top) != topChoices {
-		t.Errorf("choices %+v, %v", choices, err)
-	}
-	if n := models.Cap(p); n != c.Corpus.Filter.MaxElo || n == 0 {
-		t.Errorf("a cap of %d, the card says %d", n, c.Corpus.Filter.MaxElo)
-	}
-	if scale := capScale(shipped.Name); scale != c.Corpus.Scale {
-		t.Errorf("its cap is on the scale %q, the card says %q", scale, c.Corpus.Scale)
-	}
-
 	// As an entrant, beside a directory of the same name, which is asked for by ./
 	if err := os.Mkdir("shipped", 0o755); err != nil {
 		t.Fatal(err)
@@ -80,22 +61,6 @@ func TestFreshDirectory(t *testing.T) {
 		t.Errorf("./shipped: exit %d\n%s", code, errs)
 	}
 
-	m, _, err := checkpoint.Load(writeModelFrom(t, shipped.Name, 8))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"config.json", "model.safetensors", "tokenizer.json"} {
-		if err := os.Rename(filepath.Join(shipped.Name, "checkpoint-00000000", name), filepath.Join(shipped.Name, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if models, err = newCheckpoints([]string{shipped.Name}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := models.find(context.Background(), engine.HashWeights(m)); err != nil {
-		t.Errorf("in a directory %s: %v", shipped.Name, err)
-	}
-
 	// As a UCI engine, the lines about it are not the protocol's.
 	var stdout, stderr strings.Builder
 	if code := execute(context.Background(), strings.NewReader("uci\nquit\n"), &stdout, &stderr, []string{"uci"}); code != cli.ExitOK ||
@@ -104,7 +69,7 @@ func TestFreshDirectory(t *testing.T) {
 	}
 
 	run := filepath.Join(checkpoint.RunsDir, "mine")
-	saved := writeModel(t, run)
+	saved := arenatest.WriteModel(t, run)
 	if err := os.WriteFile(filepath.Join(run, "run.json"), []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/arena/internal/checkpoints"
 	"transcend/data"
 	"transcend/engine"
 	"transcend/engine/uciserver"
@@ -101,14 +102,14 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if c.Model, err = checkpoint.Find(*dir); err != nil {
 		return err
 	}
-	if err := introduce(stderr, *dir, c.Model); err != nil {
+	if err := checkpoints.Introduce(stderr, *dir, c.Model); err != nil {
 		return err
 	}
 	// One more than the model may use: the clock must be looked after while it is
 	// at work.
 	c.SetThreads = func(n int) { runtime.GOMAXPROCS(min(n, math.MaxInt-1) + 1) }
 	c.Name = "Transcend " + checkpoint.Name(c.Model)
-	runSetting(c.Model, "input", func(b json.RawMessage) bool {
+	checkpoints.Setting(c.Model, "input", func(b json.RawMessage) bool {
 		var input string
 		if json.Unmarshal(b, &input) == nil && input == data.InputBoard {
 			c.Name += " board input" // what is in every other name of it

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/engine"
 	"transcend/engine/uci"
 	"transcend/internal/bitboard"
@@ -25,7 +26,7 @@ func TestUCIGamesAreTheModelsGames(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	saved := writeModel(t, dir)
+	saved := arenatest.WriteModel(t, dir)
 	ctx := context.Background()
 	out, err := uci.Start(ctx, uci.Config{Path: bin, Args: []string{"uci", "--model", saved},
 		Options: []uci.Option{{Name: "Temperature", Value: "1"}, {Name: "IllegalPolicy", Value: "resample-5"}, {Name: "Threads", Value: "2"}}})
@@ -77,7 +78,7 @@ func TestUCIGamesAreTheModelsGames(t *testing.T) {
 
 func TestUCICommandLine(t *testing.T) {
 	dir := t.TempDir()
-	checkpoint := writeModel(t, dir)
+	checkpoint := arenatest.WriteModel(t, dir)
 	run := func(input string, args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
 		code := execute(context.Background(), strings.NewReader(input), &out, &errs, append([]string{"uci"}, args...))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"transcend/cmd/arena/internal/players"
 	"transcend/cmd/arena/internal/watch"
 	"transcend/elo/leaderboard"
 	"transcend/internal/cli"
@@ -54,7 +55,7 @@ func watchArenas(ctx context.Context, stdout, _ io.Writer, args []string) error 
 	case *once && *asJSON:
 		return cli.Usagef("--once and --json exclude each other: arena leaderboard --json prints the table once")
 	}
-	by, err := anchorsFor(*anchors)
+	by, err := players.Anchors(*anchors)
 	if err != nil {
 		return err
 	}

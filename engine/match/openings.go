@@ -73,6 +73,25 @@ const (
 	maxBook     = 2 << 30
 )
 
+// What OpeningsNamed takes besides the names of files.
+const (
+	NoOpenings   = "none"
+	FromTheStart = "startpos" // the same in other words
+	Builtin      = "builtin"
+)
+
+// OpeningsNamed is what --openings names: no openings, our own set (BuiltinOpenings), or a file
+// (LoadOpenings).
+func OpeningsNamed(name string, opt OpeningOptions) (*Openings, error) {
+	switch name {
+	case NoOpenings, FromTheStart:
+		return new(Openings), nil
+	case Builtin:
+		return BuiltinOpenings(opt)
+	}
+	return LoadOpenings(name, opt)
+}
+
 //go:embed balanced.txt
 var balanced []byte
 
@@ -80,7 +99,7 @@ var balanced []byte
 // plies, all from the initial position.
 func BuiltinOpenings(opt OpeningOptions) (*Openings, error) {
 	opt.Format = "lines"
-	return readOpenings("builtin", balanced, opt)
+	return readOpenings(Builtin, balanced, opt)
 }
 
 // LoadOpenings reads a file of openings: EPD or FEN, one a line; PGN; or lines of

@@ -308,3 +308,17 @@ func TestOpeningsInGames(t *testing.T) {
 		t.Error("pairs are not on one opening with colors reversed")
 	}
 }
+
+// TestOpeningsNamed: the names that are no files, and a file.
+func TestOpeningsNamed(t *testing.T) {
+	opt := OpeningOptions{Shuffle: true, Seed: 4}
+	for name, want := range map[string]string{NoOpenings: "startpos", FromTheStart: "startpos", Builtin: "builtin sha256:", writeBook(t, "b.epd", epdBook): "b.epd sha256:"} {
+		o, err := OpeningsNamed(name, opt)
+		if err != nil || !strings.Contains(o.String(), want) || (want == "startpos") != (o.Len() == 0) {
+			t.Errorf("%s: %v, %v", name, o, err)
+		}
+	}
+	if o, err := OpeningsNamed("nowhere.epd", opt); err == nil {
+		t.Errorf("a file that is not there: %v", o)
+	}
+}

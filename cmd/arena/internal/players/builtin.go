@@ -1,6 +1,6 @@
 // Package players makes the players that arena's command line names: the words of --engine and
 // --model for players of the program itself (IsBuiltin), the key=value words of arena match
-// (Config, Maker), and the list of arena calibrate (ParseList).
+// (Config, Maker), and the list of arena calibrate (ParseList); and it finds what rates them (Anchors).
 //
 // Errors are of wrong usage where a text is to blame, with hints.
 package players

@@ -1,4 +1,4 @@
-package main
+package match
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo/leaderboard"
 	"transcend/engine/arena"
 	"transcend/pgn"
@@ -18,14 +19,14 @@ import (
 // an independent reader, and 1,000 games read back by ours are those of the
 // database.
 func TestPGNOfAThousandGames(t *testing.T) {
-	dir, fake := t.TempDir(), fakePath(t)
+	dir, fake := t.TempDir(), arenatest.Fake(t)
 	games := 1000
 	if testing.Short() {
 		games = 100
 	}
-	args := []string{"match", "--games", fmt.Sprint(games), "--maxmoves", "25", "-q", "--pgn-out", "g.pgn",
+	args := []string{"--games", fmt.Sprint(games), "--maxmoves", "25", "-q", "--pgn-out", "g.pgn",
 		"--engine", fmt.Sprintf(`cmd=%s "name=Müller \"the\" Engine\\" nodes=1`, fake), "--engine", fmt.Sprintf("cmd=%s name=b nodes=1", fake)}
-	if code, _, errs := arenaIn(t, dir, args...); code != 0 {
+	if code, _, errs := play(t, dir, args...); code != 0 {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
 	store, err := leaderboard.OpenReadOnly("arena.db")

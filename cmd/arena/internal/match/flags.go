@@ -1,10 +1,9 @@
-package main
+package match
 
-// "arena match": engines and models against each other.
+// What "arena match" is told: its flags and its configuration file.
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,26 +12,17 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"transcend/cmd/arena/internal/players"
-	"transcend/elo/leaderboard"
 	"transcend/elo/sprt"
-	"transcend/engine"
 	"transcend/engine/arena"
 	"transcend/engine/device"
 	"transcend/engine/match"
-	"transcend/engine/uci"
-	"transcend/internal/atomicfile"
-	"transcend/internal/bitboard"
 	"transcend/internal/cli"
-	"transcend/model/blas"
 )
 
-const matchHelp = `Play engines and models against each other.
+const help = `Play engines and models against each other.
 
 usage: arena match --engine 'cmd=... ' --engine 'cmd=... ' [flags]
 
@@ -64,7 +54,7 @@ examples:
 flags:
 `
 
-const matchTail = `
+const tail = `
 Openings (--openings): startpos, builtin (some 140 balanced ones, the default), or a
 file of EPD, PGN or lines of moves, also .gz, .zst and .bz2. Each is played twice
 with colors reversed. Models play openings from the initial position only.
@@ -114,12 +104,12 @@ type matchConfig struct {
 	Log    string `json:"log,omitempty"`
 }
 
-func defaultMatchConfig() matchConfig {
-	return matchConfig{Tournament: "round-robin", Games: 2, Seeds: 1, Openings: "builtin", Order: "random", Seed: 1, Retries: 2, DB: "arena.db"}
+func defaultConfig() matchConfig {
+	return matchConfig{Tournament: "round-robin", Games: 2, Seeds: 1, Openings: match.Builtin, Order: "random", Seed: 1, Retries: 2, DB: "arena.db"}
 }
 
-// matchSettings are the flags of arena match, checked.
-type matchSettings struct {
+// settings are the flags of arena match, checked.
+type settings struct {
 	matchConfig
 	device      device.Flags
 	saveConfig  string
@@ -131,27 +121,27 @@ type matchSettings struct {
 	cores  []int // what --affinity allows
 }
 
-// parseMatchFlags reads the configuration file, if there is one, and the flags on
+// parseFlags reads the configuration file, if there is one, and the flags on
 // top of it.
-func parseMatchFlags(args []string, stdout io.Writer) (*matchSettings, error) {
-	base := defaultMatchConfig()
-	file, err := scanMatchFlags(args, stdout, &matchSettings{matchConfig: base})
+func parseFlags(args []string, stdout io.Writer) (*settings, error) {
+	base := defaultConfig()
+	file, err := scanFlags(args, stdout, &settings{matchConfig: base})
 	if err != nil {
 		return nil, err
 	}
 	if file != "" {
-		if err := readMatchConfig(file, &base); err != nil {
+		if err := readConfig(file, &base); err != nil {
 			return nil, err
 		}
 	}
-	s := &matchSettings{matchConfig: base}
-	if _, err := scanMatchFlags(args, stdout, s); err != nil {
+	s := &settings{matchConfig: base}
+	if _, err := scanFlags(args, stdout, s); err != nil {
 		return nil, err
 	}
 	return s, s.check()
 }
 
-func readMatchConfig(file string, to *matchConfig) error {
+func readConfig(file string, to *matchConfig) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
@@ -164,10 +154,10 @@ func readMatchConfig(file string, to *matchConfig) error {
 	return nil
 }
 
-// scanMatchFlags reads flags into s, whose values are the defaults, and returns
+// scanFlags reads flags into s, whose values are the defaults, and returns
 // --config.
-func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file string, err error) {
-	fs := cli.FlagSet(program + " match")
+func scanFlags(args []string, stdout io.Writer, s *settings) (file string, err error) {
+	fs := cli.FlagSet("arena match")
 	engines := fs.StringArray("engine", nil, "a player; repeat it for each")
 	each := fs.String("each", "", "keys for all players, which their own override")
 	fs.StringVar(&file, "config", "", "read the settings from a JSON file; flags override it")
@@ -203,7 +193,7 @@ func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file str
 	fs.StringVar(&s.Log, "log", s.Log, "write all that engines are told and answer to a file")
 	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
-	err = cli.Parse(fs, args, stdout, cli.Help(fs, matchHelp, matchTail))
+	err = cli.Parse(fs, args, stdout, cli.Help(fs, help, tail))
 	if err != nil {
 		return "", err
 	}
@@ -229,7 +219,7 @@ func scanMatchFlags(args []string, stdout io.Writer, s *matchSettings) (file str
 	return file, nil
 }
 
-func (s *matchSettings) check() error {
+func (s *settings) check() error {
 	if len(s.Engines) < 2 {
 		return cli.WithHint(cli.Usagef("%d players: a match needs two", len(s.Engines)), "arena match --engine 'cmd=stockfish nodes=200' --engine 'cmd=stockfish nodes=100' --games 100")
 	}
@@ -294,7 +284,7 @@ func (s *matchSettings) check() error {
 }
 
 // adjudication reads --resign and --draw.
-func (s *matchSettings) adjudication() error {
+func (s *settings) adjudication() error {
 	if s.Resign != "" {
 		words, err := settingsOf(s.Resign, map[string]*int{"score": &s.resign.Score, "moves": &s.resign.Moves}, "twosided")
 		if err != nil || s.resign.Moves < 1 || s.resign.Score < 1 {
@@ -374,282 +364,4 @@ func parseCores(text string) ([]int, error) {
 		}
 	}
 	return cores, nil
-}
-
-// threads is what a game of these players needs: only one of them thinks.
-func (s *matchSettings) threads() int {
-	n := 1
-	for _, e := range s.Engines {
-		n = max(n, e.Threads())
-	}
-	return n
-}
-
-// workers decides how many games are played at once; warning is what to say when
-// that is more than the machine has room for.
-func (s *matchSettings) workers() (n int, warning string, err error) {
-	cores, threads := runtime.NumCPU(), s.threads()
-	if len(s.cores) > 0 {
-		cores = len(s.cores)
-	}
-	n = s.Concurrency
-	if n == 0 {
-		n = max(1, cores/threads)
-	}
-	if n*threads <= cores {
-		return n, "", nil
-	}
-	if len(s.cores) > 0 {
-		return 0, "", cli.WithHint(cli.Usagef("--affinity: %d games of engines with %d threads need %d processors, and there are %d", n, threads, n*threads, cores),
-			fmt.Sprintf("--concurrency %d", max(1, cores/threads)))
-	}
-	return n, crowded(n, threads, cores), nil
-}
-
-// crowded is the warning of more games at once than there is room for.
-func crowded(games, threads, cores int) string {
-	return fmt.Sprintf("%d games at once with engines of %d threads on %d cores: engines wait for each other, and lose time and games by it", games, threads, cores)
-}
-
-// openings reads the openings.
-func (s *matchSettings) openings() (*match.Openings, error) {
-	opt := match.OpeningOptions{Format: s.Format, Shuffle: s.Order == "random", Seed: s.Seed, Start: s.Start, Plies: s.Plies, Single: s.NoPairs}
-	switch s.Openings {
-	case openingsStart, openingsNone, "":
-		return nil, nil
-	case openingsBuiltin:
-		return match.BuiltinOpenings(opt)
-	}
-	o, err := match.LoadOpenings(s.Openings, opt)
-	if errors.Is(err, os.ErrNotExist) {
-		err = cli.WithHint(err, "--openings builtin and startpos need no file")
-	}
-	return o, err
-}
-
-// playMatch is the subcommand "match".
-func playMatch(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	s, err := parseMatchFlags(args, stdout)
-	if err != nil {
-		return err
-	}
-	if s.saveConfig != "" {
-		b, err := json.MarshalIndent(s.matchConfig, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.WriteFile(s.saveConfig, 0o644, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err }); err != nil {
-			return fmt.Errorf("--save-config: %w", err)
-		}
-	}
-	t := &matching{matchSettings: s, stderr: stderr}
-	defer t.close()
-	if err := t.open(ctx); err != nil {
-		return err
-	}
-	playErr := t.Play(ctx)
-	t.block.Close()
-	if playErr != nil && t.Played() == 0 {
-		return playErr
-	}
-	// What was played is shown even when it could not go on.
-	if err := t.report(stdout); err != nil {
-		return errors.Join(playErr, err)
-	}
-	switch {
-	case playErr != nil && ctx.Err() != nil:
-		return cli.WithHint(fmt.Errorf("stopped: %w", playErr), "every finished game is stored; start again with the same flags to play the others")
-	case playErr != nil:
-		return playErr
-	}
-	return t.Failures()
-}
-
-// matching is one execution of the command.
-type matching struct {
-	*matchSettings
-	*arena.Tournament
-	stderr   io.Writer
-	store    *leaderboard.Store
-	traffic  *trafficLog
-	decoders *device.Decoders
-	book     *match.Openings
-	entrants []arena.Entrant
-	workerN  int
-
-	block   *cli.Block
-	began   time.Time
-	drawn   time.Time  // when the live table was
-	warning sync.Mutex // the workers warn
-}
-
-// open prepares everything that can fail before a game is played.
-func (t *matching) open(ctx context.Context) (err error) {
-	progress := t.stderr
-	if t.quiet {
-		progress = io.Discard
-	}
-	t.block, t.began = cli.NewBlock(progress), time.Now()
-	warning := ""
-	if t.workerN, warning, err = t.workers(); err != nil {
-		return err
-	}
-	if warning != "" {
-		t.warn(warning)
-	}
-	if t.book, err = t.openings(); err != nil {
-		return err
-	}
-	if t.Log != "" {
-		if t.traffic, err = newTrafficLog(t.Log); err != nil {
-			return err
-		}
-	}
-	if err := t.makeEntrants(ctx); err != nil {
-		return err
-	}
-	if t.Judge != "" {
-		if err := t.tryJudge(ctx); err != nil {
-			return err
-		}
-	}
-	config, err := json.Marshal(t.matchConfig)
-	if err != nil {
-		return err
-	}
-	if t.store, err = leaderboard.Open(t.DB); err != nil {
-		return err
-	}
-	o := arena.TournamentOptions{
-		Name: t.Name, Kind: leaderboard.TournamentKind(t.matchConfig.Tournament), Rounds: t.Rounds, Games: t.Games, Seeds: t.Seeds, Config: config,
-		Entrants: t.entrants, Openings: t.book, NoPairs: t.NoPairs, Seed: t.Seed,
-		Rules:     match.Rules{MaxPlies: 2 * t.MaxMoves, NoClaims: t.NoClaims, Resign: t.resign, Draw: t.draw},
-		JudgeName: t.Judge, SPRT: t.sprt, Recover: t.Recover, Retries: t.Retries, Concurrency: t.workerN, PGN: t.PGNOut,
-		Show: arena.Show{Announced: t.announce, Finished: t.shown, Warn: t.warn, Resized: t.resized},
-	}
-	if len(t.cores) > 0 {
-		o.MaxConcurrency = max(1, len(t.cores)/t.threads())
-	}
-	if t.Judge != "" {
-		o.Judge = t.judge
-	}
-	t.Tournament, err = arena.NewTournament(ctx, t.store, o)
-	return err
-}
-
-func (t *matching) close() {
-	if t.block != nil {
-		t.block.Close()
-	}
-	if t.Tournament != nil {
-		t.Close()
-	}
-	if t.store != nil {
-		t.store.Close()
-	}
-	if t.traffic != nil {
-		t.traffic.close()
-	}
-	if t.decoders != nil {
-		t.decoders.Close()
-	}
-}
-
-// resized says that the number of games at once was changed.
-func (t *matching) resized(n int) {
-	t.block.Printf("%d games at once from now on", n)
-	if threads := t.threads(); n*threads > runtime.NumCPU() {
-		t.warn(crowded(n, threads, runtime.NumCPU()))
-	}
-}
-
-// warn writes a warning above the live lines, and also when progress is not
-// shown.
-func (t *matching) warn(text string) {
-	text = "warning: " + text
-	if t.quiet {
-		t.warning.Lock()
-		defer t.warning.Unlock()
-		fmt.Fprintln(t.stderr, text)
-		return
-	}
-	t.block.Printf("%s", text)
-}
-
-// makeEntrants makes and tries every player.
-func (t *matching) makeEntrants(ctx context.Context) error {
-	t.decoders = t.device.Decoders(nil)
-	m := t.maker()
-	m.Decoders = t.decoders
-	if threads := t.threads(); len(t.cores) > 0 {
-		m.CPUs = func(worker int) []int { return t.cores[worker*threads : (worker+1)*threads] }
-	}
-	names := map[string]int{}
-	for _, config := range t.Engines {
-		if config.Model != "" {
-			if !t.book.Blindfold() {
-				return cli.WithHint(cli.Usagef("%s: models know a position by its moves alone, and these openings set positions up", config.Label()), "--openings builtin, or a PGN file")
-			}
-			kernels, err := blas.New(blas.Options{})
-			if err != nil {
-				return err
-			}
-			blas32.Use(kernels)
-		}
-		e, err := m.Make(ctx, config)
-		if err != nil {
-			return err
-		}
-		if names[e.Name]++; names[e.Name] > 1 {
-			if config.Name != "" {
-				return cli.Usagef("two players are named %q", e.Name)
-			}
-			e.Name = fmt.Sprintf("%s #%d", e.Name, names[e.Name])
-		}
-		t.entrants = append(t.entrants, *e)
-	}
-	return nil
-}
-
-// judge starts the engine of --judge.
-func (t *matching) judge(ctx context.Context) (match.Judge, func() error, error) {
-	config, win, err := players.ParseJudge(t.Judge)
-	if err != nil {
-		return nil, nil, err
-	}
-	m := t.maker()
-	e, err := m.Make(ctx, config)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := e.New(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := e.Control
-	return &match.EngineJudge{Player: p, Limit: engine.Limit{MoveTime: c.MoveTime, Nodes: c.Nodes, Depth: c.Depth}, Win: win}, p.Close, nil
-}
-
-// tryJudge asks the judge about the initial position: what is wrong with it should show
-// before a game has come to its maximum length.
-func (t *matching) tryJudge(ctx context.Context) error {
-	j, closeJudge, err := t.judge(ctx)
-	if err != nil {
-		return fmt.Errorf("--judge: %w", err)
-	}
-	_, _, err = j.Judge(ctx, bitboard.NewGame(bitboard.Start()))
-	if err = errors.Join(err, closeJudge()); err != nil {
-		return cli.WithHint(fmt.Errorf("--judge: %w", err), "a judge is an engine that tells scores")
-	}
-	return nil
-}
-
-// maker makes players whose processes have the limits of the flags, and whose lines are logged.
-func (t *matching) maker() *players.Maker {
-	cpu, _ := time.ParseDuration(t.CPULimit) // was checked
-	m := &players.Maker{Limits: uci.ProcessLimits{Memory: int64(t.MemoryLimit) << 20, CPUTime: cpu}}
-	if t.traffic != nil {
-		m.Trace = t.traffic.tracer
-	}
-	return m
 }

@@ -1,9 +1,10 @@
-package main
+package match
 
 import (
 	"encoding/json"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/engine/arena"
 	"transcend/internal/cli"
 )
@@ -11,8 +12,8 @@ import (
 // TestXBoardMatch plays an engine of each protocol, and one that needs a process
 // for every game.
 func TestXBoardMatch(t *testing.T) {
-	dir, fake := t.TempDir(), fakePath(t)
-	code, out, errs := arenaIn(t, dir, "match", "--games", "4", "--maxmoves", "8", "--concurrency", "1", "--json", "-q",
+	dir, fake := t.TempDir(), arenatest.Fake(t)
+	code, out, errs := play(t, dir, "--games", "4", "--maxmoves", "8", "--concurrency", "1", "--json", "-q",
 		"--engine", "cmd="+fake+" name=x args=-xboard proto=xboard option.Hash=2", "--engine", "cmd="+fake+" name=once args='-xboard -features once' proto=xboard",
 		"--engine", "cmd="+fake+" name=uci option.Hash=2", "--each", "depth=1")
 	if code != cli.ExitOK {

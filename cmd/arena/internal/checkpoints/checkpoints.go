@@ -1,4 +1,7 @@
-package main
+// Package checkpoints is what arena knows of models on disk beside their weights: that the one that
+// comes with the program plays (Introduce), what the run that made them was told (Setting, RatingCap,
+// CapScale), and which of them played a stored game (Finder).
+package checkpoints
 
 import (
 	"encoding/json"
@@ -13,8 +16,8 @@ import (
 	"transcend/model/shipped"
 )
 
-// introduce says which model plays when nobody has named one and none was trained here.
-func introduce(w io.Writer, asked, dir string) error {
+// Introduce says which model plays when nobody has named one and none was trained here.
+func Introduce(w io.Writer, asked, dir string) error {
 	if asked != "" || dir != shipped.Name {
 		return nil
 	}
@@ -29,8 +32,8 @@ func introduce(w io.Writer, asked, dir string) error {
 	return nil
 }
 
-// runSetting looks for a setting in a checkpoint, or in the run that it lies in.
-func runSetting(dir, key string, found func(json.RawMessage) bool) {
+// Setting looks for a setting in a checkpoint, or in the run that it lies in, until found accepts one.
+func Setting(dir, key string, found func(json.RawMessage) bool) {
 	places := []string{dir}
 	if dir != shipped.Name {
 		places = append(places, filepath.Dir(dir))
@@ -43,10 +46,10 @@ func runSetting(dir, key string, found func(json.RawMessage) bool) {
 	}
 }
 
-// ratingCap is the --max-elo that a checkpoint was trained under: as it says itself,
+// RatingCap is the --max-elo that a checkpoint was trained under: as it says itself,
 // or the run that it lies in. 0 when it is not known.
-func ratingCap(dir string) (limit int) {
-	runSetting(dir, "max_elo", func(b json.RawMessage) bool {
+func RatingCap(dir string) (limit int) {
+	Setting(dir, "max_elo", func(b json.RawMessage) bool {
 		n := 0
 		if json.Unmarshal(b, &n) != nil || n <= 0 || n > data.MaxElo {
 			return false
@@ -57,14 +60,14 @@ func ratingCap(dir string) (limit int) {
 	return limit
 }
 
-// capScale is the scale of the ratings of the games that the checkpoint's run was trained on, "" where
+// CapScale is the scale of the ratings of the games that the checkpoint's run was trained on, "" where
 // they were not played for it.
-func capScale(dir string) (scale string) {
-	runSetting(dir, "corpus_scale", func(b json.RawMessage) bool { return json.Unmarshal(b, &scale) == nil && scale != "" })
+func CapScale(dir string) (scale string) {
+	Setting(dir, "corpus_scale", func(b json.RawMessage) bool { return json.Unmarshal(b, &scale) == nil && scale != "" })
 	if scale != "" {
 		return scale
 	}
-	runSetting(dir, "league", func(b json.RawMessage) bool {
+	Setting(dir, "league", func(b json.RawMessage) bool {
 		var played struct {
 			Scale string `json:"scale"`
 		}

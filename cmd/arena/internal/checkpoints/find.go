@@ -1,4 +1,4 @@
-package main
+package checkpoints
 
 import (
 	"context"
@@ -29,9 +29,9 @@ import (
 // topChoices is how many moves of a position are shown.
 const topChoices = 5
 
-// checkpoints finds models by the hash of their weights below directories that
+// Finder finds models by the hash of their weights below directories that
 // the user has named: a path in a database would be somebody else's word.
-type checkpoints struct {
+type Finder struct {
 	dirs []string
 
 	loading sync.Mutex // one model at a time is read
@@ -47,14 +47,14 @@ type loadedModel struct {
 	tok   data.Tokenizer
 }
 
-// newCheckpoints looks below the directories, which need not exist.
-func newCheckpoints(dirs []string) (*checkpoints, error) {
+// New looks below the directories, which need not exist.
+func New(dirs []string) (*Finder, error) {
 	kernels, err := blas.New(blas.Options{})
 	if err != nil {
 		return nil, err
 	}
 	blas32.Use(kernels)
-	return &checkpoints{dirs: dirs, hashes: map[string]string{}}, nil
+	return &Finder{dirs: dirs, hashes: map[string]string{}}, nil
 }
 
 // maxDepth is how deep below a directory checkpoints are looked for: runs/NAME/
@@ -62,7 +62,7 @@ func newCheckpoints(dirs []string) (*checkpoints, error) {
 const maxDepth = 3
 
 // list is the checkpoint directories, the newest of a run first, and the shipped model.
-func (c *checkpoints) list() []string {
+func (c *Finder) list() []string {
 	var found []string
 	for _, root := range c.dirs {
 		if root == shipped.Name {
@@ -88,7 +88,7 @@ func (c *checkpoints) list() []string {
 }
 
 // hash is the hash of a checkpoint's weights, and whether it is known.
-func (c *checkpoints) hash(dir string) (string, bool) {
+func (c *Finder) hash(dir string) (string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h, ok := c.hashes[dir]
@@ -96,7 +96,7 @@ func (c *checkpoints) hash(dir string) (string, bool) {
 }
 
 // find loads the model with these weights, the last one from memory.
-func (c *checkpoints) find(ctx context.Context, weights string) (*loadedModel, error) {
+func (c *Finder) find(ctx context.Context, weights string) (*loadedModel, error) {
 	if weights == "" {
 		return nil, errors.New("the database does not say which weights it had")
 	}
@@ -128,8 +128,8 @@ func (c *checkpoints) find(ctx context.Context, weights string) (*loadedModel, e
 	return nil, fmt.Errorf("no checkpoint with its weights (%.12s…) was found in %s: name its directory with --models", weights, strings.Join(c.dirs, ", "))
 }
 
-// lookFor finds the checkpoints of the players, so that Cap knows their runs.
-func (c *checkpoints) lookFor(ctx context.Context, players []leaderboard.Player) {
+// LookFor finds the checkpoints of the players, so that Cap knows their runs.
+func (c *Finder) LookFor(ctx context.Context, players []leaderboard.Player) {
 	sought := map[string]bool{}
 	for _, p := range players {
 		if w := p.Spec[leaderboard.SpecWeights]; p.Kind() == "model" && !sought[w] {
@@ -140,7 +140,7 @@ func (c *checkpoints) lookFor(ctx context.Context, players []leaderboard.Player)
 }
 
 // Choices implements web.Models: the paths come from the command line alone.
-func (c *checkpoints) Choices(ctx context.Context, p leaderboard.Player, moves []bitboard.Move, plies []int) ([]analysis.Choices, error) {
+func (c *Finder) Choices(ctx context.Context, p leaderboard.Player, moves []bitboard.Move, plies []int) ([]analysis.Choices, error) {
 	sampling := model.Sampling{}
 	var err error
 	if sampling.Temperature, err = strconv.ParseFloat(p.Spec[leaderboard.SpecTemperature], 64); err != nil {
@@ -160,7 +160,7 @@ func (c *checkpoints) Choices(ctx context.Context, p leaderboard.Player, moves [
 
 // Cap implements web.Models: what the player's Spec says, or the settings of the
 // run whose checkpoint has been found to be this player.
-func (c *checkpoints) Cap(p leaderboard.Player) int {
+func (c *Finder) Cap(p leaderboard.Player) int {
 	if n, err := strconv.Atoi(p.Spec[curves.SpecCap]); err == nil && n > 0 && n <= data.MaxElo {
 		return n
 	}
@@ -170,7 +170,7 @@ func (c *checkpoints) Cap(p leaderboard.Player) int {
 		if hash == "" || hash != p.Spec[leaderboard.SpecWeights] {
 			continue
 		}
-		if n := ratingCap(dir); n > 0 {
+		if n := RatingCap(dir); n > 0 {
 			return n
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package match
 
 // What "arena match" shows: while it plays, and at the end.
 
@@ -86,7 +86,7 @@ func align(rows [][]string) []string {
 }
 
 // announce says what there is to play.
-func (t *matching) announce(missing, before int) {
+func (t *running) announce(missing, before int) {
 	if t.quiet {
 		return
 	}
@@ -101,7 +101,7 @@ func (t *matching) announce(missing, before int) {
 
 // shown shows a finished game: on a terminal as a table that fills in, in a pipe
 // as a line.
-func (t *matching) shown(r arena.Result) {
+func (t *running) shown(r arena.Result) {
 	if t.quiet {
 		return
 	}
@@ -126,7 +126,7 @@ func (t *matching) shown(r arena.Result) {
 	}
 }
 
-func (t *matching) liveLines() []string {
+func (t *running) liveLines() []string {
 	s := t.Summary(true)
 	lines := standingsTable(&s)
 	if s.SPRT != nil {
@@ -135,14 +135,14 @@ func (t *matching) liveLines() []string {
 	return lines
 }
 
-func (t *matching) progressLine() string {
+func (t *running) progressLine() string {
 	elapsed := time.Since(t.began)
 	left := time.Duration(float64(elapsed) / float64(max(1, t.New())) * float64(t.Wanted()-t.Played()))
 	return fmt.Sprintf("%s of %s games, %.1f games/min, left %s", cli.Count(t.Played()), cli.Count(t.Wanted()), float64(t.New())/elapsed.Minutes(), cli.Duration(left))
 }
 
 // report prints the result.
-func (t *matching) report(stdout io.Writer) error {
+func (t *running) report(stdout io.Writer) error {
 	s := t.Summary(false)
 	if t.json {
 		return cli.PrintJSON(stdout, s)

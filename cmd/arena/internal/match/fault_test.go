@@ -1,4 +1,4 @@
-package main
+package match
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo/leaderboard"
 	"transcend/engine/arena"
 	"transcend/internal/cli"
@@ -19,7 +20,7 @@ import (
 // exit code and the database. The verdicts themselves are engine/match's
 // TestFaultMatrix.
 func TestFailuresInAMatch(t *testing.T) {
-	dir, fake := t.TempDir(), fakePath(t)
+	dir, fake := t.TempDir(), arenatest.Fake(t)
 	for _, tt := range []struct {
 		name, flags string
 		more        []string
@@ -41,13 +42,13 @@ func TestFailuresInAMatch(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			db := strings.ReplaceAll(tt.name, " ", "_") + ".db"
-			args := []string{"match", "--games", "6", "--maxmoves", "8", "--concurrency", "1", "--openings", "startpos", "--json", "-q", "--db", db}
+			args := []string{"--games", "6", "--maxmoves", "8", "--concurrency", "1", "--openings", "startpos", "--json", "-q", "--db", db}
 			limit := "nodes=1 "
 			if len(tt.more) > 1 && tt.more[0] == "--each" {
 				limit = ""
 			}
 			args = append(args, "--engine", limit+"cmd="+fake+" name=bad args='"+tt.flags+"'", "--engine", limit+"cmd="+fake+" name=good")
-			code, out, errs := arenaIn(t, dir, append(args, tt.more...)...)
+			code, out, errs := play(t, dir, append(args, tt.more...)...)
 			if code != tt.code || !strings.Contains(errs, tt.say) {
 				t.Errorf("exit %d, want %d and %q:\n%s", code, tt.code, tt.say, errs)
 			}
@@ -96,12 +97,12 @@ func TestFailuresInAMatch(t *testing.T) {
 // TestMatchDatabases: what is wrong with the database is said before a game is
 // played, with its name and what to do, and nothing is changed.
 func TestMatchDatabases(t *testing.T) {
-	dir, fake := t.TempDir(), fakePath(t)
+	dir, fake := t.TempDir(), arenatest.Fake(t)
 	if err := os.WriteFile(filepath.Join(dir, "garbage.db"), bytes.Repeat([]byte("garbage "), 200), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"newer.db", "corrupt.db"} {
-		if code, _, errs := arenaIn(t, dir, append([]string{"match", "--games", "20", "--maxmoves", "8", "-q", "--db", name}, fakes(fake, "a", "b")...)...); code != cli.ExitOK {
+		if code, _, errs := play(t, dir, append([]string{"--games", "20", "--maxmoves", "8", "-q", "--db", name}, arenatest.Fakes(fake, "a", "b")...)...); code != cli.ExitOK {
 			t.Fatal(errs)
 		}
 	}
@@ -125,7 +126,7 @@ func TestMatchDatabases(t *testing.T) {
 	}
 	for name, want := range map[string]string{"garbage.db": "not an SQLite database", "newer.db": "newer version", "corrupt.db": "damaged", "none/x.db": "no directory"} {
 		before, _ := os.ReadFile(filepath.Join(dir, name)) // one is not there
-		code, out, errs := arenaIn(t, dir, append([]string{"match", "--games", "40", "--maxmoves", "8", "-q", "--db", name}, fakes(fake, "a", "b")...)...)
+		code, out, errs := play(t, dir, append([]string{"--games", "40", "--maxmoves", "8", "-q", "--db", name}, arenatest.Fakes(fake, "a", "b")...)...)
 		if code != cli.ExitFailure || out != "" || !strings.Contains(errs, name) || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit %d, %q\n%s", name, code, out, errs)
 		}
@@ -138,11 +139,11 @@ func TestMatchDatabases(t *testing.T) {
 // TestTwoArenas: two of them on one tournament share its games; nothing is played
 // twice, and both tell the same result.
 func TestTwoArenas(t *testing.T) {
-	dir, fake := t.TempDir(), fakePath(t)
-	args := append([]string{"match", "--games", "60", "--maxmoves", "10", "-q", "--json", "--concurrency", "2"}, fakes(fake, "a", "b")...)
+	dir, fake := t.TempDir(), arenatest.Fake(t)
+	args := append([]string{"--games", "60", "--maxmoves", "10", "-q", "--json", "--concurrency", "2"}, arenatest.Fakes(fake, "a", "b")...)
 	t.Chdir(dir)
 	type end struct {
-		code int
+		err  error
 		out  string
 		errs string
 	}
@@ -150,15 +151,15 @@ func TestTwoArenas(t *testing.T) {
 	for range 2 {
 		go func() {
 			var out, errs bytes.Buffer
-			code := execute(context.Background(), strings.NewReader(""), &out, &errs, args)
-			ends <- end{code, out.String(), errs.String()}
+			err := Play(context.Background(), &out, &errs, args)
+			ends <- end{err, out.String(), errs.String()}
 		}()
 	}
 	one, two := <-ends, <-ends
-	if one.code != cli.ExitOK || two.code != cli.ExitOK || one.out != two.out {
-		t.Errorf("exits %d and %d, the same result: %v\n%s%s", one.code, two.code, one.out == two.out, one.errs, two.errs)
+	if one.err != nil || two.err != nil || one.out != two.out {
+		t.Errorf("errors %v and %v, the same result: %v\n%s%s", one.err, two.err, one.out == two.out, one.errs, two.errs)
 	}
-	if games := tournamentGames(t, filepath.Join(dir, "arena.db")); len(games) != 60 {
+	if games := arenatest.TournamentGames(t, filepath.Join(dir, "arena.db")); len(games) != 60 {
 		t.Errorf("%d games", len(games))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package match
 
 import (
 	"database/sql"
@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"transcend/cmd/arena/internal/arenatest"
 	"transcend/internal/cli"
 )
 
@@ -22,11 +23,11 @@ func TestMatchOnAFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	fake := fakePath(t)
+	fake := arenatest.Fake(t)
 	work := t.TempDir()
 	db := filepath.Join(dir, "arena.db")
-	args := append([]string{"match", "--games", "200", "--maxmoves", "20", "-q", "--db", db}, fakes(fake, "a", "b")...)
-	code, _, errs := arenaIn(t, work, args...)
+	args := append([]string{"--games", "200", "--maxmoves", "20", "-q", "--db", db}, arenatest.Fakes(fake, "a", "b")...)
+	code, _, errs := play(t, work, args...)
 	if code != cli.ExitFailure || !strings.Contains(errs, "arena.db") || !strings.Contains(errs, "what was stored before is") {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
@@ -43,14 +44,14 @@ func TestMatchOnAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw.Close()
-	before := storedGames(t, db)
+	before := arenatest.StoredGames(t, db)
 	if before == 0 || before == 200 {
 		t.Errorf("%d games before the disk was full", before)
 	}
-	if code, _, errs := arenaIn(t, work, args...); code != cli.ExitOK {
+	if code, _, errs := play(t, work, args...); code != cli.ExitOK {
 		t.Errorf("with space again: exit %d\n%s", code, errs)
 	}
-	if games := tournamentGames(t, db); len(games) != 200 {
+	if games := arenatest.TournamentGames(t, db); len(games) != 200 {
 		t.Errorf("with space again: %d games", len(games))
 	}
 }
