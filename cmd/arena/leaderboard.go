@@ -6,6 +6,7 @@ import (
 
 	"transcend/cmd/arena/internal/players"
 	"transcend/elo/leaderboard"
+	"transcend/engine/arena"
 	"transcend/internal/cli"
 )
 
@@ -46,7 +47,7 @@ func showLeaderboard(ctx context.Context, stdout, _ io.Writer, args []string) er
 	}
 	defer store.Close()
 	if *pgnOut != "" {
-		if err := writePGN(ctx, store, *pgnOut, nil); err != nil {
+		if err := arena.WriteMatches(ctx, store, *pgnOut, nil); err != nil {
 			return err
 		}
 	}

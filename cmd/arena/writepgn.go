@@ -46,7 +46,7 @@ func writeGames(ctx context.Context, stdout, _ io.Writer, args []string) error {
 		if *tournament != 0 {
 			return eachTournamentGame(ctx, store, *tournament, write)
 		}
-		return eachGame(ctx, store, *matches, write)
+		return arena.EachGame(ctx, store, *matches, write)
 	}
 	if *out != "-" {
 		return arena.WritePGN(*out, each)
@@ -105,32 +105,4 @@ func eachTournamentGame(ctx context.Context, store *leaderboard.Store, id int64,
 		}
 	}
 	return nil
-}
-
-// eachGame gives the games of the matches, or all, to write.
-func eachGame(ctx context.Context, store *leaderboard.Store, matches []int64, write func(leaderboard.Game, string, string) error) error {
-	players := map[int64]string{}
-	all, err := store.Players(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range all {
-		players[p.ID] = p.Name
-	}
-	for g, err := range store.Games(ctx, matches...) {
-		if err != nil {
-			return err
-		}
-		if err := write(g, players[g.White], players[g.Black]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writePGN writes the games of the matches to a file.
-func writePGN(ctx context.Context, store *leaderboard.Store, path string, matches []int64) error {
-	return arena.WritePGN(path, func(write func(leaderboard.Game, string, string) error) error {
-		return eachGame(ctx, store, matches, write)
-	})
 }

@@ -3,6 +3,7 @@ package arena
 // Stored games as PGN.
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,34 @@ func WritePGN(path string, each func(write func(g leaderboard.Game, white, black
 			return pw.Write(out)
 		})
 	})
+}
+
+// WriteMatches replaces the file path by the games of the matches, or by all.
+func WriteMatches(ctx context.Context, store *leaderboard.Store, path string, matches []int64) error {
+	return WritePGN(path, func(write func(leaderboard.Game, string, string) error) error {
+		return EachGame(ctx, store, matches, write)
+	})
+}
+
+// EachGame gives the games of the matches, or all, to write, with the names of White and Black.
+func EachGame(ctx context.Context, store *leaderboard.Store, matches []int64, write func(leaderboard.Game, string, string) error) error {
+	players := map[int64]string{}
+	all, err := store.Players(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		players[p.ID] = p.Name
+	}
+	for g, err := range store.Games(ctx, matches...) {
+		if err != nil {
+			return err
+		}
+		if err := write(g, players[g.White], players[g.Black]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ToPGN is a stored game with what the players said as comments, as other match

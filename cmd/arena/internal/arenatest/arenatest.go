@@ -89,6 +89,12 @@ func Fakes(fake string, names ...string) []string {
 	return args
 }
 
+// SweepArgs are the flags of a sweep with a choice of opponents.
+func SweepArgs(fake, checkpoint string) []string {
+	return []string{"--engine", fake, "--engine-arg=-name=Stockfish 16", "--model", checkpoint, "--nodes", "1", "--level", "0,1,2,3,4,5", "--illegal", "mask",
+		"--temp", "0.5,1", "--games", "40", "--concurrency", "3", "--seed", "5", "--max-moves", "30"}
+}
+
 // TournamentGames reads all games of a database, by the names of a tournament's players,
 // the number of the pairing and the slot, as text.
 func TournamentGames(t *testing.T, path string) map[string]string {

@@ -1,12 +1,10 @@
-package main
+package sweep
 
 import (
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,22 +20,8 @@ import (
 	"transcend/model/shipped"
 )
 
-const helpText = `Play models against engines, rate them, keep the leaderboard.
-
-usage: arena [--engine NAME] [--model DIR ...] [--temp LIST] [flags]
-       arena --protocol paper [--model DIR ...] [flags]
-       arena table | figure [--db FILE]     a sweep's table, verdict and picture again
-       arena leaderboard [--db FILE] [--json]
-       arena match --engine 'cmd=...' --engine 'cmd=...'    engine against engine
-       arena pgn [--db FILE]    the games as PGN
-       arena elo --wins N --draws N --losses N, or --pgn FILE... (see arena elo --help)
-       arena uci --model DIR              (a model as a UCI engine)
-       arena uci-check --engine CMD       (does an engine speak UCI well?)
-       arena calibrate --players LIST     (opponents rated on this machine)
-       arena concurrency N [--db FILE]    (while games are played)
-       arena serve | report | watch [--db FILE]  (in a browser, as one file, in the terminal)
-
-Every model plays at every temperature. --protocol sound, the default, plays pairs
+// What --help says after the program's usage.
+const helpText = `Every model plays at every temperature. --protocol sound, the default, plays pairs
 of games from the same opening with colors reversed, against the levels of the
 engine that tell most about the model (--choose), and rates by maximum likelihood.
 --protocol paper does what the paper did. Every finished game is stored at once: an
@@ -130,9 +114,9 @@ type settings struct {
 	quiet, json bool
 }
 
-func parseFlags(args []string, stdout io.Writer) (*settings, error) {
+func parseFlags(args []string, stdout io.Writer, of Program) (*settings, error) {
 	s := &settings{}
-	fs := cli.FlagSet(program)
+	fs := cli.FlagSet("arena")
 	fs.StringVar(&s.engine, "engine", "", "opponent: a UCI engine's name or path, league (the simulated players near the model's strength; the default), random (a uniformly random mover), a simulated player: league:800, league:ply1:rho=0.3, or the ideal learner of a pool: ideal:pool=noise,temp=0.001")
 	fs.StringArrayVar(&s.engineArgs, "engine-arg", nil, "argument for the engine; may be repeated")
 	fs.StringArrayVar(&s.options, "option", nil, "UCI option Name=Value for the engine; may be repeated")
@@ -168,13 +152,13 @@ func parseFlags(args []string, stdout io.Writer) (*settings, error) {
 	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only the result and errors")
 	fs.BoolVar(&s.json, "json", false, "print the result as one JSON object")
 
-	err := cli.Parse(fs, args, stdout, cli.Help(fs, helpText, helpTail+defectHelp()+helpEnd))
+	err := cli.Parse(fs, args, stdout, cli.Help(fs, of.Usage+helpText, helpTail+defectHelp()+helpEnd))
 	if err != nil {
 		return nil, err
 	}
 	if fs.NArg() > 0 {
 		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
-		if near := cli.Nearest(fs.Arg(0), slices.Sorted(maps.Keys(subcommands))); near != "" {
+		if near := cli.Nearest(fs.Arg(0), of.Subcommands); near != "" {
 			return nil, cli.WithHint(err, "did you mean arena "+near+"?")
 		}
 		return nil, err

@@ -1,19 +1,15 @@
-package main
+package sweep
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo/leaderboard"
@@ -23,10 +19,25 @@ import (
 	"transcend/internal/fakeengine"
 )
 
+// run is the command in a directory, or with "table" or "figure" first one of those.
+func run(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	switch args[0] {
+	case "table":
+		return arenatest.Run(t, dir, Table, args[1:]...)
+	case "figure":
+		return arenatest.Run(t, dir, Figure, args[1:]...)
+	}
+	play := func(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+		return Play(ctx, stdout, stderr, args, Program{Subcommands: []string{"table", "watch"}})
+	}
+	return arenatest.Run(t, dir, play, args...)
+}
+
 // parsed is what the flags come to.
 func parsed(t *testing.T, args ...string) *settings {
 	t.Helper()
-	s, err := parseFlags(args, io.Discard)
+	s, err := parseFlags(args, io.Discard, Program{})
 	if err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}
@@ -70,7 +81,7 @@ func TestProtocolNames(t *testing.T) {
 		"--engine stockfish --protocol sound --illegal mask --movetime 10ms": "sound",
 		"--engine stockfish --max-moves 89 --no-claims --openings none":      "sound but max-moves 89, no-claims, openings none",
 	} {
-		s, err := parseFlags(strings.Fields(args), io.Discard)
+		s, err := parseFlags(strings.Fields(args), io.Discard, Program{})
 		if want == "" {
 			if err == nil {
 				t.Errorf("%s: accepted", args)
@@ -107,7 +118,7 @@ func TestMendedDefects(t *testing.T) {
 			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
 		}
 	}
-	help, err := parseFlags([]string{"--help"}, io.Discard)
+	help, err := parseFlags([]string{"--help"}, io.Discard, Program{})
 	if help != nil || err == nil {
 		t.Error("--help goes on")
 	}
@@ -150,7 +161,7 @@ func TestPaperCommand(t *testing.T) {
 	}
 	args := []string{"--protocol", "paper", "--engine", fake, "--engine-arg=-name=Stockfish 15.1", "--model", checkpoint, "--nodes", "1", "--games", "4",
 		"--temps", "0.001,1", "--concurrency", "1", "--plot", "a.svg", "--plot", "a.png"}
-	code, out, errs := arenaIn(t, dir, args...)
+	code, out, errs := run(t, dir, args...)
 	if code != cli.ExitOK {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
@@ -192,15 +203,15 @@ func TestPaperCommand(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "a.svg"), filepath.Join(dir, "first.svg")); err != nil {
 		t.Fatal(err)
 	}
-	code, table, errs := arenaIn(t, dir, "table")
+	code, table, errs := run(t, dir, "table")
 	verdict := out[strings.Index(out, "all 24 games"):]
 	if code != cli.ExitOK || !strings.HasSuffix(table, verdict) || strings.Count(table, "\n0.001") != 1 {
 		t.Errorf("table: exit %d\n%s%s", code, errs, table)
 	}
-	if code, _, errs := arenaIn(t, dir, "figure", "--plot", "a.svg", "--plot", "p.png", "--with-paper"); code != cli.ExitOK {
+	if code, _, errs := run(t, dir, "figure", "--plot", "a.svg", "--plot", "p.png", "--with-paper"); code != cli.ExitOK {
 		t.Errorf("figure: exit %d\n%s", code, errs)
 	}
-	if code, _, errs := arenaIn(t, dir, "figure", "--plot", "a.svg"); code != cli.ExitOK {
+	if code, _, errs := run(t, dir, "figure", "--plot", "a.svg"); code != cli.ExitOK {
 		t.Errorf("figure: exit %d\n%s", code, errs)
 	}
 	first, _ := os.ReadFile(filepath.Join(dir, "first.svg"))
@@ -208,7 +219,7 @@ func TestPaperCommand(t *testing.T) {
 	if len(first) == 0 || !bytes.Equal(first, again) {
 		t.Error("the picture from the database is another")
 	}
-	code, out, _ = arenaIn(t, dir, "table", "--json")
+	code, out, _ = run(t, dir, "table", "--json")
 	var j struct {
 		Rows   []json.RawMessage
 		Sweeps []struct {
@@ -223,12 +234,6 @@ func TestPaperCommand(t *testing.T) {
 	}
 }
 
-// soundArgs are those of a sweep with a choice of opponents.
-func soundArgs(fake, checkpoint string) []string {
-	return []string{"--engine", fake, "--engine-arg=-name=Stockfish 16", "--model", checkpoint, "--nodes", "1", "--level", "0,1,2,3,4,5", "--illegal", "mask",
-		"--temp", "0.5,1", "--games", "40", "--concurrency", "3", "--seed", "5", "--max-moves", "30"}
-}
-
 func TestSoundCommand(t *testing.T) {
 	dir := t.TempDir()
 	fake, err := fakeengine.Build(dir)
@@ -236,7 +241,7 @@ func TestSoundCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkpoint := arenatest.WriteModel(t, dir)
-	code, out, errs := arenaIn(t, dir, soundArgs(fake, checkpoint)...)
+	code, out, errs := run(t, dir, arenatest.SweepArgs(fake, checkpoint)...)
 	if code != cli.ExitOK || !strings.Contains(out, "CCRL Blitz") || !strings.Contains(out, "protocol sound but max-moves 30") {
 		t.Fatalf("exit %d\n%s%s", code, out, errs)
 	}
@@ -280,99 +285,14 @@ func TestSoundCommand(t *testing.T) {
 	if len(byPlayer) != 2 || len(openings) < 5 {
 		t.Errorf("%d players, %d openings", len(byPlayer), len(openings))
 	}
-	code, again, errs := arenaIn(t, dir, soundArgs(fake, checkpoint)...)
+	code, again, errs := run(t, dir, arenatest.SweepArgs(fake, checkpoint)...)
 	if code != cli.ExitOK || again != out || !strings.Contains(errs, "already played") {
 		t.Errorf("again: exit %d, same output: %v\n%s", code, again == out, errs)
 	}
-	if code, _, errs := arenaIn(t, dir, "--engine", fake, "--engine-arg=-name=Nobody 1", "--model", checkpoint, "--level", "1,2", "--nodes", "1"); code != cli.ExitFailure ||
+	if code, _, errs := run(t, dir, "--engine", fake, "--engine-arg=-name=Nobody 1", "--model", checkpoint, "--level", "1,2", "--nodes", "1"); code != cli.ExitFailure ||
 		!strings.Contains(errs, "no opponent has a rating") || !strings.Contains(errs, "--choose even") {
 		t.Errorf("opponents without ratings: exit %d\n%s", code, errs)
 	}
-}
-
-// TestKilledSweepChoosesTheSame kills a sweep whose opponents follow from its results,
-// and compares the games with those of one that nobody disturbed.
-func TestKilledSweepChoosesTheSame(t *testing.T) {
-	if testing.Short() {
-		t.Skip("kills processes")
-	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "arena")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	fake, err := fakeengine.Build(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkpoint := arenatest.WriteModel(t, dir)
-	start := func(db string) *exec.Cmd {
-		cmd := exec.Command(bin, append(soundArgs(fake, checkpoint), "--quiet", "--db", db)...)
-		cmd.Dir = dir
-		cmd.Stderr = new(bytes.Buffer)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
-	}
-	began := time.Now()
-	if cmd := start("undisturbed.db"); cmd.Wait() != nil {
-		t.Fatal(cmd.Stderr)
-	}
-	whole := time.Since(began)
-	want := sweepGames(t, filepath.Join(dir, "undisturbed.db"))
-	for i := range 6 {
-		cmd := start("killed.db")
-		time.AfterFunc(whole*time.Duration(i+1)/9, func() { cmd.Process.Signal(syscall.SIGKILL) })
-		_ = cmd.Wait()
-	}
-	killed := len(sweepGames(t, filepath.Join(dir, "killed.db")))
-	if cmd := start("killed.db"); cmd.Wait() != nil {
-		t.Fatal(cmd.Stderr)
-	}
-	got := sweepGames(t, filepath.Join(dir, "killed.db"))
-	t.Logf("%d games after the kills, %d in the end", killed, len(got))
-	if len(want) != 80 || len(got) != len(want) {
-		t.Fatalf("%d games when killed, %d undisturbed", len(got), len(want))
-	}
-	for k, g := range want {
-		if got[k] != g {
-			t.Errorf("%s differs:\n%s\n%s", k, got[k], g)
-		}
-	}
-}
-
-// sweepGames reads what defines each game, by player, opponent and slot.
-func sweepGames(t *testing.T, path string) map[string]string {
-	t.Helper()
-	if _, err := os.Stat(path); err != nil {
-		return nil
-	}
-	store, err := leaderboard.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	games := map[string]string{}
-	for g, err := range store.Games(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := store.Match(context.Background(), g.MatchID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, id := range []int64{m.PlayerID, m.OpponentID} {
-			p, err := store.Player(context.Background(), id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			names = append(names, p.Name)
-		}
-		games[fmt.Sprint(names, g.Slot)] = fmt.Sprint(g.PlayerWhite, g.Seed, g.Opening, g.Result, g.MoveText)
-	}
-	return games
 }
 
 func TestProtocolErrors(t *testing.T) {
@@ -392,7 +312,7 @@ func TestProtocolErrors(t *testing.T) {
 		"table --paper-defects nothing":                         "no defect",
 		"--engine random --openings nowhere.pgn --model " + dir: "nowhere.pgn",
 	} {
-		if code, _, errs := arenaIn(t, dir, strings.Fields(args)...); code == cli.ExitOK || !strings.Contains(errs, want) {
+		if code, _, errs := run(t, dir, strings.Fields(args)...); code == cli.ExitOK || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit %d, no %q:\n%s", args, code, want, errs)
 		}
 	}

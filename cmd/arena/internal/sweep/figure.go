@@ -1,6 +1,6 @@
-package main
+package sweep
 
-// The subcommands "table" and "figure": a sweep again, from the database alone.
+// A sweep again, from the database alone.
 
 import (
 	"context"
@@ -48,17 +48,19 @@ func addFigureFlags(fs *pflag.FlagSet, plots *[]string, withPaper *bool) {
 	fs.BoolVar(withPaper, "with-paper", false, "draw the paper's published curves, too: read off its figure, and on another scale")
 }
 
-func showTable(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+// Table is the subcommand "table".
+func Table(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	return showSweeps(ctx, stdout, stderr, "table", tableHelp, args)
 }
 
-func showFigure(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+// Figure is the subcommand "figure".
+func Figure(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	return showSweeps(ctx, stdout, stderr, "figure", figureHelp, args)
 }
 
 // showSweeps is both subcommands: they read the same.
 func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string, args []string) error {
-	fs := cli.FlagSet(program + " " + name)
+	fs := cli.FlagSet("arena " + name)
 	db := fs.String("db", "arena.db", "the leaderboard, an SQLite database")
 	anchors := fs.String("anchors", "", "strengths of the opponents: a set's name, or a local scale's file, NAME.json (default: by the engine's version)")
 	anchorElo := fs.Float64("anchor-elo", math.NaN(), "the opponent's strength, on a scale of your own")

@@ -1,4 +1,4 @@
-package main
+package sweep
 
 // The engines that models are measured against.
 

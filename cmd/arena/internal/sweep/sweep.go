@@ -1,4 +1,9 @@
-package main
+// Package sweep is arena without a subcommand: models at temperatures against rated opponents. Play
+// reads the flags, a protocol (sound or the paper's) setting those that were not given, opens models
+// and opponents, has engine/arena play what is missing in the database, and prints the ratings and
+// what they say about the cap of the training games. Table and Figure show the same again from the
+// database alone.
+package sweep
 
 import (
 	"context"
@@ -26,9 +31,15 @@ import (
 	"transcend/model/blas"
 )
 
-// play is the command without a subcommand.
-func play(ctx context.Context, stdout, stderr io.Writer, args []string) error {
-	s, err := parseFlags(args, stdout)
+// Program is what the sweep's help and messages say of the program that it is a part of.
+type Program struct {
+	Usage       string   // the beginning of --help: what the program is, and how it is called
+	Subcommands []string // for "did you mean"
+}
+
+// Play is the command without a subcommand.
+func Play(ctx context.Context, stdout, stderr io.Writer, args []string, of Program) error {
+	s, err := parseFlags(args, stdout, of)
 	if err != nil {
 		return err
 	}
@@ -289,7 +300,7 @@ func (a *sweeping) warn(text string) {
 func (a *sweeping) report(ctx context.Context, stdout io.Writer) error {
 	ids := a.sweep.Matches()
 	if a.pgnOut != "" {
-		if err := writePGN(ctx, a.store, a.pgnOut, ids); err != nil {
+		if err := arena.WriteMatches(ctx, a.store, a.pgnOut, ids); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package sweep
 
 // Protocols by name: what a rating was measured by, in a word that cannot lie.
 // A protocol sets flags that were not given; what was given and differs is part
