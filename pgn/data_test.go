@@ -55,7 +55,7 @@ func counts(t *testing.T, dir string) map[string]count {
 }
 
 // All real games are read, none of them broken, as many as there are. Written and
-// read again they are the same; of the large files every fortieth, or all with
+// read again they are the same; of the large files every fiftieth, or all with
 // PGN_EVERY=1.
 func TestRealGames(t *testing.T) {
 	dir := dataDir(t)
@@ -74,8 +74,8 @@ func TestRealGames(t *testing.T) {
 		}
 		r.KeepComments(true)
 		every := 1
-		if want.games > 50_000 {
-			every = sampling(t, 40)
+		if want.games > 10_000 {
+			every = sampling(t, 50)
 		}
 		var got count
 		var written bytes.Buffer

@@ -53,39 +53,39 @@ func (g *hugeGame) text() io.Reader {
 		strings.NewReader("\n\n[Event \"b\"]\n\n1. d4 0-1\n\n[Event \"c\"]\n\n1. c4 *\n"))
 }
 
-func hugeGames() []hugeGame {
-	const mb = 1 << 20
+// hugeGames take about size bytes, or an eighth of it where it is the tags that are too large.
+func hugeGames(size int) []hugeGame {
 	text := strings.NewReader
 	return []hugeGame{
 		{"movetext", func() io.Reader {
-			return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("1. Nf3 Nf6 2. Ng1 Ng8 ", 2*mb))
+			return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("1. Nf3 Nf6 2. Ng1 Ng8 ", size/20))
 		}, 13, textTooLong},
 		{"movetext in lines", func() io.Reader {
-			return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("1. Nf3 Nf6\n2. Ng1 Ng8\n", 2*mb))
+			return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("1. Nf3 Nf6\n2. Ng1 Ng8\n", size/20))
 		}, 13, textTooLong},
-		{"no tags", func() io.Reader { return repeat("1. Nf3 Nf6 2. Ng1 Ng8 ", 2*mb) }, 0, textTooLong},
-		{"one word", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("e4", 20*mb)) }, 13, textTooLong},
+		{"no tags", func() io.Reader { return repeat("1. Nf3 Nf6 2. Ng1 Ng8 ", size/20) }, 0, textTooLong},
+		{"one word", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n\n"), repeat("e4", size/2)) }, 13, textTooLong},
 		{"comment", func() io.Reader {
-			return io.MultiReader(text("[Event \"x\"]\n\n1. e4 {"), repeat("word ", 10*mb), text("} 1-0"))
+			return io.MultiReader(text("[Event \"x\"]\n\n1. e4 {"), repeat("word ", size/4), text("} 1-0"))
 		}, 13, textTooLong},
 		{"comment without an end", func() io.Reader {
-			return io.MultiReader(text("[Event \"x\"]\n\n1. e4 {"), repeat("word\n[x]\n", 10*mb))
+			return io.MultiReader(text("[Event \"x\"]\n\n1. e4 {"), repeat("word\n[x]\n", size/9))
 		}, 13, textTooLong},
-		{"line comment", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n\n1. e4 ;"), repeat("word ", 10*mb)) }, 13, textTooLong},
-		{"variations", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n\n1. e4 "), repeat("(", 40*mb)) }, 13, textTooLong},
+		{"line comment", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n\n1. e4 ;"), repeat("word ", size/4)) }, 13, textTooLong},
+		{"variations", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n\n1. e4 "), repeat("(", size)) }, 13, textTooLong},
 		{"tag value", func() io.Reader {
-			return io.MultiReader(text("[Event \"x\"]\n[Site \""), repeat("word ", 10*mb), text("\"]"))
+			return io.MultiReader(text("[Event \"x\"]\n[Site \""), repeat("word ", size/40), text("\"]"))
 		}, 12, tagsTooLong},
 		{"tag name", func() io.Reader {
-			return io.MultiReader(text("[Event \"x\"]\n["), repeat("word", 10*mb), text(" \"x\"]"))
+			return io.MultiReader(text("[Event \"x\"]\n["), repeat("word", size/32), text(" \"x\"]"))
 		}, 12, tagsTooLong},
-		{"first tag", func() io.Reader { return io.MultiReader(text("[Event \""), repeat("word", 10*mb), text("\"]")) }, 0, tagsTooLong},
-		{"not a tag", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n[ "), repeat("word ", 10*mb)) }, 12, tagsTooLong},
-		{"line comment between tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n; "), repeat("word ", 10*mb)) }, -1, tagsTooLong},
-		{"tag comments", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("; word\n", 10*mb)) }, -1, tagsTooLong},
-		{"white space", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat(" \n", 20*mb)) }, -1, tagsTooLong},
-		{"tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("[Site \"y\"]\n", 1*mb)) }, 12 + 11*(MaxTags-1), "more than 1000 tags"},
-		{"malformed tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("[Site y]\n", 1*mb)) }, 12, `malformed tag "[Site y]"`},
+		{"first tag", func() io.Reader { return io.MultiReader(text("[Event \""), repeat("word", size/32), text("\"]")) }, 0, tagsTooLong},
+		{"not a tag", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n[ "), repeat("word ", size/40)) }, 12, tagsTooLong},
+		{"line comment between tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n; "), repeat("word ", size/40)) }, -1, tagsTooLong},
+		{"tag comments", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("; word\n", size/56)) }, -1, tagsTooLong},
+		{"white space", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat(" \n", size/16)) }, -1, tagsTooLong},
+		{"tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("[Site \"y\"]\n", size/88)) }, 12 + 11*(MaxTags-1), "more than 1000 tags"},
+		{"malformed tags", func() io.Reader { return io.MultiReader(text("[Event \"x\"]\n"), repeat("[Site y]\n", size/80)) }, 12, `malformed tag "[Site y]"`},
 	}
 }
 
@@ -95,8 +95,7 @@ func TestTooLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hundreds of megabytes of text")
 	}
-	const mb = 1 << 20
-	for _, test := range hugeGames() {
+	for _, test := range hugeGames(40 << 20) {
 		r := newReader(t, test.text(), windowSize)
 		// The window is looked at.
 		r.Workers(1)
@@ -122,8 +121,12 @@ func TestTooLarge(t *testing.T) {
 		if test.name != "malformed tags" && !errors.Is(cause, ErrTooLarge) {
 			t.Errorf("%s: %v does not wrap ErrTooLarge", test.name, cause)
 		}
-		if n := len(r.split.w.buf); n > 64*mb {
-			t.Errorf("%s: took %d MiB of memory", test.name, n/mb)
+		most := 2 * MaxMovetext
+		if test.reason != textTooLong {
+			most = 2 * MaxTagSection
+		}
+		if n := len(r.split.w.buf); n > most {
+			t.Errorf("%s: took %d KiB of memory, want %d at most", test.name, n>>10, most>>10)
 		}
 		r.Close()
 	}
@@ -182,9 +185,9 @@ var hostileTexts = []struct {
 	{"tags and empty lines", "[A \"x\"]\n\n[B \"y\"]\n\n", 1},
 }
 
-// hostileText is the text of so many copies of a piece.
-func hostileText(piece string, n int) io.Reader {
-	large := "[Event \"x\"]\n\n1. e4 {" + strings.Repeat("word ", 3_000_000) + "} e5 1-0\n\n"
+// hostileText is the text of so many copies of a piece, after a game of size bytes.
+func hostileText(size int, piece string, n int) io.Reader {
+	large := "[Event \"x\"]\n\n1. e4 {" + strings.Repeat("word ", size/5) + "} e5 1-0\n\n"
 	return io.MultiReader(strings.NewReader(large), repeat(piece, n))
 }
 
@@ -199,7 +202,7 @@ func TestHostile(t *testing.T) {
 		if test.games < 0 {
 			want = 2
 		}
-		r := newReader(t, hostileText(test.piece, n), windowSize)
+		r := newReader(t, hostileText(15_000_000, test.piece, n), windowSize)
 		got := 0
 		for r.Scan() {
 			got++

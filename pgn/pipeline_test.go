@@ -234,13 +234,13 @@ func TestPipelineHostile(t *testing.T) {
 	}
 	for _, test := range hostileTexts {
 		sameBothWays(t, test.name, tunings[:1], func() (*Reader, error) {
-			return newReader(t, hostileText(test.piece, size/len(test.piece)), windowSize), nil
+			return newReader(t, hostileText(4*windowSize, test.piece, size/len(test.piece)), windowSize), nil
 		})
 	}
 	if testing.Short() {
 		return
 	}
-	for _, test := range hugeGames() {
+	for _, test := range hugeGames(MaxMovetext + 4<<20) {
 		sameBothWays(t, test.name, tunings[:1], func() (*Reader, error) {
 			return newReader(t, test.text(), windowSize), nil
 		})
