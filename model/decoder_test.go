@@ -210,7 +210,7 @@ func TestBatchMatchesTheFullPass(t *testing.T) {
 				for i := range sequences {
 					sequences[i] = d.NewSequence()
 				}
-				for call := range 40 {
+				for call := range 20 {
 					var steps []Step
 					var which []int
 					for _, i := range rng.Perm(len(sequences))[:1+rng.IntN(len(sequences))] {

@@ -185,6 +185,7 @@ func TestMuonWithoutGradient(t *testing.T) {
 // TestMuonLearns: the loss begins at ln 70 = 4.2; AdamW is at 1.9 after as many
 // steps.
 func TestMuonLearns(t *testing.T) {
+	useBLAS(t, products(t, kernels.F32))
 	tr := newTrainer(t, smallConfig, withOptimizer(OptimizerMuon, 0))
 	var last StepStats
 	for range 60 {
