@@ -61,6 +61,17 @@ func TestPlayStoreAndResume(t *testing.T) {
 	if code != cli.ExitOK || !strings.Contains(errs, "4 are missing") {
 		t.Errorf("extending: exit %d, %q", code, errs)
 	}
+	// One match of the two, and both.
+	for file, n := range map[string]int{"one.pgn": 6, "both.pgn": 12} {
+		args := []string{"pgn", "--out", file}
+		if n == 6 {
+			args = append(args, "--match", "2")
+		}
+		if code, _, errs := arenaIn(t, dir, args...); code != cli.ExitOK {
+			t.Fatalf("pgn: exit %d\n%s", code, errs)
+		}
+		arenatest.CheckPGN(t, file, n)
+	}
 	code, out, _ = arenaIn(t, dir, "leaderboard", "--json")
 	var board struct {
 		Rows []struct {
