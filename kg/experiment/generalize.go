@@ -440,7 +440,7 @@ func noEffect(phrased, all *generalization, worst float64) lab.Claim {
 	if phrased == nil {
 		return c
 	}
-	mean, low, high, err := eval.Difference(phrased.estimates(across), all.estimates(across))
+	mean, low, high, err := eval.Difference(sameSeeds(phrased.estimates(across), all.estimates(across)))
 	c.Ours, c.Why = "levels 1-4 against level 1: "+points(mean, low, high), ""
 	switch {
 	case err != nil:
@@ -449,6 +449,9 @@ func noEffect(phrased, all *generalization, worst float64) lab.Claim {
 		c.Why = "single facts are not known well enough"
 	case low > -sameness && high < sameness:
 		c.Verdict = lab.Reproduced
+		if low > 0 || high < 0 {
+			c.Why = fmt.Sprintf("an effect, but of less than %g points", 100*sameness)
+		}
 	case low > 0 || high < 0:
 		c.Verdict = lab.NotReproduced
 	default:

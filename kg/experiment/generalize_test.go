@@ -167,6 +167,20 @@ func TestGeneralizeVerdicts(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
+	// A small difference is no effect, and is told where zero is outside its interval; seeds that one of the groups
+	// lacks are left out.
+	small := fakeGeneralize(t, 0.99, map[string][2]float64{groupTwoHop + "4": {0.31, 0.7}})
+	for range 2 {
+		for _, c := range small.Claims {
+			if strings.HasPrefix(c.Claim, "phrasing diversity of two-hop") && (c.Verdict != lab.Reproduced || c.Why != "an effect, but of less than 5 points") {
+				t.Errorf("%s (%s; %s)", c.Verdict, c.Ours, c.Why)
+			}
+		}
+		small.Cells = slices.DeleteFunc(small.Cells, func(d *lab.Done) bool { return d.Cell.Group == groupTwoHop+"4" && d.Cell.Seed > 3 })
+		if err := small.Experiment.Conclude(small); err != nil {
+			t.Error(err)
+		}
+	}
 	r := fakeGeneralize(t, 0.99, paper)
 	if _, err := figure.WriteAll(t.TempDir(), r.Pictures); err != nil {
 		t.Error(err)
