@@ -4,12 +4,13 @@ import (
 	"errors"
 
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/data"
 )
 
 // blindfold is experiment 4b.
-func blindfold() lab.Experiment {
-	return lab.Experiment{
+func blindfold() judge.Experiment {
+	return judge.Experiment{Conclude: concludePairs([2]string{headlineGroup, headlineGroup + "-moves"}), Experiment: lab.Experiment{
 		Name:  "blindfold",
 		About: "models that see the moves against models that see the board, at equal data and compute",
 		Help: `The same games, training steps and seeds; one model is shown the moves, as in the paper, the other the
@@ -25,6 +26,5 @@ cannot track the board shows in agreement and legal moves over the length of the
 			p.add(headlineGroup+"-moves", seeds(s), func(c *lab.Cell) { c.Model.Input = data.InputMoves })
 			return p.cells, nil
 		},
-		Conclude: concludePairs([2]string{headlineGroup, headlineGroup + "-moves"}),
-	}
+	}}
 }

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot"
 
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/data"
 	"transcend/elo"
 	"transcend/internal/cli"
@@ -17,8 +18,8 @@ import (
 )
 
 // denoise is experiment 1.
-func denoise() lab.Experiment {
-	return lab.Experiment{
+func denoise() judge.Experiment {
+	return judge.Experiment{Conclude: concludeDenoise, Experiment: lab.Experiment{
 		Name:  "denoise",
 		About: "experts of equal rating whose errors are independent: does the model play better than all of them?",
 		Help: `Experts who see one ply, and with probability rho play a random legal move instead, each
@@ -69,8 +70,7 @@ temperature 0.001.`,
 			}
 			return p.cells, nil
 		},
-		Conclude: concludeDenoise,
-	}
+	}}
 }
 
 // axis is something that the cells of denoise vary.
@@ -97,11 +97,11 @@ func axes() []axis {
 // onAxis is a group of cells that differs from the headline by the value on one axis alone.
 type onAxis struct {
 	value   float64
-	verdict *lab.Verdict
+	verdict *judge.Verdict
 }
 
 // concludeDenoise shows where transcendence begins.
-func concludeDenoise(r *lab.Report) error {
+func concludeDenoise(r *judge.Report) error {
 	var base *lab.Cell
 	for _, g := range r.Groups() {
 		if g[0].Cell.Headline {
@@ -119,7 +119,7 @@ func concludeDenoise(r *lab.Report) error {
 		all[i].table(&text, groups)
 		panels = append(panels, all[i].panel(groups)...)
 	}
-	r.Sections = append(r.Sections, lab.Section{
+	r.Sections = append(r.Sections, judge.Section{
 		Title: "Where it begins",
 		Text: "At the headline temperature. The interval of a margin goes from the model's lower end minus the best expert's upper end to the reverse, " +
 			"so that it is above 0 exactly where the verdict is that the model transcends.\n\n" + strings.TrimSpace(text.String()),
@@ -130,7 +130,7 @@ func concludeDenoise(r *lab.Report) error {
 }
 
 // along returns the groups on axis i.
-func along(r *lab.Report, base *lab.Cell, axes []axis, i int) []onAxis {
+func along(r *judge.Report, base *lab.Cell, axes []axis, i int) []onAxis {
 	var all []onAxis
 	for _, g := range r.Groups() {
 		c := &g[0].Cell
@@ -140,7 +140,7 @@ func along(r *lab.Report, base *lab.Cell, axes []axis, i int) []onAxis {
 				alone = false
 			}
 		}
-		at := slices.IndexFunc(r.Verdicts, func(v lab.Verdict) bool { return v.Group == c.Group })
+		at := slices.IndexFunc(r.Verdicts, func(v judge.Verdict) bool { return v.Group == c.Group })
 		if alone && at >= 0 {
 			all = append(all, onAxis{axes[i].value(c), &r.Verdicts[at]})
 		}
@@ -198,8 +198,8 @@ func (a *axis) panel(groups []onAxis) []figure.Panel {
 
 // margin is a model's rating above the best expert's, with an interval that holds whoever of the
 // experts is the best: from the model's lower end to the experts' highest upper end.
-func margin(v *lab.Verdict) (value float64, interval elo.Interval, ok bool) {
-	if v.Model == (lab.Estimate{}) {
+func margin(v *judge.Verdict) (value float64, interval elo.Interval, ok bool) {
+	if v.Model == (judge.Estimate{}) {
 		return 0, interval, false
 	}
 	return v.Model.Rating - v.Best.Rating, elo.Interval{Low: v.Model.Interval.Low - v.Best.Interval.High, High: v.Model.Interval.High - v.Best.Interval.Low}, true

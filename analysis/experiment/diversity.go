@@ -7,11 +7,13 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 )
 
 // diversity is experiment 4.
-func diversity() lab.Experiment {
-	return lab.Experiment{
+func diversity() judge.Experiment {
+	return judge.Experiment{Conclude: concludePairs([2]string{"many-blind", "one-blind-knight"}, [2]string{"many-blind", "one-blind-bishop"},
+		[2]string{headlineGroup, "one-noise"}), Experiment: lab.Experiment{
 		Name:  "diversity",
 		About: "one expert's games against many experts', at equal numbers of games",
 		Help: `In many-blind five experts play each other, each of whom overlooks the captures by another piece: four
@@ -42,15 +44,13 @@ diverse as many experts', and there should be no difference.`,
 			p.add("one-noise", 1, func(c *lab.Cell) { c.Corpus.Players = []string{noisy(headlineRho)} })
 			return p.cells, nil
 		},
-		Conclude: concludePairs([2]string{"many-blind", "one-blind-knight"}, [2]string{"many-blind", "one-blind-bishop"},
-			[2]string{headlineGroup, "one-noise"}),
-	}
+	}}
 }
 
 // compare says by how much the models of one group are stronger than those of another at the headline
 // temperature. Intervals are Student's over training seeds where both groups have several.
-func compare(r *lab.Report, first, second string) string {
-	var sides [2]*lab.Verdict
+func compare(r *judge.Report, first, second string) string {
+	var sides [2]*judge.Verdict
 	for i := range r.Verdicts {
 		switch v := &r.Verdicts[i]; v.Group {
 		case first:
@@ -63,7 +63,7 @@ func compare(r *lab.Report, first, second string) string {
 	if a == nil || b == nil {
 		return ""
 	}
-	if a.Model == (lab.Estimate{}) || b.Model == (lab.Estimate{}) {
+	if a.Model == (judge.Estimate{}) || b.Model == (judge.Estimate{}) {
 		return fmt.Sprintf("%s against %s: not measurable, a rating is only a bound.", first, second)
 	}
 	difference := a.Model.Rating - b.Model.Rating
@@ -78,8 +78,8 @@ func compare(r *lab.Report, first, second string) string {
 }
 
 // concludePairs compares groups.
-func concludePairs(pairs ...[2]string) func(*lab.Report) error {
-	return func(r *lab.Report) error {
+func concludePairs(pairs ...[2]string) func(*judge.Report) error {
+	return func(r *judge.Report) error {
 		for _, p := range pairs {
 			if words := compare(r, p[0], p[1]); words != "" {
 				r.Words = append(r.Words, words)

@@ -1,7 +1,7 @@
 // Package experiment has the experiments with simulated players: what each varies, what it
 // measures beside, and what it concludes.
 //
-// An experiment is a value (lab.Experiment) in a file of its own and a row of Experiments.
+// An experiment is a value (judge.Experiment) in a file of its own and a row of Experiments.
 // Its plan is a list of cells, which package lab does, each once, whoever asks for it; cells
 // of several experiments that are the same are done together.
 //
@@ -19,13 +19,14 @@ import (
 	"strings"
 
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/data"
 	"transcend/data/league"
 )
 
 // Experiments are all of them, in the order in which lists show them.
-func Experiments() []lab.Experiment {
-	return []lab.Experiment{denoise(), shared(), selection(), diversity(), blindfold(), idealLearner()}
+func Experiments() []judge.Experiment {
+	return []judge.Experiment{denoise(), shared(), selection(), diversity(), blindfold(), idealLearner()}
 }
 
 // paperTemperatures are those of the paper's Figure 1; 0.001 is the headline's.

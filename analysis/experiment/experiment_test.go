@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 )
 
 // TestPlans checks every plan of every experiment, and that each says what it is about.
@@ -102,7 +103,7 @@ func TestWhereItBegins(t *testing.T) {
 		}
 		all = append(all, d)
 	}
-	r, err := lab.NewReport(&e, lab.Settings{Preset: lab.PresetDefault}, all)
+	r, err := judge.NewReport(&e, lab.Settings{Preset: lab.PresetDefault}, all)
 	if err != nil {
 		t.Fatal(err)
 	}

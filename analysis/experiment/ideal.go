@@ -12,13 +12,14 @@ import (
 
 	"transcend/analysis/ideal"
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/data"
 	"transcend/internal/figure"
 )
 
 // idealLearner is experiment 5.
-func idealLearner() lab.Experiment {
-	return lab.Experiment{
+func idealLearner() judge.Experiment {
+	return judge.Experiment{Conclude: concludeIdeal, Experiment: lab.Experiment{
 		Name:  "ideal",
 		About: "the ideal learner: model, ceiling and experts together; temperature over moves and over characters",
 		Help: `The experts' distributions are known, so the mixture that a perfect learner ends at is computed in
@@ -64,13 +65,12 @@ altogether. Headline: independent noise, rho 0.5.`,
 			}
 			return idealEntrants(s, learners...)
 		},
-		Measure:  measureIdeal,
-		Conclude: concludeIdeal,
-	}
+		Measure: measureIdeal,
+	}}
 }
 
 // concludeIdeal puts model, ceiling and experts beside each other.
-func concludeIdeal(r *lab.Report) error {
+func concludeIdeal(r *judge.Report) error {
 	var table, chars, plies, positions strings.Builder
 	table.WriteString("Rewards are expectations in percentage points of the probability to win, agreement is with the expert's move without noise, all in the same positions of held-out games; intervals are from resampling games. Ratings are from the games above.\n\n")
 	table.WriteString("| cell | positions | player | rating | reward | above the best expert | agreement | legal |\n|---|--:|---|--:|--:|--:|--:|--:|\n")
@@ -104,7 +104,7 @@ func concludeIdeal(r *lab.Report) error {
 		}
 		if m := modelOf(all, d); m != nil {
 			rating, _ := r.Ratings.Of(&d.Cell, m.Name)
-			add(m.Name, lab.RatingText(rating), m)
+			add(m.Name, judge.RatingText(rating), m)
 		}
 		for i, t := range d.Cell.Measure.Temperatures {
 			head := "| | | |"
@@ -140,11 +140,11 @@ func concludeIdeal(r *lab.Report) error {
 		}
 	}
 	r.Sections = append(r.Sections,
-		lab.Section{Title: "Model, ceiling and experts", Text: table.String()},
-		lab.Section{Title: "Temperature over moves and over characters", Text: chars.String()},
-		lab.Section{Title: "Agreement by ply", Text: plies.String()})
+		judge.Section{Title: "Model, ceiling and experts", Text: table.String()},
+		judge.Section{Title: "Temperature over moves and over characters", Text: chars.String()},
+		judge.Section{Title: "Agreement by ply", Text: plies.String()})
 	if positions.Len() > 0 {
-		r.Sections = append(r.Sections, lab.Section{Title: "Where moves and characters part", Text: positions.String()})
+		r.Sections = append(r.Sections, judge.Section{Title: "Where moves and characters part", Text: positions.String()})
 	}
 	if err := rewardsPicture(r); err != nil {
 		return err
@@ -153,7 +153,7 @@ func concludeIdeal(r *lab.Report) error {
 }
 
 // idealWords is the verdict on a cell.
-func idealWords(r *lab.Report, d *lab.Done, s *measured) string {
+func idealWords(r *judge.Report, d *lab.Done, s *measured) string {
 	all := s.Part(ideal.All)
 	argmax := mixtureOf(all, ideally{tau: 0})
 	best := all.BestExpert()
@@ -191,7 +191,7 @@ func idealWords(r *lab.Report, d *lab.Done, s *measured) string {
 
 // rewardsPicture shows reward over temperature, of the mixture over moves and over characters and of
 // the model, as the difference from the best expert.
-func rewardsPicture(r *lab.Report) error {
+func rewardsPicture(r *judge.Report) error {
 	cells, summaries, err := firstOfGroups(r)
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func rewardsPicture(r *lab.Report) error {
 }
 
 // pliesPicture shows agreement with the noise-free move over the length of the game.
-func pliesPicture(r *lab.Report) error {
+func pliesPicture(r *judge.Report) error {
 	cells, summaries, err := firstOfGroups(r)
 	if err != nil {
 		return err

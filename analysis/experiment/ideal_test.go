@@ -8,13 +8,14 @@ import (
 
 	"transcend/analysis/ideal"
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 )
 
 // TestTinyIdeal does the two experiments that compare with the ideal learner, and again, when
 // everything is there.
 func TestTinyIdeal(t *testing.T) {
 	l := &lab.Lab{Dir: t.TempDir(), Program: "test", Precision: "f32"}
-	for _, e := range []lab.Experiment{selection(), idealLearner()} {
+	for _, e := range []judge.Experiment{selection(), idealLearner()} {
 		s := lab.Settings{Preset: lab.PresetTiny}
 		cells, err := e.Cells(s)
 		if err != nil {
@@ -22,14 +23,14 @@ func TestTinyIdeal(t *testing.T) {
 		}
 		var texts []string
 		for range 2 {
-			done, err := l.DoAll(context.Background(), &e, cells, nil)
+			done, err := l.DoAll(context.Background(), &e.Experiment, cells, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, d := range done {
 				checkSummary(t, d)
 			}
-			r, err := lab.NewReport(&e, s, done)
+			r, err := judge.NewReport(&e, s, done)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +70,7 @@ func checkSummary(t *testing.T, d *lab.Done) {
 	}
 	all := s.Part(ideal.All)
 	argmax := mixtureOf(all, ideally{})
-	if claimOf(*argmax.AboveBest) != lab.Transcends {
+	if claimOf(*argmax.AboveBest) != judge.Transcends {
 		t.Errorf("%s: the argmax is %+v above the best expert", d.Cell.Name, *argmax.AboveBest)
 	}
 	if sampled := mixtureOf(all, ideally{tau: 1}); sampled.AboveBest.Value > 1e-12 {
@@ -97,7 +98,7 @@ func TestIdealPlans(t *testing.T) {
 		for _, c := range cells {
 			keys[c.Key()] = true
 		}
-		for _, e := range []lab.Experiment{idealLearner(), selection()} {
+		for _, e := range []judge.Experiment{idealLearner(), selection()} {
 			cells, err := e.Cells(lab.Settings{Preset: preset})
 			if err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"transcend/analysis/ideal"
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/data/league"
 	"transcend/data/league/mixture"
 	"transcend/engine"
@@ -194,14 +195,14 @@ func signed(e ideal.Estimate) string {
 const slack = 0.002
 
 // claimOf is what an interval of R(f) - max R(f_i) says; one that is shorter than rounding has no sign.
-func claimOf(e ideal.Estimate) lab.Claim {
+func claimOf(e ideal.Estimate) judge.Claim {
 	switch {
 	case e.Above(1e-9):
-		return lab.Transcends
+		return judge.Transcends
 	case e.Below(1e-9):
-		return lab.NotAbove
+		return judge.NotAbove
 	}
-	return lab.NotShown
+	return judge.NotShown
 }
 
 // mixtureOf is the row of an ideal learner, modelOf that of the model at its first temperature; nil
@@ -228,12 +229,12 @@ func alike(p *ideal.PartSummary) bool {
 }
 
 // rated says how an ideal learner did in the games, and what that means beside the experts.
-func rated(r *lab.Report, d *lab.Done, v ideally) string {
+func rated(r *judge.Report, d *lab.Done, v ideally) string {
 	rating, ok := r.Ratings.Of(&d.Cell, v.name(&d.Cell))
 	if !ok {
 		return "not played"
 	}
-	return fmt.Sprintf("%s (%s)", lab.RatingText(rating), lab.Judge(rating.Interval, r.Experts(&d.Cell)))
+	return fmt.Sprintf("%s (%s)", judge.RatingText(rating), judge.Compare(rating.Interval, r.Experts(&d.Cell)))
 }
 
 func percentOf(e ideal.Estimate) string {
@@ -241,7 +242,7 @@ func percentOf(e ideal.Estimate) string {
 }
 
 // bestExpert is the rating of the cell's strongest expert.
-func bestExpert(r *lab.Report, d *lab.Done) string {
+func bestExpert(r *judge.Report, d *lab.Done) string {
 	text, high := "-", 0.0
 	for i, e := range r.Experts(&d.Cell) {
 		if i == 0 || e.Rating > high {
@@ -257,7 +258,7 @@ func percentMark(x float64, e ideal.Estimate) figure.Mark {
 }
 
 // firstOfGroups are the cells that are drawn: of those that differ by their seed alone the first.
-func firstOfGroups(r *lab.Report) (cells []*lab.Done, summaries []*measured, err error) {
+func firstOfGroups(r *judge.Report) (cells []*lab.Done, summaries []*measured, err error) {
 	for _, group := range r.Groups() {
 		s, err := summaryOf(group[0])
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"transcend/analysis/ideal"
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/data/league"
 	"transcend/internal/figure"
 )
@@ -25,8 +26,8 @@ func specialists(weak float64) []string {
 }
 
 // selection is experiment 3.
-func selection() lab.Experiment {
-	return lab.Experiment{
+func selection() judge.Experiment {
+	return judge.Experiment{Conclude: concludeSelection, Experiment: lab.Experiment{
 		Name:  "selection",
 		About: "specialists by phase, each weak outside: does the mixture take the best of each?",
 		Help: `Three experts who see one ply: one for the opening, one for the middlegame, one for the endgame;
@@ -56,13 +57,12 @@ deeper search. Varied: weak. Headline: weak 0.5.`,
 		Players: func(_ context.Context, s *lab.Setup) ([]lab.Entrant, error) {
 			return idealEntrants(s, ideally{tau: coldTau}, ideally{tau: coldTau, posterior: true}, ideally{tau: 1, posterior: true})
 		},
-		Measure:  measureIdeal,
-		Conclude: concludeSelection,
-	}
+		Measure: measureIdeal,
+	}}
 }
 
 // concludeSelection says whether the best of each phase was taken.
-func concludeSelection(r *lab.Report) error {
+func concludeSelection(r *judge.Report) error {
 	var table, theorem strings.Builder
 	table.WriteString("Expected reward in positions of held-out games, in percentage points of the probability to win, with 95% intervals from resampling games. Of mixture and model also how far above the best expert of that phase.\n\n")
 	theorem.WriteString("The left side of theorem 2.1, in percentage points, over all pairs of experts and for each; g is the posterior given the whole game so far. Above 0 it is necessary for the mixture itself, at temperature 1, to beat every expert; the last column is whether it does.\n\n")
@@ -113,13 +113,13 @@ func concludeSelection(r *lab.Report) error {
 		r.Words = append(r.Words, selectionWords(r, d, s))
 	}
 	r.Sections = append(r.Sections,
-		lab.Section{Title: "Reward by phase", Text: table.String()},
-		lab.Section{Title: "Theorem 2.1 on the data", Text: theorem.String()})
+		judge.Section{Title: "Reward by phase", Text: table.String()},
+		judge.Section{Title: "Theorem 2.1 on the data", Text: theorem.String()})
 	return phasesPicture(r)
 }
 
 // selectionWords is the verdict on a cell.
-func selectionWords(r *lab.Report, d *lab.Done, s *measured) string {
+func selectionWords(r *judge.Report, d *lab.Done, s *measured) string {
 	all := s.Part(ideal.All)
 	cold := ideally{tau: 0, posterior: true}
 	argmax := mixtureOf(all, cold)
@@ -154,7 +154,7 @@ func selectionWords(r *lab.Report, d *lab.Done, s *measured) string {
 	sampled := mixtureOf(all, ideally{tau: 1, posterior: true})
 	fmt.Fprintf(&b, "The sum over pairs of theorem 2.1, %s, %s; sampling from the mixture at temperature 1 %s (%s).",
 		signed(*all.Theorem), side, claimOf(*sampled.AboveBest), signed(*sampled.AboveBest))
-	if claimOf(*sampled.AboveBest) != lab.Transcends && claimOf(*argmax.AboveBest) == lab.Transcends {
+	if claimOf(*sampled.AboveBest) != judge.Transcends && claimOf(*argmax.AboveBest) == judge.Transcends {
 		b.WriteString(" So what is gained is gained by temperature (proposition 4) and not by selection:")
 		for k, part := range ideal.Phases()[1:] {
 			if p := s.Part(part); p != nil && k < len(p.Weights) {
@@ -171,7 +171,7 @@ func selectionWords(r *lab.Report, d *lab.Done, s *measured) string {
 }
 
 // phasesPicture shows how far specialists, mixture and model are from the best expert of each phase.
-func phasesPicture(r *lab.Report) error {
+func phasesPicture(r *judge.Report) error {
 	cells, summaries, err := firstOfGroups(r)
 	if err != nil {
 		return err

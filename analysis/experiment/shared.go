@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/internal/cli"
 )
 
@@ -12,8 +13,8 @@ import (
 const allPieces = "pawn+knight+bishop+rook+queen"
 
 // shared is experiment 2.
-func shared() lab.Experiment {
-	return lab.Experiment{
+func shared() judge.Experiment {
+	return judge.Experiment{Conclude: concludeShared, Experiment: lab.Experiment{
 		Name:  "shared",
 		About: "the negative control: experts who all err at the same places in the same way",
 		Help: `The same as denoise, but the errors are shared. In shared-noise each random move follows from the
@@ -34,14 +35,13 @@ independent-blind overlooks all captures at each move independently with probabi
 			}
 			return p.cells, nil
 		},
-		Conclude: concludeShared,
-	}
+	}}
 }
 
 // concludeShared says, where a control transcends, what the model did with the errors.
-func concludeShared(r *lab.Report) error {
+func concludeShared(r *judge.Report) error {
 	for _, v := range r.Verdicts {
-		if v.Claim != lab.Transcends || !strings.HasPrefix(v.Group, "shared") {
+		if v.Claim != judge.Transcends || !strings.HasPrefix(v.Group, "shared") {
 			continue
 		}
 		for _, d := range r.Cells {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -179,5 +180,35 @@ func TestGames(t *testing.T) {
 	}
 	if total["b"]+total["c"] != 16 || total["d"] != 16 {
 		t.Errorf("games against each: %v, want half of 30 against b and c, half against d, in pairs", total)
+	}
+}
+
+func TestRate(t *testing.T) {
+	var r Rate
+	r.add(3, 0)
+	if r.Games != 0 {
+		t.Error("a game without positions counts")
+	}
+	// Independent positions: Wilson's interval.
+	for range 50 {
+		r.add(1, 2)
+	}
+	i := r.Interval()
+	if math.Abs(i.Low-0.4038) > 2e-3 || math.Abs(i.High-0.5962) > 2e-3 {
+		t.Errorf("50 of 100 without clusters: %v, want Wilson's 0.404 to 0.596", i)
+	}
+	// The same hits in games that are all or nothing say less.
+	var c Rate
+	for n := range 50 {
+		c.add(2*(n%2), 2)
+	}
+	j := c.Interval()
+	if c.Hits != r.Hits || j.High-j.Low < 1.3*(i.High-i.Low) {
+		t.Errorf("clustered %v is not wider than independent %v", j, i)
+	}
+	var none Rate
+	none.add(0, 100)
+	if i := none.Interval(); i.High < 0.5 {
+		t.Errorf("nothing of 100 positions of one game: %v", i)
 	}
 }

@@ -1,6 +1,6 @@
-// Package lab does experiments with simulated players: it makes their games,
-// trains models on them, lets the models play the players, and says whether a model
-// is stronger than everybody it imitates.
+// Package lab does the work of experiments with simulated players: it makes their games,
+// trains models on them, and lets the models play the players. Package judge says what came out:
+// whether a model is stronger than everybody it imitates.
 //
 // An Experiment plans Cells (package experiment has them all). A cell is one corpus, one
 // model, one training and one seed, and what is measured of them; everything about it
@@ -38,7 +38,7 @@ import (
 	"transcend/model"
 )
 
-// Experiment is a question that cells answer.
+// Experiment is a question that cells answer: what has to be known to do them.
 type Experiment struct {
 	Name  string
 	About string // one line
@@ -54,9 +54,6 @@ type Experiment struct {
 	// Measure measures what only this experiment looks at; the value is stored as JSON
 	// in Done.Extra. It is called in a cell that is otherwise done. May be nil.
 	Measure func(context.Context, *Setup) (any, error)
-	// Conclude says in words what came out, and may add sections to the report.
-	// nil: Verdicts.
-	Conclude func(*Report) error
 }
 
 // Presets of a plan.

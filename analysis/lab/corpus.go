@@ -42,8 +42,8 @@ func (c *Corpus) Pool() (*league.Pool, error) {
 	return pool, pool.Validate()
 }
 
-// measured returns the experts that count.
-func (c *Corpus) measured(pool *league.Pool) []league.Rated {
+// MeasuredOf returns the experts of its pool that count.
+func (c *Corpus) MeasuredOf(pool *league.Pool) []league.Rated {
 	if len(c.Measured) == 0 {
 		return pool.Players
 	}

@@ -402,22 +402,23 @@ func simulatedEntrant(p league.Player) Entrant {
 
 // ModelName is what a model is called in the games of its cell.
 func ModelName(temperature float64) string {
-	return modelPrefix + strconv.FormatFloat(temperature, 'g', -1, 64)
+	return ModelPrefix + strconv.FormatFloat(temperature, 'g', -1, 64)
 }
 
-const (
-	modelPrefix  = "model T="
-	maskedSuffix = " masked"
-)
+// MaskedName is what it is called where it plays among the legal moves only (Measure.Masked).
+func MaskedName(temperature float64) string { return ModelName(temperature) + " masked" }
 
-// modelNames are what the model of a cell is called in its games.
-func (m *Measure) modelNames() []string {
+// ModelPrefix begins the names of models, and of nobody else.
+const ModelPrefix = "model T="
+
+// ModelNames are what the model of a cell is called in its games.
+func (m *Measure) ModelNames() []string {
 	var names []string
 	for _, t := range m.Temperatures {
 		names = append(names, ModelName(t))
 	}
 	if m.Masked && len(names) > 0 {
-		names = append(names, names[0]+maskedSuffix)
+		names = append(names, MaskedName(m.Temperatures[0]))
 	}
 	return names
 }
@@ -429,7 +430,7 @@ func (l *Lab) modelEntrants(s *Setup, proto protocol) []Entrant {
 		return nil
 	}
 	var all []Entrant
-	for i, name := range s.Cell.Measure.modelNames() {
+	for i, name := range s.Cell.Measure.ModelNames() {
 		if s.Model == nil {
 			all = append(all, Entrant{Name: name})
 			continue

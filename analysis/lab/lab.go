@@ -239,7 +239,7 @@ func (l *Lab) setup(c *Cell, stats *CorpusStats) (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Setup{Cell: c, Experts: pool, Measured: c.Corpus.measured(pool), League: newSimulated, Progress: func(done float64, text string) { l.show(done, "%s", text) }}
+	s := &Setup{Cell: c, Experts: pool, Measured: c.Corpus.MeasuredOf(pool), League: newSimulated, Progress: func(done float64, text string) { l.show(done, "%s", text) }}
 	if !c.Model.None() {
 		if s.Tokenizer, err = c.Model.tokenizer(); err != nil {
 			return nil, err
@@ -390,7 +390,7 @@ func (l *Lab) estimateModel(c *Cell) float64 {
 	perToken := config.FLOPsPerToken(config.Context)
 	seconds := c.Training.Seconds + float64(c.Training.Steps*c.Training.Rows*c.Model.Context)*perToken/rate
 	// Two players look at every position; a game is about as long as it may be.
-	positions := float64(c.Measure.Positions*2 + len(c.Measure.modelNames())*c.Measure.Games*c.Measure.MaxPlies)
+	positions := float64(c.Measure.Positions*2 + len(c.Measure.ModelNames())*c.Measure.Games*c.Measure.MaxPlies)
 	return seconds + positions*perToken/3/flopsDecoding
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"transcend/analysis/experiment"
 	"transcend/analysis/lab"
+	"transcend/analysis/lab/judge"
 	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/engine/device"
@@ -100,7 +101,7 @@ func runExperiment(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, a
 }
 
 // helpExperiment is the help of all, or of the one that is named.
-func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []lab.Experiment, args []string) {
+func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []judge.Experiment, args []string) {
 	for _, e := range all {
 		if slices.Contains(args, e.Name) {
 			fmt.Fprintf(w, "%s: %s\n\n%s\n\n", e.Name, e.About, e.Help)
@@ -111,7 +112,7 @@ func helpExperiment(w io.Writer, fs *pflag.FlagSet, all []lab.Experiment, args [
 	cli.Help(fs, experimentHelp+list.String()+"\nflags:\n", experimentTail)(w)
 }
 
-func namedExperiments(all []lab.Experiment) (list []cli.Named) {
+func namedExperiments(all []judge.Experiment) (list []cli.Named) {
 	for _, e := range all {
 		list = append(list, cli.Named{Name: e.Name, About: e.About, Help: e.Help})
 	}
@@ -147,7 +148,7 @@ func (o *experimentOptions) check() error {
 }
 
 // run does an experiment, or shows its plan.
-func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *lab.Experiment) error {
+func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e *judge.Experiment) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -174,14 +175,14 @@ func (o *experimentOptions) run(ctx context.Context, stdout, stderr io.Writer, e
 		progress = io.Discard
 	}
 	place.Warn = func(text string) { fmt.Fprintf(stderr, "warning: %s\n", text) }
-	done, err := o.do(ctx, place, e, cells, progress)
+	done, err := o.do(ctx, place, &e.Experiment, cells, progress)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cli.WithHint(fmt.Errorf("stopped: %w", context.Canceled), "the same command goes on from here")
 		}
 		return err
 	}
-	report, err := lab.NewReport(e, o.settings, done)
+	report, err := judge.NewReport(e, o.settings, done)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package lab
+package judge
 
 // Ratings of everybody in an experiment, and whether a model is above all whom it imitates.
 
@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"transcend/analysis/lab"
 	"transcend/data/league"
 	"transcend/elo"
 	"transcend/elo/joint"
@@ -39,15 +40,15 @@ type Ratings struct {
 
 // fitName is what a player of a cell's games is called in the fit: models belong to their
 // cell.
-func fitName(c *Cell, name string) string {
-	if strings.HasPrefix(name, modelPrefix) {
+func fitName(c *lab.Cell, name string) string {
+	if strings.HasPrefix(name, lab.ModelPrefix) {
 		return c.Name + " " + name
 	}
 	return name
 }
 
 // rate fits all games of the cells. Equal references of several cells count once.
-func rate(cells []*Done) (*Ratings, error) {
+func rate(cells []*lab.Done) (*Ratings, error) {
 	r := &Ratings{Scale: league.Ratings().Scale, index: map[string]int{}, wide: map[float64]*joint.Fit{}}
 	number := func(name string) int {
 		i, ok := r.index[name]
@@ -58,8 +59,8 @@ func rate(cells []*Done) (*Ratings, error) {
 		}
 		return i
 	}
-	known := map[PlayedGame]bool{}
-	add := func(c *Cell, g PlayedGame) {
+	known := map[lab.PlayedGame]bool{}
+	add := func(c *lab.Cell, g lab.PlayedGame) {
 		a, b, outcome := number(fitName(c, g.A)), number(fitName(c, g.B)), elo.Outcome(g.Half)
 		if g.Number%2 == 1 {
 			a, b, outcome = b, a, elo.Win-outcome
@@ -116,7 +117,7 @@ func move(fit *joint.Fit, by float64) {
 }
 
 // Of returns a player's rating.
-func (r *Ratings) Of(c *Cell, name string) (joint.Rating, bool) {
+func (r *Ratings) Of(c *lab.Cell, name string) (joint.Rating, bool) {
 	i, ok := r.index[fitName(c, name)]
 	if !ok {
 		return joint.Rating{}, false
@@ -124,9 +125,9 @@ func (r *Ratings) Of(c *Cell, name string) (joint.Rating, bool) {
 	return r.Fit.Ratings[i], true
 }
 
-// Simultaneous returns a player's interval at a confidence with which those of k
+// simultaneous returns a player's interval at a confidence with which those of k
 // players hold at once (Bonferroni).
-func (r *Ratings) Simultaneous(c *Cell, name string, k int) (elo.Interval, error) {
+func (r *Ratings) simultaneous(c *lab.Cell, name string, k int) (elo.Interval, error) {
 	i, ok := r.index[fitName(c, name)]
 	if !ok {
 		return elo.Interval{}, fmt.Errorf("experiment: nobody is called %s", name)
@@ -168,14 +169,14 @@ const (
 	NotMeasurable Claim = "not measurable"     // a rating is only a bound
 )
 
-// Judge compares a model's interval with the experts': it transcends when its lower end
+// Compare sets a model's interval beside the experts': it transcends when its lower end
 // is above the upper end of every expert's, and does not when its upper end is below the
 // lower end of one.
 //
 // Both are 95% intervals, two-sided. A model that is as strong as the best expert is
 // called transcending with a probability far below the 2.5% of its own interval: the two
 // would have to err in opposite directions.
-func Judge(model elo.Interval, experts []Estimate) Claim {
+func Compare(model elo.Interval, experts []Estimate) Claim {
 	best, floor := math.Inf(-1), math.Inf(-1)
 	for _, e := range experts {
 		best, floor = max(best, e.Interval.High), max(floor, e.Interval.Low)
@@ -264,14 +265,14 @@ func (r *Report) verdicts() error {
 		}
 		var seeds, masked []Estimate
 		for n, d := range group {
-			if rating, ok := r.Ratings.Of(&d.Cell, ModelName(v.Temperature)+maskedSuffix); ok {
+			if rating, ok := r.Ratings.Of(&d.Cell, lab.MaskedName(v.Temperature)); ok {
 				if e, two := estimateOf(rating); two {
 					masked = append(masked, e)
 				}
 			}
-			rating, _ := r.Ratings.Of(&d.Cell, ModelName(v.Temperature))
+			rating, _ := r.Ratings.Of(&d.Cell, lab.ModelName(v.Temperature))
 			e, two := estimateOf(rating)
-			claim := Judge(e.Interval, experts)
+			claim := Compare(e.Interval, experts)
 			v.Seeds = append(v.Seeds, SeedVerdict{d.Cell.Name, d.Cell.Seed, e, claim})
 			if !two {
 				// A bound: the mean over seeds has no meaning.
@@ -279,7 +280,7 @@ func (r *Report) verdicts() error {
 			}
 			seeds = append(seeds, e)
 			for _, g := range d.Games {
-				if g.A == ModelName(v.Temperature) && slices.ContainsFunc(experts, func(e Estimate) bool { return e.Name == g.B }) {
+				if g.A == lab.ModelName(v.Temperature) && slices.ContainsFunc(experts, func(e Estimate) bool { return e.Name == g.B }) {
 					v.Head.Add(elo.Outcome(g.Half))
 				}
 			}
@@ -295,11 +296,11 @@ func (r *Report) verdicts() error {
 		}
 		if len(masked) == len(group) {
 			e := over(masked)
-			v.Masked, v.MaskedClaim = &e, Judge(e.Interval, experts)
+			v.Masked, v.MaskedClaim = &e, Compare(e.Interval, experts)
 		}
 		if measurable {
 			v.Model = over(seeds)
-			v.Claim = Judge(v.Model.Interval, experts)
+			v.Claim = Compare(v.Model.Interval, experts)
 		} else {
 			// All seeds agree, or nothing is claimed.
 			v.Claim = v.Seeds[0].Claim
@@ -316,13 +317,13 @@ func (r *Report) verdicts() error {
 
 // best is the temperature at which a cell's model is strongest, and what its simultaneous
 // intervals allow to say.
-func (r *Report) best(c *Cell, experts []Estimate) (temperature float64, claim Claim, err error) {
+func (r *Report) best(c *lab.Cell, experts []Estimate) (temperature float64, claim Claim, err error) {
 	high := math.Inf(-1)
 	below := true
 	claim = NotShown
 	for _, t := range c.Measure.Temperatures {
-		rating, _ := r.Ratings.Of(c, ModelName(t))
-		wide, err := r.Ratings.Simultaneous(c, ModelName(t), len(c.Measure.Temperatures))
+		rating, _ := r.Ratings.Of(c, lab.ModelName(t))
+		wide, err := r.Ratings.simultaneous(c, lab.ModelName(t), len(c.Measure.Temperatures))
 		if err != nil {
 			return 0, claim, err
 		}
@@ -333,7 +334,7 @@ func (r *Report) best(c *Cell, experts []Estimate) (temperature float64, claim C
 		if height > high {
 			high, temperature = height, t
 		}
-		switch Judge(wide, experts) {
+		switch Compare(wide, experts) {
 		case Transcends:
 			claim, below = Transcends, false
 		case NotShown:

@@ -1,4 +1,4 @@
-package lab
+package judge
 
 // The pictures: ratings over temperature, agreement over the length of the game, and the
 // margin over the best expert; one panel for each group of cells.
@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
+	"transcend/analysis/lab"
 	"transcend/elo"
 	"transcend/internal/figure"
 )
@@ -112,7 +113,7 @@ func (r *Report) agreementPanels() []figure.Panel {
 			continue
 		}
 		p := figure.Panel{Title: d.Cell.Group, Plot: figure.NewPlot("half-move", "share of positions")}
-		curve := func(name string, c color.RGBA, dashes []vg.Length, rate func(*Band) Rate) {
+		curve := func(name string, c color.RGBA, dashes []vg.Length, rate func(*lab.Band) lab.Rate) {
 			s := figure.Series{Name: name, Color: c, Dashes: dashes}
 			for i := range a.Plies {
 				b := &a.Plies[i]
@@ -125,9 +126,9 @@ func (r *Report) agreementPanels() []figure.Panel {
 			}
 			p.Lines = append(p.Lines, s)
 		}
-		curve("legal", figure.Green, nil, func(b *Band) Rate { return b.Legal })
-		curve("meant, model", figure.Blue, nil, func(b *Band) Rate { return b.Meant })
-		curve("meant, expert", figure.Orange, []vg.Length{4, 2}, func(b *Band) Rate { return b.Expert })
+		curve("legal", figure.Green, nil, func(b *lab.Band) lab.Rate { return b.Legal })
+		curve("meant, model", figure.Blue, nil, func(b *lab.Band) lab.Rate { return b.Meant })
+		curve("meant, expert", figure.Orange, []vg.Length{4, 2}, func(b *lab.Band) lab.Rate { return b.Expert })
 		p.Plot.X.Min, p.Plot.X.Max = 0, float64(d.Cell.Corpus.MaxPlies)
 		p.Plot.Y.Min, p.Plot.Y.Max = 0, 1
 		all = append(all, p)

@@ -1,6 +1,11 @@
-package lab
-
-// What came out of an experiment: tables, words, JSON.
+// Package judge says what came out of the cells of package lab: all their games rated at once,
+// whether a model is stronger than everybody it imitates, and a report of it in tables, words,
+// JSON and pictures.
+//
+// An Experiment adds a conclusion to what the lab has to know of it. NewReport rates the cells
+// (Ratings), judges every group that has a model (Verdict), and leaves the rest to the
+// conclusion; nothing here plays or trains, so that a report is made again in seconds.
+package judge
 
 import (
 	"encoding/json"
@@ -13,6 +18,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"transcend/analysis/lab"
 	"transcend/data/league"
 	"transcend/elo"
 	"transcend/elo/joint"
@@ -21,11 +27,18 @@ import (
 	"transcend/internal/figure"
 )
 
+// Experiment is a question that cells answer, and what is concluded from them.
+type Experiment struct {
+	lab.Experiment
+	// Conclude says in words what came out, and may add sections to the report. nil: the verdicts.
+	Conclude func(*Report) error
+}
+
 // Report is an experiment with its cells done.
 type Report struct {
 	Experiment *Experiment
-	Settings   Settings
-	Cells      []*Done
+	Settings   lab.Settings
+	Cells      []*lab.Done
 	Ratings    *Ratings
 	Verdicts   []Verdict
 	// Words are the conclusion, a paragraph each.
@@ -50,7 +63,7 @@ func (r *Report) AddPicture(name, title, note string, panels []figure.Panel) {
 }
 
 // NewReport rates and judges cells that are done.
-func NewReport(e *Experiment, s Settings, cells []*Done) (*Report, error) {
+func NewReport(e *Experiment, s lab.Settings, cells []*lab.Done) (*Report, error) {
 	r := &Report{Experiment: e, Settings: s, Cells: cells}
 	var err error
 	if r.Ratings, err = rate(cells); err != nil {
@@ -71,8 +84,8 @@ func NewReport(e *Experiment, s Settings, cells []*Done) (*Report, error) {
 }
 
 // Groups are the cells by Cell.Group, in their order.
-func (r *Report) Groups() [][]*Done {
-	var all [][]*Done
+func (r *Report) Groups() [][]*lab.Done {
+	var all [][]*lab.Done
 	at := map[string]int{}
 	for _, d := range r.Cells {
 		i, ok := at[d.Cell.Group]
@@ -87,13 +100,13 @@ func (r *Report) Groups() [][]*Done {
 }
 
 // Experts are the ratings of a cell's measured experts.
-func (r *Report) Experts(c *Cell) []Estimate {
+func (r *Report) Experts(c *lab.Cell) []Estimate {
 	pool, err := c.Corpus.Pool()
 	if err != nil {
 		return nil // the cell was checked
 	}
 	var all []Estimate
-	for _, p := range c.Corpus.measured(pool) {
+	for _, p := range c.Corpus.MeasuredOf(pool) {
 		if rating, ok := r.Ratings.Of(c, p.Player.String()); ok {
 			if e, two := estimateOf(rating); two {
 				all = append(all, e)
@@ -168,9 +181,9 @@ type Play struct {
 }
 
 // plays are a cell's results by temperature, at last that with a mask.
-func (r *Report) plays(d *Done) []Play {
+func (r *Report) plays(d *lab.Done) []Play {
 	var all []Play
-	for i, name := range d.Cell.Measure.modelNames() {
+	for i, name := range d.Cell.Measure.ModelNames() {
 		p := Play{Masked: i >= len(d.Cell.Measure.Temperatures)}
 		p.Temperature = d.Cell.Measure.Temperatures[i%len(d.Cell.Measure.Temperatures)]
 		p.Rating, _ = r.Ratings.Of(&d.Cell, name)
@@ -238,7 +251,7 @@ func (r *Report) Markdown() string {
 	line("| other player | rating | games |")
 	line("|---|--:|--:|")
 	for _, p := range r.Ratings.Fit.Ratings {
-		if _, err := league.Parse(p.Name); err == nil || !strings.Contains(p.Name, modelPrefix) {
+		if _, err := league.Parse(p.Name); err == nil || !strings.Contains(p.Name, lab.ModelPrefix) {
 			line("| %s | %s | %s |", p.Name, RatingText(p), cli.Count(p.Record.Games()))
 		}
 	}
@@ -255,7 +268,7 @@ func (r *Report) Markdown() string {
 
 // agreementTables show agreement by ply.
 func (r *Report) agreementTables(line func(string, ...any)) {
-	percent := func(x Rate) string {
+	percent := func(x lab.Rate) string {
 		if x.Of == 0 {
 			return "-"
 		}
@@ -277,7 +290,7 @@ func (r *Report) agreementTables(line func(string, ...any)) {
 			line("|---|---|--:|--:|--:|--:|--:|--:|")
 			some = true
 		}
-		row := func(name, where string, a Agreement) {
+		row := func(name, where string, a lab.Agreement) {
 			if a.Expert.Of > 0 {
 				line("| %s | %s (%s) | %s | %s | %s | %s | %s | %s |", name, where, cli.Count(a.Expert.Of), percent(a.Meant), percent(a.Expert), percent(a.Legal), percent(a.Sampled), percent(a.MeantAnyway), percent(a.Copied))
 			}
@@ -306,7 +319,7 @@ func (r *Report) agreementTables(line func(string, ...any)) {
 type jsonReport struct {
 	Experiment string        `json:"experiment"`
 	About      string        `json:"about"`
-	Settings   Settings      `json:"settings"`
+	Settings   lab.Settings  `json:"settings"`
 	Scale      string        `json:"scale"`
 	Misfit     float64       `json:"misfit"`
 	Words      []string      `json:"words"`
@@ -320,8 +333,8 @@ type jsonReport struct {
 }
 
 type jsonCell struct {
-	Cell   Cell            `json:"cell"`
-	Result Result          `json:"result"`
+	Cell   lab.Cell        `json:"cell"`
+	Result lab.Result      `json:"result"`
 	Plays  []jsonPlay      `json:"plays,omitempty"`
 	Extra  json.RawMessage `json:"extra,omitempty"`
 }
@@ -393,7 +406,7 @@ func (e Estimate) forJSON() Estimate {
 
 // Write writes report.json, report.md and the pictures into the lab, and returns the names of
 // the files.
-func (r *Report) Write(l *Lab) ([]string, error) {
+func (r *Report) Write(l *lab.Lab) ([]string, error) {
 	dir := filepath.Join(l.Dir, r.Experiment.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("experiment: %w", err)

@@ -1,4 +1,4 @@
-package lab
+package judge
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"transcend/analysis/lab"
 	"transcend/elo"
 )
 
@@ -20,7 +21,7 @@ type truth struct {
 var verdictTemperatures = []float64{0.001, 0.1, 0.5, 1}
 
 // simulate draws the games that a cell would have played.
-func (tr truth) simulate(rng *rand.Rand, games, references int) []*Done {
+func (tr truth) simulate(rng *rand.Rand, games, references int) []*lab.Done {
 	outcome := func(d float64) int {
 		// Davidson's relation with a tenth of draws between equals.
 		m := 1 / (1 + math.Pow(10, -d/400))
@@ -37,7 +38,7 @@ func (tr truth) simulate(rng *rand.Rand, games, references int) []*Done {
 		name   string
 		rating float64
 	}
-	var cell Cell
+	var cell lab.Cell
 	var experts, others, all []player
 	for i, r := range tr.experts {
 		name := fmt.Sprintf("ply1:rho=0.5,seed=%d", i+1)
@@ -50,17 +51,17 @@ func (tr truth) simulate(rng *rand.Rand, games, references int) []*Done {
 		others = append(others, player{name, r})
 	}
 	all = append(append(all, experts...), others...)
-	var shared []PlayedGame
+	var shared []lab.PlayedGame
 	for i := range all {
 		for j := range i {
 			for n := range references {
-				shared = append(shared, PlayedGame{A: all[i].name, B: all[j].name, Number: n, Half: outcome(all[i].rating - all[j].rating)})
+				shared = append(shared, lab.PlayedGame{A: all[i].name, B: all[j].name, Number: n, Half: outcome(all[i].rating - all[j].rating)})
 			}
 		}
 	}
-	var cells []*Done
+	var cells []*lab.Done
 	for s, ratings := range tr.seeds {
-		d := &Done{Cell: cell, References: shared}
+		d := &lab.Done{Cell: cell, References: shared}
 		d.Cell.Name, d.Cell.Group, d.Cell.Headline = fmt.Sprintf("a-seed%d", s+1), "a", true
 		d.Cell.Seed = uint64(s + 1)
 		d.Cell.Model.Layers = 1
@@ -69,7 +70,7 @@ func (tr truth) simulate(rng *rand.Rand, games, references int) []*Done {
 			for k, opponents := range [][]player{experts, others} {
 				for n := range games / 2 {
 					o := opponents[n%len(opponents)]
-					d.Games = append(d.Games, PlayedGame{A: ModelName(verdictTemperatures[i]), B: o.name, Number: n + k*games, Half: outcome(rating - o.rating)})
+					d.Games = append(d.Games, lab.PlayedGame{A: lab.ModelName(verdictTemperatures[i]), B: o.name, Number: n + k*games, Half: outcome(rating - o.rating)})
 				}
 			}
 		}
@@ -78,9 +79,9 @@ func (tr truth) simulate(rng *rand.Rand, games, references int) []*Done {
 	return cells
 }
 
-func verdictOf(t *testing.T, cells []*Done) *Verdict {
+func verdictOf(t *testing.T, cells []*lab.Done) *Verdict {
 	t.Helper()
-	r, err := NewReport(&Experiment{Name: "test"}, Settings{}, cells)
+	r, err := NewReport(&Experiment{Experiment: lab.Experiment{Name: "test"}}, lab.Settings{}, cells)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestCompare(t *testing.T) {
 	expert := func(low, high float64) Estimate { return Estimate{Interval: elo.Interval{Low: low, High: high}} }
 	experts := []Estimate{expert(380, 420), expert(390, 430)}
 	for _, tt := range []struct {
@@ -190,11 +191,11 @@ func TestJudge(t *testing.T) {
 		{math.Inf(-1), 300, NotAbove},
 		{math.NaN(), 300, NotMeasurable},
 	} {
-		if got := Judge(elo.Interval{Low: tt.low, High: tt.high}, experts); got != tt.want {
+		if got := Compare(elo.Interval{Low: tt.low, High: tt.high}, experts); got != tt.want {
 			t.Errorf("[%v, %v]: %s, want %s", tt.low, tt.high, got, tt.want)
 		}
 	}
-	if got := Judge(elo.Interval{Low: 1, High: 2}, nil); got != NotMeasurable {
+	if got := Compare(elo.Interval{Low: 1, High: 2}, nil); got != NotMeasurable {
 		t.Errorf("without experts: %s", got)
 	}
 }
@@ -220,35 +221,5 @@ func TestOver(t *testing.T) {
 	same := Estimate{Rating: 500, StandardError: 15}
 	if e := over([]Estimate{same, same, same}); e.StandardError < 15/math.Sqrt(3)-1e-9 {
 		t.Errorf("seeds that agree by chance: standard error %v, below that of their games", e.StandardError)
-	}
-}
-
-func TestRate(t *testing.T) {
-	var r Rate
-	r.add(3, 0)
-	if r.Games != 0 {
-		t.Error("a game without positions counts")
-	}
-	// Independent positions: Wilson's interval.
-	for range 50 {
-		r.add(1, 2)
-	}
-	i := r.Interval()
-	if math.Abs(i.Low-0.4038) > 2e-3 || math.Abs(i.High-0.5962) > 2e-3 {
-		t.Errorf("50 of 100 without clusters: %v, want Wilson's 0.404 to 0.596", i)
-	}
-	// The same hits in games that are all or nothing say less.
-	var c Rate
-	for n := range 50 {
-		c.add(2*(n%2), 2)
-	}
-	j := c.Interval()
-	if c.Hits != r.Hits || j.High-j.Low < 1.3*(i.High-i.Low) {
-		t.Errorf("clustered %v is not wider than independent %v", j, i)
-	}
-	var none Rate
-	none.add(0, 100)
-	if i := none.Interval(); i.High < 0.5 {
-		t.Errorf("nothing of 100 positions of one game: %v", i)
 	}
 }
