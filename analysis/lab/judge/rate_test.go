@@ -200,6 +200,32 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestMasked: games among the legal moves only, under the name that the lab plays them by, are rated
+// beside the verdict and are no part of it.
+func TestMasked(t *testing.T) {
+	cells := truth{experts: []float64{0, 10}, others: []float64{-100, 100}, seeds: [][]float64{{50, 40, 0, -50}}}.simulate(rand.New(rand.NewPCG(1, 2)), 200, 20)
+	before := *verdictOf(t, cells)
+	d := cells[0]
+	d.Cell.Measure.Masked = true
+	names := d.Cell.Measure.ModelNames()
+	for _, g := range d.Games {
+		if g.A == names[0] {
+			g.A, g.Half = names[len(names)-1], 2
+			if g.Number%20 == 0 {
+				g.Half = 0
+			}
+			d.Games = append(d.Games, g)
+		}
+	}
+	v := verdictOf(t, cells)
+	if before.Masked != nil || v.Masked == nil || v.Masked.Rating < v.Model.Rating+100 || v.MaskedClaim != Transcends {
+		t.Errorf("19 of 20 games won among legal moves: %+v (%s), the model at %v", v.Masked, v.MaskedClaim, v.Model)
+	}
+	if v.Claim != before.Claim || v.Head != before.Head {
+		t.Errorf("the verdict became %s (%+v), it was %s (%+v)", v.Claim, v.Head, before.Claim, before.Head)
+	}
+}
+
 // TestOver checks the interval over seeds by simulation.
 func TestOver(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
