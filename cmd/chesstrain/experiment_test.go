@@ -80,13 +80,10 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes for half a minute")
 	}
-	bin := build(t)
 	dir := t.TempDir()
 	start := func(out string) *exec.Cmd {
-		cmd := exec.Command(bin, "experiment", "shared", "--preset", "tiny", "--steps", "80", "--checkpoint-time", "20ms",
+		cmd := process(dir, "experiment", "shared", "--preset", "tiny", "--steps", "60", "--checkpoint-time", "20ms",
 			"--precision", "f32", "--quiet", "--out", out)
-		cmd.Dir = dir
-		cmd.Stderr, cmd.Stdout = new(bytes.Buffer), new(bytes.Buffer)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +96,7 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 	}
 	whole := time.Since(began)
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
-	const kills = 12
+	const kills = 8
 	killed := 0
 	var states []string
 	for tries := 0; killed < kills && tries < 3*kills; tries++ {

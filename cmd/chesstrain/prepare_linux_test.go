@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,22 +40,19 @@ func TestPrepareMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("streams a gigabyte of text")
 	}
-	bin := build(t)
 	file, _ := month()
 	peak := func(t *testing.T, times int, flags ...string) int64 {
 		t.Helper()
 		s := endless(t, file, times)
 		out := filepath.Join(t.TempDir(), "x.parquet")
-		cmd := exec.Command(bin, append([]string{"prepare", "--lichess", "2023-01", "--lichess-url", s.URL, "--out", out}, flags...)...)
-		for _, v := range os.Environ() {
-			if !strings.HasPrefix(v, "GOMEMLIMIT=") && !strings.HasPrefix(v, "GOGC=") {
-				cmd.Env = append(cmd.Env, v)
-			}
+		cmd := process("", append([]string{"prepare", "--lichess", "2023-01", "--lichess-url", s.URL, "--out", out}, flags...)...)
+		cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
+			return strings.HasPrefix(v, "GOMEMLIMIT=") || strings.HasPrefix(v, "GOGC=")
+		})
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, cmd.Stderr)
 		}
-		text, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, text)
-		}
+		text := fmt.Sprint(cmd.Stdout, cmd.Stderr)
 		rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
 		t.Logf("%4d MB of zstd, %v: at most %d MB\n%s", len(file)*times>>20, flags, rss>>20, text)
 		return rss
@@ -86,9 +82,8 @@ func TestPrepareMemory(t *testing.T) {
 // is one, is as it was, and the next prepare clears away what is left.
 func TestKilledPrepare(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the command")
+		t.Skip("starts the command")
 	}
-	bin := build(t)
 	file, maxElo := month()
 	dir := t.TempDir()
 	out := filepath.Join(dir, "x.parquet")
@@ -103,8 +98,7 @@ func TestKilledPrepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"prepare", "--lichess", "2023-01", "--max-elo", maxElo, "--out", out, "--force"}
-	cmd := exec.Command(bin, append(args, "--lichess-url", s.URL)...)
-	cmd.Stderr = new(bytes.Buffer)
+	cmd := process("", append(args, "--lichess-url", s.URL)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
