@@ -121,7 +121,7 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 					}
 				}
 			}
-		case <-time.After(time.Duration(rng.Int64N(int64(whole)))):
+		case <-time.After(time.Duration(rng.Int64N(int64(whole) / 2))):
 			cmd.Process.Signal(syscall.SIGKILL)
 			<-done
 			killed++
