@@ -11,6 +11,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"transcend/internal/clip"
 )
 
 // LocalScale is a set of opponents that were rated by games among themselves, by
@@ -105,7 +107,7 @@ func ParseLocalScale(b []byte) (*LocalScale, error) {
 	}
 	switch {
 	case s.Format != LocalScaleFormat:
-		return bad("the file is none (its format is %q, not %q)", clipText(s.Format), LocalScaleFormat)
+		return bad("the file is none (its format is %q, not %q)", clip.Text(s.Format, 40), LocalScaleFormat)
 	case s.Version != localScaleVersion:
 		return bad("version %d, this program reads %d", s.Version, localScaleVersion)
 	case len(s.Players) < 2 || len(s.Players) > maxLocalPlayers:
@@ -116,7 +118,7 @@ func ParseLocalScale(b []byte) (*LocalScale, error) {
 	for i, p := range s.Players {
 		finite := func(x float64) bool { return math.Abs(x) <= MaxRating }
 		if p.Side == TwoSided && (!finite(p.Rating) || !(p.StandardError >= 0 && p.StandardError <= MaxRating)) {
-			return bad("player %d (%s): rating %v, error %v", i+1, clipText(p.Name), p.Rating, p.StandardError)
+			return bad("player %d (%s): rating %v, error %v", i+1, clip.Text(p.Name, 40), p.Rating, p.StandardError)
 		}
 		if err := p.Record.check(); err != nil {
 			return bad("player %d: %w", i+1, err)
@@ -128,12 +130,10 @@ func ParseLocalScale(b []byte) (*LocalScale, error) {
 		}
 	}
 	if id := s.ContentID(); id != s.ID {
-		return bad("its ID is %q but its content is %s: it was changed by hand or damaged", clipText(s.ID), id)
+		return bad("its ID is %q but its content is %s: it was changed by hand or damaged", clip.Text(s.ID, 40), id)
 	}
 	return s, nil
 }
-
-func clipText(s string) string { return s[:min(len(s), 40)] }
 
 // NewLocalScale completes a scale: format, version, ID.
 func NewLocalScale(s LocalScale) *LocalScale {

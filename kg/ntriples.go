@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"transcend/internal/clip"
 )
 
 // The vocabulary that gives entities their names and types.
@@ -59,11 +61,11 @@ func parseTriple(line string) (subject, predicate, object term, ok bool, err err
 		rest = strings.TrimLeft(rest, " \t")
 	}
 	if !strings.HasPrefix(rest, ".") {
-		return subject, predicate, object, false, fmt.Errorf("want a full stop after the object, not %q", clip(rest))
+		return subject, predicate, object, false, fmt.Errorf("want a full stop after the object, not %q", clip.Text(rest, maxQuoted))
 	}
 	rest = strings.TrimLeft(rest[1:], " \t")
 	if rest != "" && rest[0] != '#' {
-		return subject, predicate, object, false, fmt.Errorf("%q follows the full stop", clip(rest))
+		return subject, predicate, object, false, fmt.Errorf("%q follows the full stop", clip.Text(rest, maxQuoted))
 	}
 	return subject, predicate, object, true, nil
 }
@@ -80,7 +82,7 @@ func parseTerm(s string) (t term, rest string, err error) {
 	case s[0] == '"':
 		return parseLiteral(s)
 	}
-	return t, s, fmt.Errorf("%q begins no term: <IRI>, _:blank or \"literal\"", clip(s))
+	return t, s, fmt.Errorf("%q begins no term: <IRI>, _:blank or \"literal\"", clip.Text(s, maxQuoted))
 }
 
 // parseIRI reads <IRI>.
@@ -94,11 +96,11 @@ func parseIRI(s string) (t term, rest string, err error) {
 		return t, s, err
 	}
 	if i := strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || strings.ContainsRune("<>\"{}|^`\\", r) }); i >= 0 {
-		return t, s, fmt.Errorf("the IRI %q has the character %q, which must be percent-encoded", clip(value), value[i])
+		return t, s, fmt.Errorf("the IRI %q has the character %q, which must be percent-encoded", clip.Text(value, maxQuoted), value[i])
 	}
 	// Relative IRIs are not N-Triples: a scheme comes first.
 	if i := strings.IndexAny(value, ":/?#"); i < 1 || value[i] != ':' {
-		return t, s, fmt.Errorf("the IRI %q is not absolute", clip(value))
+		return t, s, fmt.Errorf("the IRI %q is not absolute", clip.Text(value, maxQuoted))
 	}
 	return term{kind: termIRI, value: value}, s[end+1:], nil
 }
@@ -276,7 +278,7 @@ func (t *triples) add(n int, line string) error {
 		t.report.Schema++
 		sid, oid := t.id(s), t.id(o)
 		if have, ok := t.typeOf[sid]; ok && have != oid {
-			return fmt.Errorf("%s has the type %s here and %s before: give every entity one", clip(s.value), clip(o.value), clip(t.terms[have]))
+			return fmt.Errorf("%s has the type %s here and %s before: give every entity one", clip.Text(s.value, maxQuoted), clip.Text(o.value, maxQuoted), clip.Text(t.terms[have], maxQuoted))
 		}
 		t.typeOf[sid] = oid
 	case p.value == rdfsDomain:
@@ -309,12 +311,12 @@ func (t *triples) graph() (*Graph, error) {
 		for i, x := range [2]int32{f.s, f.o} {
 			typ, ok := t.typeOf[x]
 			if !ok {
-				return nil, &SyntaxError{File: t.file, Line: f.line, Msg: fmt.Sprintf("%s has no type", clip(t.terms[x])),
+				return nil, &SyntaxError{File: t.file, Line: f.line, Msg: fmt.Sprintf("%s has no type", clip.Text(t.terms[x], maxQuoted)),
 					Help: fmt.Sprintf("every entity needs a line <entity> <%s> <type> .", rdfType)}
 			}
 			label := t.called(x)
 			if other, ok := entityOf[label]; ok && other != x {
-				return nil, &SyntaxError{File: t.file, Line: f.line, Msg: fmt.Sprintf("%s and %s are both called %q", clip(t.terms[x]), clip(t.terms[other]), clip(label)),
+				return nil, &SyntaxError{File: t.file, Line: f.line, Msg: fmt.Sprintf("%s and %s are both called %q", clip.Text(t.terms[x], maxQuoted), clip.Text(t.terms[other], maxQuoted), clip.Text(label, maxQuoted)),
 					Help: "text can only tell them apart by name: change one rdfs:label"}
 			}
 			entityOf[label] = x

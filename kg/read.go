@@ -92,11 +92,5 @@ func built(name string, b *Builder) (*Graph, error) {
 	return g, nil
 }
 
-// clip shortens text from outside for an error message.
-func clip(s string) string {
-	const most = 60
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
-}
+// maxQuoted is how many bytes of a text from outside a message quotes.
+const maxQuoted = 60

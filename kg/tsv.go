@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"transcend/internal/clip"
 )
 
 // tsvColumns are the first line of a TSV file: one edge a line, with the types of
@@ -28,7 +30,7 @@ func ReadTSV(name string, r io.Reader) (*Graph, ReadReport, error) {
 		cells := strings.Split(line, "\t")
 		if !header {
 			if line != strings.Join(tsvColumns, "\t") {
-				msg := fmt.Sprintf("the first line is %q, not the columns' names", clip(line))
+				msg := fmt.Sprintf("the first line is %q, not the columns' names", clip.Text(line, maxQuoted))
 				if len(cells) == 3 {
 					msg += "; three columns leave out the entities' types, which corruption needs"
 				}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"transcend/internal/clip"
 )
 
 // DefaultBaseURL is where the database is.
@@ -139,10 +141,10 @@ func checkBaseURL(s string) (string, error) {
 		return "", errors.New("the base URL is no address: write it as " + DefaultBaseURL)
 	}
 	if err := checkURL(u); err != nil {
-		return "", fmt.Errorf("base URL %s: %w: write it as %s", clip(u.Redacted()), err, DefaultBaseURL)
+		return "", fmt.Errorf("base URL %s: %w: write it as %s", clip.Text(u.Redacted(), maxQuoted), err, DefaultBaseURL)
 	}
 	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", fmt.Errorf("base URL %s: it must end with its path, without ? and #", clip(u.Redacted()))
+		return "", fmt.Errorf("base URL %s: it must end with its path, without ? and #", clip.Text(u.Redacted(), maxQuoted))
 	}
 	return strings.TrimRight(u.String(), "/"), nil
 }
@@ -151,7 +153,7 @@ func checkBaseURL(s string) (string, error) {
 func checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%q is not http or https", clip(u.Scheme))
+		return fmt.Errorf("%q is not http or https", clip.Text(u.Scheme, maxQuoted))
 	case u.Hostname() == "":
 		return errors.New("it has no host")
 	case u.User != nil:
@@ -181,10 +183,10 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("%w: there are more than ten", errRedirect)
 	}
 	if err := checkURL(req.URL); err != nil {
-		return fmt.Errorf("%w: to %s: %w", errRedirect, clip(req.URL.Redacted()), err)
+		return fmt.Errorf("%w: to %s: %w", errRedirect, clip.Text(req.URL.Redacted(), maxQuoted), err)
 	}
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return fmt.Errorf("%w: to %s: it leaves https (if that is wanted, make it the base URL)", errRedirect, clip(req.URL.Redacted()))
+		return fmt.Errorf("%w: to %s: it leaves https (if that is wanted, make it the base URL)", errRedirect, clip.Text(req.URL.Redacted(), maxQuoted))
 	}
 	return nil
 }

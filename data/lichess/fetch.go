@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"transcend/internal/clip"
 )
 
 // maxFile is the largest size of a file that is believed: 1 TiB. The largest
@@ -221,7 +223,7 @@ func (f *fetcher) checkAnswer(c *conn, ranged bool) error {
 	case c.StatusCode == http.StatusOK,
 		c.StatusCode == http.StatusPartialContent && ranged:
 	case c.StatusCode == http.StatusPartialContent:
-		return &transient{err: &RangeError{0, "the range " + strconv.Quote(clip(c.Header.Get("Content-Range")))}}
+		return &transient{err: &RangeError{0, "the range " + strconv.Quote(clip.Text(c.Header.Get("Content-Range"), maxQuoted))}}
 	case c.StatusCode == http.StatusRequestedRangeNotSatisfiable && ranged:
 		return nil
 	default:
@@ -234,7 +236,7 @@ func (f *fetcher) checkAnswer(c *conn, ranged bool) error {
 		return err
 	}
 	if e := c.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return fmt.Errorf("%s: the server sends it encoded as %q, which was not asked for (is there a proxy in between?)", c.url, clip(e))
+		return fmt.Errorf("%s: the server sends it encoded as %q, which was not asked for (is there a proxy in between?)", c.url, clip.Text(e, maxQuoted))
 	}
 	if t, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type")); t == "text/html" {
 		return fmt.Errorf("%s: the server sends a web page instead of the file (is the base URL right? is there a login page in between?)", c.url)

@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"transcend/internal/atomicfile"
+	"transcend/internal/clip"
 )
 
 // keeper keeps a file on disk while it is read. In its directory there are
@@ -113,7 +114,7 @@ func (k *keeper) load(url string) (int64, identity, error) {
 	}
 	switch {
 	case info.URL != url:
-		return 0, identity{}, fmt.Errorf("it is of %s", clip(info.URL))
+		return 0, identity{}, fmt.Errorf("it is of %s", clip.Text(info.URL, maxQuoted))
 	case !info.known():
 		return 0, identity{}, errors.New("it is not known which version of the file it is of")
 	case info.Size >= 0 && stat.Size() > info.Size:

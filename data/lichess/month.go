@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"transcend/internal/clip"
 )
 
 // Month is a month of the database.
@@ -58,7 +60,7 @@ func (m Month) check(now time.Time) error {
 // not be on the server yet: Open tells.
 func ParseMonths(s string, now time.Time) ([]Month, error) {
 	fail := func(err error) ([]Month, error) {
-		return nil, fmt.Errorf("lichess: months %q: %w", clip(s), err)
+		return nil, fmt.Errorf("lichess: months %q: %w", clip.Text(s, maxQuoted), err)
 	}
 	fromText, toText, isRange := strings.Cut(s, "..")
 	from, err := parseMonth(fromText, now)
@@ -88,7 +90,7 @@ func ParseMonths(s string, now time.Time) ([]Month, error) {
 // parseMonth reads "2023-01".
 func parseMonth(s string, now time.Time) (Month, error) {
 	if len(s) != len("2023-01") || s[4] != '-' {
-		return Month{}, fmt.Errorf("%q is not a month: write 2023-01 or 2023-01..2023-10", clip(s))
+		return Month{}, fmt.Errorf("%q is not a month: write 2023-01 or 2023-01..2023-10", clip.Text(s, maxQuoted))
 	}
 	var m Month
 	for i, c := range []byte(s) {
@@ -96,7 +98,7 @@ func parseMonth(s string, now time.Time) (Month, error) {
 			continue
 		}
 		if c < '0' || c > '9' {
-			return Month{}, fmt.Errorf("%q is not a month: write 2023-01 or 2023-01..2023-10", clip(s))
+			return Month{}, fmt.Errorf("%q is not a month: write 2023-01 or 2023-01..2023-10", clip.Text(s, maxQuoted))
 		}
 		if i < 4 {
 			m.Year = 10*m.Year + int(c-'0')
@@ -107,10 +109,5 @@ func parseMonth(s string, now time.Time) (Month, error) {
 	return m, m.check(now)
 }
 
-// clip shortens a text from outside for an error message.
-func clip(s string) string {
-	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:80], "") + "..."
-	}
-	return s
-}
+// maxQuoted is how many bytes of a text from outside a message quotes.
+const maxQuoted = 80

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"transcend/internal/clip"
 )
 
 // tailSize is how many of the last bytes of a part on disk are compared with the
@@ -206,7 +208,7 @@ func (s *Stream) verify(n int64, id identity) (_ identity, useless, err error) {
 func wrongRange(offset int64, c *conn) error {
 	got := "no range"
 	if h := c.Header.Get("Content-Range"); h != "" {
-		got = strconv.Quote(clip(h))
+		got = strconv.Quote(clip.Text(h, maxQuoted))
 		if c.ContentLength >= 0 {
 			got += fmt.Sprintf(" in %d bytes", c.ContentLength)
 		}
@@ -543,7 +545,7 @@ func (s *Stream) acceptEnd(c *conn, offset int64) error {
 		s.learn(s.id.merge(now))
 		return nil
 	}
-	return &transient{err: &RangeError{offset, "status 416 with " + strconv.Quote(clip(c.Header.Get("Content-Range")))}}
+	return &transient{err: &RangeError{offset, "status 416 with " + strconv.Quote(clip.Text(c.Header.Get("Content-Range"), maxQuoted))}}
 }
 
 // merge adds to id what is known only of now.

@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 	"transcend/pgn"
 )
 
@@ -245,7 +246,7 @@ func (o *Openings) readEPD(b []byte) error {
 func parseEPD(line string) (Opening, error) {
 	fields := strings.Fields(line)
 	if len(fields) < 4 {
-		return Opening{}, fmt.Errorf("%q is no EPD", clip(line))
+		return Opening{}, fmt.Errorf("%q is no EPD", clip.Text(line, 60))
 	}
 	half, full := "0", "1"
 	name := ""
@@ -273,8 +274,6 @@ func isNumber(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
 	return err == nil
 }
-
-func clip(s string) string { return s[:min(len(s), 60)] }
 
 func (o *Openings) readLines(b []byte) error {
 	return eachLine(b, func(line string) error {

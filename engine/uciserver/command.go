@@ -9,6 +9,7 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 )
 
 // commands are the words that begin a command. Words before one are skipped, as
@@ -32,7 +33,7 @@ func (s *server) command(line string) (quit bool) {
 			return s.obey(word, rest)
 		}
 		if s.debug {
-			s.tell("ignored: %q", clip(word, 40))
+			s.tell("ignored: %q", clip.Text(word, 40))
 		}
 		line = rest
 	}
@@ -163,9 +164,9 @@ func (s *server) setOption(rest string) {
 	}
 	name = strings.Join(strings.Fields(name), " ")
 	if err := s.set(strings.ToLower(name), value); err != nil {
-		s.tell("error: option %s: %v", clip(name, 60), err)
+		s.tell("error: option %s: %v", clip.Text(name, 60), err)
 	} else if s.debug {
-		s.tell("option %s is %q", clip(name, 60), clip(value, 200))
+		s.tell("option %s is %q", clip.Text(name, 60), clip.Text(value, 200))
 	}
 }
 
@@ -196,13 +197,13 @@ func (s *server) set(name, value string) (err error) {
 		}
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%q is neither random nor a whole number from 0 to 2^64-1", clip(value, 40))
+			return fmt.Errorf("%q is neither random nor a whole number from 0 to 2^64-1", clip.Text(value, 40))
 		}
 		s.setSeed(&n)
 	case "score":
 		v := strings.ToLower(value)
 		if v != "none" && v != "zero" {
-			return fmt.Errorf("%q is neither none nor zero", clip(value, 40))
+			return fmt.Errorf("%q is neither none nor zero", clip.Text(value, 40))
 		}
 		s.zeroScore = v == "zero"
 	case "multipv":
@@ -236,7 +237,7 @@ func (s *server) set(name, value string) (err error) {
 		}
 	case "uci_variant":
 		if !strings.EqualFold(value, "chess") {
-			return fmt.Errorf("this engine plays standard chess only, not %q: its model has seen no other", clip(value, 40))
+			return fmt.Errorf("this engine plays standard chess only, not %q: its model has seen no other", clip.Text(value, 40))
 		}
 	default:
 		return fmt.Errorf("there is no such option")
@@ -271,7 +272,7 @@ func (s *server) setSampling(name, value string) (err error) {
 func spin(value string, min, max int64) (int, error) {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || n < min || n > max {
-		return 0, fmt.Errorf("%q is no whole number from %d to %d", clip(value, 40), min, max)
+		return 0, fmt.Errorf("%q is no whole number from %d to %d", clip.Text(value, 40), min, max)
 	}
 	return int(n), nil
 }
@@ -280,7 +281,7 @@ func spin(value string, min, max int64) (int, error) {
 func number(value string) (float64, error) {
 	x, err := strconv.ParseFloat(value, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number (want for example 0.5)", clip(value, 40))
+		return 0, fmt.Errorf("%q is no number (want for example 0.5)", clip.Text(value, 40))
 	}
 	return x, nil
 }

@@ -57,6 +57,7 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
+	"transcend/internal/clip"
 	"transcend/model"
 )
 
@@ -332,14 +333,7 @@ func (s *server) tell(format string, args ...any) {
 		}
 		return r
 	}, fmt.Sprintf(format, args...))
-	s.say("info string ", clip(text, 400))
-}
-
-func clip(s string, most int) string {
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return s
+	s.say("info string ", clip.Text(text, 400))
 }
 
 // setSeed sets the seed, or draws one. The next game is the first with it.
