@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +25,16 @@ import (
 const hostile = "<script>alert('x')</script>\"><img src=x onerror=alert(1)> \u202egnp.exe \x1b[31m {{.}} ]]> --> javascript:alert(1)"
 
 // fakeModels answer without a model.
-type fakeModels struct{ asked int }
+type fakeModels struct {
+	asked int
+	plies []int // that were asked for last
+}
 
 func (f *fakeModels) Cap(p leaderboard.Player) int { return 1500 }
 
 func (f *fakeModels) Choices(_ context.Context, p leaderboard.Player, moves []bitboard.Move, plies []int) ([]analysis.Choices, error) {
 	f.asked++
+	f.plies = plies
 	if p.Spec[leaderboard.SpecWeights] == "lost" {
 		return nil, errors.New("no checkpoint <b>there</b>")
 	}
@@ -462,6 +467,37 @@ func TestChoicesAreRemembered(t *testing.T) {
 	get(t, site, "/choices/1/9?player=1&ply=15")
 	if models.asked != 2 {
 		t.Error("another question has the first one's answer")
+	}
+}
+
+// TestPliesOfChoices: a model is asked at each of its moves, and at the end where it lost for want of
+// one, whichever side of the match it was.
+func TestPliesOfChoices(t *testing.T) {
+	f := newFiller(t)
+	m := f.match(model("c0ffee", "0"), model("decaf", "1"), leaderboard.Match{Openings: "startpos", Seed: 1})
+	for slot, g := range []leaderboard.Game{
+		{Moves: codes(t, "", mate...), Result: "1-0", Termination: "checkmate", OpponentCause: leaderboard.LostBoard},
+		{Moves: codes(t, "", mate[:4]...), Result: "0-1", Termination: "illegal move", LossCause: leaderboard.LostIllegal},
+		{Moves: codes(t, "", mate[:3]...), Result: "1-0", Termination: "illegal move", OpponentCause: leaderboard.LostIllegal},
+	} {
+		g.MatchID, g.Slot, g.PlayerWhite = m, slot, true
+		f.game(g)
+	}
+	models := &fakeModels{}
+	site := readSite(t, f, Options{Models: models})
+	for _, test := range []struct {
+		slot, player int
+		want         []int
+	}{
+		{0, 1, []int{0, 2, 4, 6}}, {0, 2, []int{1, 3, 5}},
+		{1, 1, []int{0, 2, 4}}, {1, 2, []int{1, 3}},
+		{2, 1, []int{0, 2}}, {2, 2, []int{1, 3}},
+	} {
+		models.plies = nil
+		get(t, site, fmt.Sprintf("/choices/%d/%d?player=%d", m, test.slot, test.player))
+		if !slices.Equal(models.plies, test.want) {
+			t.Errorf("game %d, player %d: asked at %v, want %v", test.slot, test.player, models.plies, test.want)
+		}
 	}
 }
 
