@@ -31,7 +31,9 @@ import (
 //   - GNU Chess 6 keeps what it has said until it has read another line, and starts
 //     only when a thread of it gets a lock that another holds but between two lines:
 //     while an answer is awaited that is due at once, lines that change nothing are
-//     sent now and then.
+//     sent now and then. When that thread gets the lock it throws away what has been
+//     read and not yet handed on, at times "protover": an engine without a word about
+//     features is asked again.
 //   - The protocol has no question that an engine must answer, unless it has the
 //     feature ping. Without it a program that is silent from its start on is not
 //     found out before its first move is due.
@@ -103,10 +105,21 @@ func newXBoard(cfg Config) *XBoard {
 
 // greet is the handshake, which ends with done=1 or after some silence.
 func (c *XBoard) greet(ctx context.Context) error {
+	const hello = "xboard\nprotover 2\n"
 	began, allowed := time.Now(), c.cfg.Timeouts.Features
-	c.buf = append(c.buf[:0], "xboard\nprotover 2\n"...)
+	asked := began
+	nudge := func() string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.features.seen || time.Since(asked) < 2*nudgeAfter {
+			return "xboard\n"
+		}
+		asked = time.Now()
+		return hello
+	}
+	c.buf = append(c.buf[:0], hello...)
 	for done := false; !done; {
-		err := c.nudged(ctx, allowed-time.Since(began), "xboard\n", nudgeAfter/25, func() bool { return !c.handshake || len(c.answers) > 0 })
+		err := c.nudged(ctx, allowed-time.Since(began), nudge, nudgeAfter/25, func() bool { return !c.handshake || len(c.answers) > 0 })
 		c.mu.Lock()
 		if c.features.patience {
 			allowed = c.cfg.Timeouts.Start
@@ -199,7 +212,8 @@ func (c *XBoard) appendPing(dst []byte) []byte {
 func (c *XBoard) settle(ctx context.Context, during string) error {
 	c.buf = c.appendPing(c.buf)
 	began, allowed := time.Now(), c.cfg.Timeouts.Ready
-	err := c.nudged(ctx, allowed, fmt.Sprintf("ping %d\n", c.pings), nudgeAfter, func() bool { return !c.pinging })
+	nudge := func() string { return fmt.Sprintf("ping %d\n", c.pings) }
+	err := c.nudged(ctx, allowed, nudge, nudgeAfter, func() bool { return !c.pinging })
 	return c.due(err, during, allowed, time.Since(began))
 }
 
@@ -207,7 +221,7 @@ func (c *XBoard) settle(ctx context.Context, during string) error {
 const nudgeAfter = time.Second
 
 // nudged is exchange for answers that may have to be drawn out by other lines.
-func (c *XBoard) nudged(ctx context.Context, allowed time.Duration, nudge string, every time.Duration, ok func() bool) error {
+func (c *XBoard) nudged(ctx context.Context, allowed time.Duration, nudge func() string, every time.Duration, ok func() bool) error {
 	began := time.Now()
 	for wait := nudgeAfter; ; wait = every {
 		left := allowed - time.Since(began)
@@ -215,7 +229,7 @@ func (c *XBoard) nudged(ctx context.Context, allowed time.Duration, nudge string
 		if !errors.Is(err, errDeadline) || left <= wait {
 			return err
 		}
-		c.buf = append(c.buf[:0], nudge...)
+		c.buf = append(c.buf[:0], nudge()...)
 	}
 }
 
@@ -651,7 +665,8 @@ func (c *XBoard) hearFeature(name, value string) bool {
 		return true
 	case "option":
 		o, ok := parseXOption(value)
-		if ok && c.handshake && len(c.announced) < maxOptions {
+		// An engine that is asked twice may say them twice.
+		if ok && c.handshake && len(c.announced) < maxOptions && findOption(c.announced, o.Name) == nil {
 			c.announced = append(c.announced, o)
 		}
 		return ok

@@ -187,6 +187,22 @@ func TestXBoardSilence(t *testing.T) {
 	}
 }
 
+// TestXBoardAsksAgain: a first "protover" that an engine lost, as GNU Chess 6 may at its
+// start, costs two seconds and no feature.
+func TestXBoardAsksAgain(t *testing.T) {
+	t.Parallel()
+	cfg := fakeX("-mute", "uci")
+	cfg.Timeouts.Features = time.Minute
+	began := time.Now()
+	c := startX(t, cfg)
+	if took := time.Since(began); took > 30*time.Second || c.Spec()["protocol"] != "2" || len(c.Options()) == 0 {
+		t.Errorf("after %v: %v, options %v", took, c.Spec(), c.Options())
+	}
+	wantNoError(t, c.NewGame(t.Context(), 1))
+	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	wantNoError(t, c.Close())
+}
+
 // TestXBoardRefusal: an engine that does not know the opponent's move is not waited
 // for until its time is over.
 func TestXBoardRefusal(t *testing.T) {
