@@ -229,16 +229,7 @@ func (c *calibration) show(stdout io.Writer, s *elo.LocalScale, fit *joint.Fit) 
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := place(s.Players[a]), place(s.Players[b])
-		switch {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return fit.Ratings[b].Compare(fit.Ratings[a]) })
 	w := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "player\trating\t95%%\tgames\tscore\n")
 	for _, i := range order {
@@ -266,15 +257,4 @@ func (c *calibration) show(stdout io.Writer, s *elo.LocalScale, fit *joint.Fit) 
 	}
 	_, err := fmt.Fprintf(stdout, "\nlocal scale %s in %s: rate a model on it with --anchors %s\n", s.ID, c.out, c.out)
 	return err
-}
-
-// place orders players, with and without a rating.
-func place(p elo.LocalPlayer) float64 {
-	switch p.Side {
-	case elo.Above:
-		return p.Interval.Low
-	case elo.Below:
-		return p.Interval.High
-	}
-	return p.Rating
 }

@@ -4,6 +4,7 @@ package joint
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"transcend/elo"
@@ -51,10 +52,19 @@ func connected(players []Player, games []Game) [][]int {
 	return all
 }
 
+// ties say of the members of a pool who took points from whom, and what follows from it.
+type ties struct {
+	took, gave [][]int // whom each took points from, and gave them to
+	inCore     []bool
+	sides      []Side
+	// level is above another's for whoever took points from it, directly or not, and did not give
+	// it any; the core's is 0.
+	level []int
+}
+
 // strength finds the core of a pool: the strongly connected component, under "took
-// points from", of the anchors or, without anchors, that with most games. For
-// every member it returns whether it is in the core and its side.
-func strength(anchored []bool, edges []edge) (inCore []bool, sides []Side) {
+// points from", of the anchors or, without anchors, that with most games.
+func strength(anchored []bool, edges []edge) ties {
 	n := len(anchored)
 	took, gave := make([][]int, n), make([][]int, n)
 	link := func(from, to int) {
@@ -100,9 +110,10 @@ func strength(anchored []bool, edges []edge) (inCore []bool, sides []Side) {
 			}
 		}
 	}
-	inCore, sides = make([]bool, n), make([]Side, n)
+	inCore, sides, level := make([]bool, n), make([]Side, n), make([]int, n)
 	var core []int
 	for i := range n {
+		level[i] = component[i] - best
 		if inCore[i] = component[i] == best; inCore[i] {
 			core = append(core, i)
 		}
@@ -120,7 +131,49 @@ func strength(anchored []bool, edges []edge) (inCore []bool, sides []Side) {
 			sides[i] = Unknown
 		}
 	}
-	return inCore, sides
+	return ties{took, gave, inCore, sides, level}
+}
+
+// heights moves bounds, by member, to where a table has them: whoever is above the core not below
+// those that it took points from, whoever is below it not above those that it gave points to. The
+// members of one level took points from each other in both directions, and are moved together.
+func (t ties) heights(bounds []float64) []float64 {
+	at, settled := slices.Clone(bounds), slices.Clone(t.inCore)
+	for _, outside := range []struct {
+		side Side
+		met  [][]int
+		sign int
+	}{{elo.Above, t.took, 1}, {elo.Below, t.gave, -1}} {
+		away := func(i int) int { return outside.sign * t.level[i] } // from the core
+		var members []int
+		for i, side := range t.sides {
+			if side == outside.side {
+				members = append(members, i)
+			}
+		}
+		slices.SortFunc(members, func(i, j int) int { return cmp.Compare(away(i), away(j)) })
+		for len(members) > 0 {
+			n := 1
+			for n < len(members) && away(members[n]) == away(members[0]) {
+				n++
+			}
+			level := members[:n]
+			members = members[n:]
+			limit := math.Inf(-1)
+			for _, i := range level {
+				for _, j := range outside.met[i] {
+					if settled[j] {
+						limit = max(limit, float64(outside.sign)*at[j])
+					}
+				}
+			}
+			for _, i := range level {
+				at[i] = float64(outside.sign) * max(float64(outside.sign)*at[i], limit)
+				settled[i] = true
+			}
+		}
+	}
+	return at
 }
 
 // reach marks what can be reached from the given nodes.

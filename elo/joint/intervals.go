@@ -236,11 +236,11 @@ func (p *Pool) refit(players []Player, edges []edge, opt Options) []float64 {
 	for i, a := range p.core.anchor {
 		anchored[i] = a != nil
 	}
-	inCore, sides := strength(anchored, edges)
+	found := strength(anchored, edges)
 	var inner []int
 	number, out := make([]int, len(ids)), make([]float64, len(ids))
 	for i, id := range ids {
-		switch sides[i] {
+		switch found.sides[i] {
 		case elo.Above:
 			out[i] = math.Inf(1)
 		case elo.Below:
@@ -248,7 +248,7 @@ func (p *Pool) refit(players []Player, edges []edge, opt Options) []float64 {
 		default:
 			out[i] = math.NaN()
 		}
-		if number[i] = -1; inCore[i] {
+		if number[i] = -1; found.inCore[i] {
 			number[i] = len(inner)
 			inner = append(inner, id)
 		}

@@ -148,6 +148,16 @@ type Rating struct {
 	// Bootstrap is the percentile interval over resampled pairs, expanded for few
 	// pairs; its ends are infinite where the player won or lost everything too often.
 	Bootstrap *elo.Interval `json:"bootstrap,omitempty"`
+
+	height float64 // where a table has the player; see Compare
+	level  int     // as in ties
+}
+
+// Compare is negative where a table has r below o: by their ratings, and who has a bound only, there,
+// but above all that it took points from, or below all that it gave points to. The bound from a few
+// games, all won, may be far below those that were beaten. Who is Unknown is at the end.
+func (r Rating) Compare(o Rating) int {
+	return cmp.Or(cmp.Compare(r.height, o.height), cmp.Compare(r.level, o.level))
 }
 
 // Pool is a group of players connected by games.
@@ -266,7 +276,7 @@ func check(players []Player, games []Game, opt Options) error {
 // ratePool fits the core of one pool and gives bounds to the rest.
 func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt Options) (*Pool, error) {
 	p := &Pool{Players: members}
-	ids, inside := f.findCore(k, p, players, games, opt.Model)
+	found, ids, inside := f.findCore(k, p, players, games, opt.Model)
 	if p.Core > maxPlayers {
 		return nil, fmt.Errorf("joint: %d connected players: %w, %d: leave out those with few games", p.Core, ErrTooMany, maxPlayers)
 	}
@@ -299,30 +309,31 @@ func (f *Fit) ratePool(k int, players []Player, members []int, games []Game, opt
 		f.bootstrapAll(p, ids, players, games, opt)
 	}
 	f.bounds(p, players, members, games)
+	f.place(members, found)
 	return p, nil
 }
 
 // findCore says of every player of pool number k on which side of the core it is. ids are
 // the core's players, inside the games among them, by their places in ids.
-func (f *Fit) findCore(k int, p *Pool, players []Player, games []Game, model Model) (ids []int, inside []edge) {
+func (f *Fit) findCore(k int, p *Pool, players []Player, games []Game, model Model) (found ties, ids []int, inside []edge) {
 	index, anchored := make(map[int]int, len(p.Players)), make([]bool, len(p.Players))
 	for i, m := range p.Players {
 		index[m], anchored[i] = i, players[m].Anchor != nil
 	}
 	edges, _ := aggregate(games, index, model)
-	inCore, sides := strength(anchored, edges)
+	found = strength(anchored, edges)
 	number := make([]int, len(p.Players)) // in the core
 	for i, m := range p.Players {
 		r := &f.Ratings[m]
-		r.Pool, r.Side, number[i] = k, sides[i], -1
-		if inCore[i] {
+		r.Pool, r.Side, number[i] = k, found.sides[i], -1
+		if found.inCore[i] {
 			number[i] = len(ids)
 			ids = append(ids, m)
 			p.Anchored = p.Anchored || anchored[i]
 		}
 	}
 	p.Core = len(ids)
-	return ids, among(edges, number)
+	return found, ids, among(edges, number)
 }
 
 // fit sets the core and the inverse of its information at the maximum of its likelihood.
@@ -438,6 +449,27 @@ func (f *Fit) bounds(p *Pool, players []Player, members []int, games []Game) {
 		if e, err := elo.EstimateRating(rs, elo.Options{Confidence: f.Confidence}); err == nil {
 			r.Interval = e.Total
 		}
+	}
+}
+
+// place says where the players of a pool stand in a table.
+func (f *Fit) place(members []int, found ties) {
+	at := make([]float64, len(members))
+	for i, m := range members {
+		switch r := f.Ratings[m]; r.Side {
+		case elo.TwoSided:
+			at[i] = r.Rating
+		case elo.Below:
+			at[i] = r.Interval.High
+		case elo.Above:
+			at[i] = r.Interval.Low
+		default:
+			at[i] = math.Inf(-1)
+		}
+	}
+	at = found.heights(at)
+	for i, m := range members {
+		f.Ratings[m].height, f.Ratings[m].level = at[i], found.level[i]
 	}
 }
 

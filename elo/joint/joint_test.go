@@ -1,6 +1,7 @@
 package joint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -294,6 +296,61 @@ func TestComponents(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestCompare: in a table, ratings are in order, and who took points from another that took none
+// back, not even through others, stands above it, however low its bound.
+func TestCompare(t *testing.T) {
+	rng := rand.New(rand.NewPCG(63, 64))
+	bounds := 0
+	for range 300 {
+		n := 2 + rng.IntN(8)
+		var games []Game
+		took := make([][]int, n)
+		for range 1 + rng.IntN(3*n) {
+			i, j, o := rng.IntN(n), rng.IntN(n), elo.Outcome(rng.IntN(3))
+			if i == j {
+				continue
+			}
+			games = append(games, Game{i, j, o, 0})
+			if o != elo.Loss {
+				took[i] = append(took[i], j)
+			}
+			if o != elo.Win {
+				took[j] = append(took[j], i)
+			}
+		}
+		if len(games) == 0 {
+			continue
+		}
+		f := mustRate(t, named(n), games, Options{})
+		for i, a := range f.Ratings {
+			for j, b := range f.Ratings {
+				c := a.Compare(b)
+				if c != -b.Compare(a) || i == j && c != 0 {
+					t.Fatalf("%v: %+v and %+v: %d", games, a, b, c)
+				}
+				switch {
+				case a.Side == elo.TwoSided && b.Side == elo.TwoSided && a.Pool == b.Pool:
+					if c != cmp.Compare(a.Rating, b.Rating) {
+						t.Fatalf("%v: %+v and %+v: %d", games, a, b, c)
+					}
+				case a.Side == Unknown || b.Side == Unknown:
+					if a.Side != Unknown && len(took[i]) > 0 && c <= 0 {
+						t.Fatalf("%v: %+v is not above %+v", games, a, b)
+					}
+				case slices.Contains(took[i], j) && !reach([]int{j}, took)[i]:
+					bounds++
+					if c <= 0 {
+						t.Fatalf("%v: %+v is not above %+v", games, a, b)
+					}
+				}
+			}
+		}
+	}
+	if bounds < 100 {
+		t.Errorf("%d players above another", bounds)
 	}
 }
 

@@ -178,7 +178,7 @@ func tied(p *joint.Pool) bool { return p.Core > 1 || p.Anchored }
 func (r *Report) table(p *joint.Pool) leaderboard.Table {
 	order := slices.Clone(p.Players)
 	slices.SortStableFunc(order, func(i, j int) int {
-		return cmp.Or(cmp.Compare(height(r.Ratings[j]), height(r.Ratings[i])), cmp.Compare(r.Ratings[i].Name, r.Ratings[j].Name))
+		return cmp.Or(r.Ratings[j].Compare(r.Ratings[i]), cmp.Compare(r.Ratings[i].Name, r.Ratings[j].Name))
 	})
 	head := []string{"#", "player", "rating", fmt.Sprintf("%g%%", 100*r.Confidence)}
 	if r.bootstrap {
@@ -249,21 +249,6 @@ func (r *Report) writePool(b *strings.Builder, p *joint.Pool) {
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(b, "note: %s\n", warning)
 	}
-}
-
-// height orders the table: bounds count as ratings.
-func height(r joint.Rating) float64 {
-	switch {
-	case r.Side == elo.Above && math.IsInf(r.Interval.Low, -1):
-		return math.Inf(1)
-	case r.Side == elo.Above:
-		return r.Interval.Low
-	case r.Side == elo.Below:
-		return min(r.Interval.High, elo.MaxRating*10)
-	case r.Side == joint.Unknown:
-		return math.Inf(-1)
-	}
-	return r.Rating
 }
 
 func sortedKeys(m map[string]int) []string {

@@ -286,6 +286,27 @@ func TestReportsInWords(t *testing.T) {
 	}
 }
 
+// TestOrderWithBounds: who won all of a few games has a bound far below those that it beat, and stands
+// above them; who lost to them all, below. So does who beat only those who have a bound themselves.
+func TestOrderWithBounds(t *testing.T) {
+	var games []string
+	for range 5 {
+		for _, pair := range [][2]string{{"Best", "Mean"}, {"Mean", "Least"}} {
+			there, back := pair[0]+" "+pair[1], pair[1]+" "+pair[0]
+			games = append(games, there+" 1-0", there+" 1-0", there+" 0-1", back+" 0-1", back+" 0-1", back+" 1-0")
+		}
+	}
+	games = append(games, "Unbeaten Best 1-0", "Worst Least 0-1", "Above Unbeaten 1-0", "Under Worst 0-1", "Above Worst 1-0")
+	r, text := reportOf(t, pgnOf(t, games...), Options{Confidence: 0.95})
+	var order []string
+	for _, line := range r.table(&r.Pools[0])[1:] {
+		order = append(order, line[1])
+	}
+	if want := []string{"Above", "Unbeaten", "Best", "Mean", "Least", "Worst", "Under"}; !slices.Equal(order, want) {
+		t.Errorf("the order is %q, want %q\n%s", order, want, text)
+	}
+}
+
 // TestRatingFromPairs: the rating of a match is the opponent's plus the difference, its
 // interval that of the difference with the opponent's error added in squares.
 func TestRatingFromPairs(t *testing.T) {

@@ -35,7 +35,7 @@ type Standing struct {
 	// engine told, at most.
 	MaxLatency time.Duration `json:"max_latency_ns,omitempty"`
 
-	place float64 // what the table is ordered by, where there is a rating
+	fitted joint.Rating // what the table is ordered by, where there is a rating
 }
 
 // Crossing is the record of one pair of players.
@@ -111,7 +111,7 @@ func (t *Tournament) Summary(quick bool) Summary {
 		if t.o.Kind == leaderboard.Swiss {
 			return cmp.Compare(b.Points, a.Points)
 		}
-		return cmp.Or(cmp.Compare(strength(b), strength(a)), cmp.Compare(b.Score, a.Score))
+		return cmp.Or(compareRatings(a, b), cmp.Compare(b.Score, a.Score))
 	})
 	s.Standings = table
 	for _, c := range crossings {
@@ -211,51 +211,21 @@ func rate(table []Standing, games []joint.Game, quick bool) {
 		case elo.Below:
 			rating = math.Inf(-1)
 		}
-		table[i].Rating = &rating
-	}
-	place(table, games)
-}
-
-// place says where the rated entrants stand: at their ratings, and who has a bound only, there, but
-// above all that it won against, or below all that it lost to.
-func place(table []Standing, games []joint.Game) {
-	for i := range table {
-		switch s := &table[i]; {
-		case s.Rating == nil:
-		case math.IsInf(*s.Rating, 1):
-			s.place = s.Interval.Low
-		case math.IsInf(*s.Rating, -1):
-			s.place = s.Interval.High
-		default:
-			s.place = *s.Rating
-		}
-	}
-	// One may have its place by another that has it by a third.
-	for range table {
-		for _, g := range games {
-			won, lost := &table[g.White], &table[g.Black]
-			if g.Outcome == elo.Loss {
-				won, lost = lost, won
-			}
-			if g.Outcome == elo.Draw || won.Rating == nil || lost.Rating == nil {
-				continue
-			}
-			if math.IsInf(*won.Rating, 1) {
-				won.place = max(won.place, lost.place)
-			}
-			if math.IsInf(*lost.Rating, -1) {
-				lost.place = min(lost.place, won.place)
-			}
-		}
+		table[i].Rating, table[i].fitted = &rating, r
 	}
 }
 
-// strength orders the table.
-func strength(s Standing) float64 {
-	if s.Rating == nil {
-		return math.Inf(-1)
+// compareRatings orders the table, the strongest first and who has no rating last.
+func compareRatings(a, b Standing) int {
+	switch {
+	case a.Rating == nil && b.Rating == nil:
+		return 0
+	case a.Rating == nil:
+		return 1
+	case b.Rating == nil:
+		return -1
 	}
-	return s.place
+	return b.fitted.Compare(a.fitted)
 }
 
 // MarshalJSON writes an infinite rating, which has a bound only, as null.

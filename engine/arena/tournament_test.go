@@ -210,10 +210,10 @@ func TestStandingsWithBounds(t *testing.T) {
 	lost := []joint.Game{{White: 3, Black: 1, Outcome: elo.Loss}, {White: 2, Black: 3, Outcome: elo.Win}}
 	table := []Standing{{Name: "winner", Score: 1}, {Name: "b"}, {Name: "c"}, {Name: "loser"}}
 	rate(table, slices.Concat(won, lost, []joint.Game{{White: 1, Black: 2, Outcome: elo.Draw}, {White: 2, Black: 1, Outcome: elo.Draw}}), true)
-	if low := table[0].Interval.Low; low >= *table[1].Rating || strength(table[0]) < strength(table[1]) || strength(table[3]) > strength(table[2]) {
-		t.Errorf("places %v %v %v %v, the winner's bound %v", table[0].place, table[1].place, table[2].place, table[3].place, low)
+	if low := table[0].Interval.Low; low >= *table[1].Rating || compareRatings(table[0], table[1]) >= 0 || compareRatings(table[2], table[3]) >= 0 {
+		t.Errorf("%+v, the winner's bound %v", table, low)
 	}
-	if strength(Standing{}) != math.Inf(-1) {
+	if none := (Standing{}); compareRatings(none, table[3]) <= 0 || compareRatings(table[3], none) >= 0 || compareRatings(none, none) != 0 {
 		t.Error("who has no rating is not at the end")
 	}
 	store2, _ := open(t)
