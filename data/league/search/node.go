@@ -23,10 +23,7 @@ func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 	}
 	moves := f.pos.Legal(f.moves[:0])
 	if len(moves) == 0 {
-		if f.check {
-			return -Mate + ply
-		}
-		return 0
+		return f.ended(ply)
 	}
 	if ply >= maxPly {
 		return f.evaluate()
@@ -36,46 +33,68 @@ func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 	if alpha >= beta {
 		return alpha
 	}
+	child := &s.frames[ply+1]
 	pv := beta-alpha > 1
 	first := bitboard.NoMove
 	if e := s.table.probe(f.pos.Hash()); e != nil {
 		first = e.move
-		if score := e.scoreAt(ply); !pv && int(e.depth) >= depth &&
-			(e.bound == exact || e.bound == lower && score >= beta || e.bound == upper && score <= alpha) {
+		if score := e.scoreAt(ply); !pv && int(e.depth) >= depth && e.settles(score, alpha, beta) {
 			return score
 		}
 	}
-
-	if !f.check {
+	if f.check {
+		if s.maxDepth >= 3 && ply < 2*s.maxDepth {
+			depth++
+		}
+	} else {
 		f.static = f.evaluate()
 		if !pv && beta < mateBound && beta > -mateBound {
-			// So far ahead that what can be lost in the depth left does not matter.
-			if depth <= 4 && f.static-80*depth >= beta {
-				return f.static
-			}
-			// Null move: who is ahead even after passing need not look further. Not
-			// where only pawns are left, for there passing may be what saves.
-			if mayPass && depth >= 3 && f.static >= beta && f.power(f.pos.SideToMove()) > 0 {
-				child := &s.frames[ply+1]
-				child.board = f.board
-				child.pos.Pass()
-				child.check = false
-				score := -s.search(ply+1, depth-3-depth/5, -beta, -beta+1, false)
-				if s.stopped {
-					return 0
-				}
-				if score >= beta {
-					return min(score, mateBound-1)
-				}
+			if score, enough := s.farAhead(f, child, ply, depth, beta, mayPass); enough {
+				return score
 			}
 		}
-	} else if s.maxDepth >= 3 && ply < 2*s.maxDepth {
-		depth++
 	}
-
 	for i, m := range moves {
 		f.order[i] = s.rate(f, m, first)
 	}
+	return s.searchMoves(f, child, ply, depth, alpha, beta, moves)
+}
+
+// ended is the score of a frame without a legal move: mate or stalemate.
+func (f *frame) ended(ply int) int {
+	if f.check {
+		return -Mate + ply
+	}
+	return 0
+}
+
+// farAhead reports whether f, in which there is no check, stands so well that score, which
+// is beta or more, needs no look at its moves; or that the search has to end. ply is f's,
+// child the frame after it.
+func (s *Searcher) farAhead(f, child *frame, ply, depth, beta int, mayPass bool) (score int, enough bool) {
+	// So far ahead that what can be lost in the depth left does not matter.
+	if depth <= 4 && f.static-80*depth >= beta {
+		return f.static, true
+	}
+	// Null move: who is ahead even after passing need not look further. Not
+	// where only pawns are left, for there passing may be what saves.
+	if !mayPass || depth < 3 || f.static < beta || f.power(f.pos.SideToMove()) == 0 {
+		return 0, false
+	}
+	child.board = f.board
+	child.pos.Pass()
+	child.check = false
+	score = -s.search(ply+1, depth-3-depth/5, -beta, -beta+1, false)
+	if s.stopped {
+		return 0, true
+	}
+	return min(score, mateBound-1), score >= beta
+}
+
+// searchMoves searches the moves of f, which are rated, and puts the score into the
+// table. ply is f's, child the frame after it.
+func (s *Searcher) searchMoves(f, child *frame, ply, depth, alpha, beta int, moves []bitboard.Move) int {
+	pv := beta-alpha > 1
 	best, bestMove := -infinite, bitboard.NoMove
 	kind := upper
 	quiets := 0
@@ -87,36 +106,19 @@ func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 			continue
 		}
 		quiet := !tactical(&f.pos, m)
-		child := &s.frames[ply+1]
 		s.descend(f, child, m)
-		next := depth - 1
 		var score int
 		if best == -infinite {
-			score = -s.search(ply+1, next, -beta, -alpha, true)
+			score = -s.search(ply+1, depth-1, -beta, -alpha, true)
 		} else {
 			reduction := 0
 			if quiet && !f.check && !child.check {
 				if !pv && depth <= 3 && quiets > 4+depth*depth*2 && best > -mateBound {
 					continue // late among many: they are not the ones
 				}
-				if depth >= 3 && quiets >= 2 {
-					reduction = reductions[min(depth, 31)][min(i, 63)]
-					if pv {
-						reduction--
-					}
-					if f.order[i] >= rateKiller {
-						reduction--
-					}
-					reduction = max(0, min(reduction, next-1))
-				}
+				reduction = f.reduction(i, quiets, depth, pv)
 			}
-			score = -s.search(ply+1, next-reduction, -alpha-1, -alpha, true)
-			if score > alpha && reduction > 0 {
-				score = -s.search(ply+1, next, -alpha-1, -alpha, true)
-			}
-			if score > alpha && score < beta {
-				score = -s.search(ply+1, next, -beta, -alpha, true)
-			}
+			score = s.scout(ply, depth-1, reduction, alpha, beta)
 		}
 		if s.stopped {
 			return 0
@@ -124,23 +126,22 @@ func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 		if quiet {
 			quiets++
 		}
-		if score > best {
-			best, bestMove = score, m
-			if score > alpha {
-				alpha = score
-				kind = exact
-				if pv {
-					f.pv[0] = m
-					f.pvN = 1 + copy(f.pv[1:], child.pv[:child.pvN])
-				}
+		if score <= best {
+			continue
+		}
+		best, bestMove = score, m
+		if score > alpha {
+			alpha, kind = score, exact
+			if pv {
+				f.follow(m, child)
 			}
-			if score >= beta {
-				kind = lower
-				if quiet {
-					s.reward(f, moves[:i], m, depth)
-				}
-				break
+		}
+		if score >= beta {
+			kind = lower
+			if quiet {
+				s.reward(f, moves[:i], m, depth)
 			}
+			break
 		}
 	}
 	if best == -infinite {
@@ -151,6 +152,42 @@ func (s *Searcher) search(ply, depth, alpha, beta int, mayPass bool) int {
 	}
 	s.table.store(f.pos.Hash(), bestMove, best, depth, ply, kind)
 	return best
+}
+
+// scout searches a move of the frame at ply that is not the first; the next frame has
+// made it. Only when it turns out to be above alpha is it searched in full depth, and
+// with all of the window.
+func (s *Searcher) scout(ply, depth, reduction, alpha, beta int) int {
+	score := -s.search(ply+1, depth-reduction, -alpha-1, -alpha, true)
+	if score > alpha && reduction > 0 {
+		score = -s.search(ply+1, depth, -alpha-1, -alpha, true)
+	}
+	if score > alpha && score < beta {
+		score = -s.search(ply+1, depth, -beta, -alpha, true)
+	}
+	return score
+}
+
+// follow makes m, and what child expects after it, the line of f.
+func (f *frame) follow(m bitboard.Move, child *frame) {
+	f.pv[0] = m
+	f.pvN = 1 + copy(f.pv[1:], child.pv[:child.pvN])
+}
+
+// reduction says by how much the search of the quiet move at place i is shortened; quiets
+// were tried before it.
+func (f *frame) reduction(i, quiets, depth int, pv bool) int {
+	if depth < 3 || quiets < 2 {
+		return 0
+	}
+	r := reductions[min(depth, 31)][min(i, 63)]
+	if pv {
+		r--
+	}
+	if f.order[i] >= rateKiller {
+		r--
+	}
+	return max(0, min(r, depth-2))
 }
 
 // reductions says by how much the search of a late quiet move is shortened, by
@@ -218,10 +255,7 @@ func (s *Searcher) quiesce(ply, alpha, beta int) int {
 	stand := best
 	moves := f.pos.Legal(f.moves[:0])
 	if len(moves) == 0 {
-		if f.check {
-			return -Mate + ply
-		}
-		return 0
+		return f.ended(ply)
 	}
 	n := 0
 	for _, m := range moves {

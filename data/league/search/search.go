@@ -249,8 +249,7 @@ func (s *Searcher) iterate(depth int) bool {
 		r.Score, r.Exact = score, true
 		if score > best {
 			best, bestAt = score, i
-			f.pv[0] = r.Move
-			f.pvN = 1 + copy(f.pv[1:], child.pv[:child.pvN])
+			f.follow(r.Move, child)
 		}
 	}
 	for i := range s.root {

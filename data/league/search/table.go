@@ -75,3 +75,8 @@ func (e *entry) scoreAt(ply int) int {
 	}
 	return score
 }
+
+// settles reports that the entry's score says all that a search between alpha and beta could.
+func (e *entry) settles(score, alpha, beta int) bool {
+	return e.bound == exact || e.bound == lower && score >= beta || e.bound == upper && score <= alpha
+}
