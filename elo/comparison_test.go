@@ -3,12 +3,12 @@ package elo
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"transcend/elo/internal/multinomial"
+	"transcend/internal/trials"
 )
 
 // TestComparisonAgainstPeers compares with figures that fishtest printed ("Elo:
@@ -116,20 +116,6 @@ func TestComparisonEdges(t *testing.T) {
 	}
 }
 
-// trials is the number of simulations for each row of coverage; the tables in
-// docs/results/statistics.md come from larger ones.
-var trials = flag.Int("trials", 0, "simulations for each measurement of coverage; 0: enough for a test")
-
-func trialsOr(n int) int {
-	if *trials > 0 {
-		return *trials
-	}
-	if testing.Short() {
-		return n / 3
-	}
-	return n
-}
-
 // pairDistribution is the distribution of a pair's result at a difference in
 // strength, when openings favor a color by a normal amount with standard
 // deviation bias, and the draw rate is a share of the largest possible.
@@ -172,7 +158,7 @@ func drawPairs(rng *rand.Rand, p [5]float64, n int) (pairs Pairs) {
 // TestCoveragePairs: the likelihood interval of a difference from pairs, the
 // interval of normalized Elo, and for comparison fastchess's ±.
 func TestCoveragePairs(t *testing.T) {
-	n := trialsOr(1500)
+	n := trials.Or(1500)
 	for _, test := range []struct {
 		pairs             int
 		diff, bias, share float64

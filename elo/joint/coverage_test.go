@@ -1,28 +1,14 @@
 package joint
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"transcend/elo"
+	"transcend/internal/trials"
 )
-
-// trials is the number of simulations for each row of coverage; the tables in
-// docs/results/statistics.md come from larger ones.
-var trials = flag.Int("trials", 0, "simulations for each measurement of coverage; 0: enough for a test")
-
-func trialsOr(n int) int {
-	if *trials > 0 {
-		return *trials
-	}
-	if testing.Short() {
-		return n / 3
-	}
-	return n
-}
 
 // averaged is what the model's parameters are over all openings whose bias is normal: the
 // fit of endless games. The average over openings of a logistic curve is flatter than the
@@ -98,9 +84,9 @@ func TestCoverage(t *testing.T) {
 		{"one exact anchor", []float64{1500, 1400, 1450, 1600}, 10, 30, 1, 0, 0, true, 0, 0, 0},
 		{"two anchors off by 40", []float64{1500, 1600, 1400, 1550}, 10, 30, 1, 0, 40, false, 0, 0, 0},
 	} {
-		n := trialsOr(300)
+		n := trials.Or(300)
 		if w.resample > 0 {
-			n = trialsOr(200)
+			n = trials.Or(200)
 		}
 		rng := rand.New(rand.NewPCG(51, 52))
 		played := w.truth // what games are drawn from; w is what they are counted against

@@ -1,33 +1,19 @@
 package sprt
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"transcend/elo"
+	"transcend/internal/trials"
 )
-
-// trials is the number of simulated tests for each row; the table in
-// docs/results/statistics.md comes from more.
-var trials = flag.Int("trials", 0, "simulated tests for each measurement of error rates; 0: enough for a test")
-
-func trialsOr(n int) int {
-	if *trials > 0 {
-		return *trials
-	}
-	if testing.Short() {
-		return n / 3
-	}
-	return n
-}
 
 // TestErrorRates: tests looked at after every observation, at both hypotheses and
 // between: how often H1 is accepted and after how many observations, beside what Plan says.
 func TestErrorRates(t *testing.T) {
-	n := trialsOr(400)
+	n := trials.Or(400)
 	penta := []float64{0.03, 0.22, 0.48, 0.23, 0.04}
 	lopsided := []float64{0.02, 0.08, 0.25, 0.35, 0.30}
 	tri := []float64{0.2, 0.6, 0.2}

@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,21 +8,8 @@ import (
 	"testing"
 
 	"transcend/elo"
+	"transcend/internal/trials"
 )
-
-// trials is the number of simulations for each row of coverage; the tables in
-// docs/results/statistics.md come from larger ones.
-var trials = flag.Int("trials", 0, "simulations for each measurement of coverage; 0: enough for a test")
-
-func trialsOr(n int) int {
-	if *trials > 0 {
-		return *trials
-	}
-	if testing.Short() {
-		return n / 3
-	}
-	return n
-}
 
 // world is a simulated sweep: every player meets every opponent on the same
 // openings, once with each color.
@@ -119,7 +105,7 @@ func mustRate(t testing.TB, as []elo.Anchor, k int, blocks []Block, opt Options)
 // for everybody, with opponents whose ratings are off by their errors, with games
 // that repeat each other.
 func TestCoverage(t *testing.T) {
-	n := trialsOr(200)
+	n := trials.Or(200)
 	for _, test := range []struct {
 		name  string
 		w     world
@@ -192,7 +178,7 @@ func TestCoverage(t *testing.T) {
 // "above" in at most 2.5% of sweeps (the upper half of 5%), the uncorrected one far more
 // often; one player well above is found.
 func TestFalseClaims(t *testing.T) {
-	n := trialsOr(200)
+	n := trials.Or(200)
 	w := world{opponents: []float64{1000, 1100}, openings: 50, color: 100, share: 0.2}
 	for _, test := range []struct {
 		name     string

@@ -1,7 +1,6 @@
 package arena
 
 import (
-	"flag"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,9 +8,8 @@ import (
 
 	"transcend/elo"
 	"transcend/elo/sprt"
+	"transcend/internal/trials"
 )
-
-var trials = flag.Int("trials", 0, "simulated matches for the error rates; 0: enough for a test")
 
 // simulated is a match whose games take the longer the more they are drawn: what has
 // ended at any moment is richer in decided games than the match is.
@@ -107,10 +105,7 @@ func (s *simulated) play(t *testing.T, workers int, restarts []int, asTheyEnd bo
 // the same for any number of games at once and for any restarts, and its error rates are
 // those of the test although decided games end sooner.
 func TestSequentialOrder(t *testing.T) {
-	n := 150
-	if *trials > 0 {
-		n = *trials
-	}
+	n := trials.Or(150)
 	test := sprt.Test{Elo0: 0, Elo1: 60, Alpha: 0.05, Beta: 0.05, Model: sprt.Logistic}
 	for _, truth := range []struct {
 		name  string
