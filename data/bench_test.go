@@ -3,7 +3,6 @@ package data
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,22 +10,18 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"transcend/data/filter"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
 
 // benchmarkFiles returns the games benchmarks run on.
 func benchmarkFiles(b *testing.B) []string {
 	b.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		b.Fatal(err)
+	files, err := filepath.Glob(filepath.Join(realgames.Dir(b), "lichess", "*.zst"))
+	if err != nil || len(files) == 0 {
+		b.Skip("no games in ../shared/data/lichess")
 	}
-	root := filepath.Dir(dir)
-	if files, _ := filepath.Glob(filepath.Join(root, "..", "shared", "data", "lichess", "*.zst")); len(files) > 0 {
-		return files
-	}
-	b.Skip("no games: ../shared/data is not there")
-	return nil
+	return files
 }
 
 func benchmarkCorpus(b *testing.B, f filter.Filter) *Corpus {

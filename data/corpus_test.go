@@ -13,6 +13,7 @@ import (
 
 	"transcend/data/internal/gamehash"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func TestCorpusKeepsWhatIsAppended(t *testing.T) {
@@ -126,7 +127,7 @@ func TestHashMoves(t *testing.T) {
 		}
 	}
 	// Known answers, so that the split never changes.
-	ruy := game(t, 0, "e4 e5 Nf3 Nc6 Bb5").Moves
+	ruy := boardtest.Moves(t, "", "e4 e5 Nf3 Nc6 Bb5")
 	if got := HashMoves(ruy); got != 0xaec4c59f630f2c38 {
 		t.Errorf("hash of the Ruy Lopez = %#x", got)
 	}

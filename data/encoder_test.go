@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/model"
 )
 
@@ -83,10 +84,7 @@ func TestAppendBoard(t *testing.T) {
 		"rnbqkbnr/ppp1pppp/8/8/3pP3/8/PPPP1PPP/RNBQKBNR b KQkq e3 0 3", // all that there is at once
 		"8/8/8/4k3/8/8/8/K6Q b - - 0 1",
 	} {
-		p, err := bitboard.ParseFEN(fen)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := boardtest.Position(t, fen)
 		check(&p)
 	}
 	// As many pieces as a damaged position may hold take no more room than there is.
@@ -129,12 +127,7 @@ func TestEncoder(t *testing.T) {
 		}
 	}
 
-	g := bitboard.NewGame(bitboard.Start())
-	for _, m := range game(t, bitboard.Draw, "e4 e5 Nf3 Nc6").Moves {
-		if err := g.Make(m); err != nil {
-			t.Fatal(err)
-		}
-	}
+	g := boardtest.Game(t, "", "e2e4", "e7e5", "g1f3", "b8c6")
 	moves, _ := NewEncoder(tok, InputMoves)
 	board, _ := NewEncoder(tok, InputBoard)
 	if got := moves.AppendExtras(nil, g, 0, 5); len(got) != 0 {

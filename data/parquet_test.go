@@ -26,6 +26,8 @@ import (
 	"transcend/data/filter"
 	"transcend/data/internal/parquetfile"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
+	"transcend/internal/golden"
 )
 
 var testProvenance = Provenance{
@@ -163,7 +165,7 @@ func TestParquetForOthers(t *testing.T) {
 	for k := range 40 {
 		for i := range 256 {
 			if i < k || i >= 2*k {
-				c.Append(&Game{Moves: game(t, 0, "e4").Moves})
+				c.Append(&Game{Moves: boardtest.Moves(t, "", "e4")})
 			} else {
 				c.Append(&Game{White: "a", Black: "b", WhiteElo: 1000, BlackElo: 1001, TimeControl: "c", Date: "d", Site: "e", Termination: "f", Rated: RatedYes})
 			}
@@ -215,7 +217,7 @@ func TestParquetForOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "schema.txt", f.Schema().String()+"\n")
+	golden.Check(t, "schema.txt", f.Schema().String()+"\n")
 	if text, _ := f.Lookup(movesKey); text != movesText {
 		t.Errorf("the file says of its moves: %q", text)
 	}

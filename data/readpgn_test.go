@@ -10,6 +10,7 @@ import (
 
 	"transcend/data/filter"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/pgn"
 )
 
@@ -46,7 +47,7 @@ func TestGameFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moves := game(t, 0, "e4 e5 Nf3 Nc6").Moves
+	moves := boardtest.Moves(t, "", "e4 e5 Nf3 Nc6")
 	for i, want := range []Game{
 		{"Anna", "Bernd", 1500, 1501, bitboard.BlackWins, "300+5", "2018.06.01", "https://lichess.org/x", "Time forfeit", RatedUnknown, moves},
 		{Result: bitboard.WhiteWins, Moves: moves},

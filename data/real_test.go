@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"transcend/data/filter"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
 
 // Real games under the lowest cap survive tokens and corpus files.
 func TestRealGames(t *testing.T) {
-	dir := realData(t)
+	dir := realgames.Dir(t)
 	r, err := pgn.Open(filepath.Join(dir, "lichess", "*.pgn.zst"))
 	if err != nil {
 		t.Fatal(err)

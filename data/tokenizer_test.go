@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 var allTokenizers = map[string]Tokenizer{
@@ -147,7 +148,7 @@ func TestPrompts(t *testing.T) {
 		{"e4 e5 Nf3 Nc6 Bb5 a6 Ba4 b5 Bb3 Nf6 O-O Be7 d3 d6 c3 O-O Re1 h6", ";1.e4 e5 2.Nf3 Nc6 3.Bb5 a6 4.Ba4 b5 5.Bb3 Nf6 6.O-O Be7 7.d3 d6 8.c3 O-O 9.Re1 h6 10.",
 			"<game> e2e4 e7e5 g1f3 b8c6 f1b5 a7a6 b5a4 b7b5 a4b3 g8f6 e1g1 f8e7 d2d3 d7d6 c2c3 e8g8 f1e1 h7h6"},
 	} {
-		moves := game(t, bitboard.Unknown, test.sans).Moves
+		moves := boardtest.Moves(t, "", test.sans)
 		if got := strings.Join(texts(char, char.AppendPrompt(nil, moves)), ""); got != test.char {
 			t.Errorf("char prompt = %q, want %q", got, test.char)
 		}
@@ -253,7 +254,7 @@ func TestReadMove(t *testing.T) {
 
 func TestDecodeGameRefusesWhatIsNoGame(t *testing.T) {
 	char, artifact, move := NewCharTokenizer(CharOptions{}), NewCharTokenizer(CharOptions{DrawArtifact: true}), NewMoveTokenizer()
-	e2e4, _ := move.ID(game(t, 0, "e4").Moves[0])
+	e2e4, _ := move.ID(boardtest.Moves(t, "", "e4")[0])
 	bad := map[string]struct {
 		tok Tokenizer
 		ids []int32
@@ -381,7 +382,7 @@ func TestTokenizerFileErrors(t *testing.T) {
 // TestAppendMove: what AppendMove writes continues the prompt as the game does, up to a
 // token that ends it, ReadMove reads it as that move, and no two moves of a position are alike.
 func TestAppendMove(t *testing.T) {
-	played := game(t, bitboard.WhiteWins, showpiece).Moves
+	played := boardtest.Moves(t, "", showpiece)
 	for name, tok := range allTokenizers {
 		p := bitboard.Start()
 		for i, m := range played {

@@ -9,6 +9,7 @@ import (
 	"transcend/data"
 	"transcend/data/batches"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/model"
 )
 
@@ -39,7 +40,7 @@ func TestBoardInput(t *testing.T) {
 	const context = 150
 	tok, m := data.NewMoveTokenizer(), boardModel(t, context)
 	rng := rand.New(rand.NewPCG(4, 4))
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	var buf [bitboard.MaxMoves]bitboard.Move
 	for g.Ply() < 120 && g.Position().HasLegalMove() {
 		legal := g.Position().Legal(buf[:0])
@@ -60,7 +61,7 @@ func TestBoardInput(t *testing.T) {
 	p, err := NewModelPlayer(ModelConfig{Name: "m", Model: m, Tokenizer: tok, Policy: IllegalPolicy{Kind: Mask}})
 	wantNoError(t, err)
 	for _, ply := range []int{0, 1, 2, 30, 31, 29, 100, 120, 3} {
-		now := newGame(t, "")
+		now := boardtest.Game(t, "")
 		for _, move := range g.Moves()[:min(ply, g.Ply())] {
 			wantNoError(t, now.Make(move))
 		}
@@ -85,7 +86,7 @@ func TestBoardInput(t *testing.T) {
 	if _, err := selfPlay(t, p, 1, 60); err != nil {
 		t.Error(err)
 	}
-	if _, err := p.Move(t.Context(), newGame(t, "8/8/8/4k3/8/8/8/K6Q b - - 0 1"), Limit{}); err == nil || !strings.Contains(err.Error(), ErrSetUpPosition.Error()) {
+	if _, err := p.Move(t.Context(), boardtest.Game(t, "8/8/8/4k3/8/8/8/K6Q b - - 0 1"), Limit{}); err == nil || !strings.Contains(err.Error(), ErrSetUpPosition.Error()) {
 		t.Errorf("a set-up position: %v", err)
 	}
 

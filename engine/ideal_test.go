@@ -10,6 +10,7 @@ import (
 
 	"transcend/data/league/mixture"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func idealPlayer(t *testing.T, text string) *IdealPlayer {
@@ -67,16 +68,7 @@ func TestIdealPlaysWhatItSays(t *testing.T) {
 	ctx := context.Background()
 	for _, text := range []string{"pool=noise,temp=1", "pool=tastes,temp=0.7,chars=true", "pool=specialists,temp=0.5,posterior=true"} {
 		p := idealPlayer(t, text)
-		g := bitboard.NewGame(bitboard.Start())
-		for _, uci := range []string{"e2e4", "a7a6", "h2h4"} {
-			m, err := g.Position().ParseUCIMove(uci)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := g.Make(m); err != nil {
-				t.Fatal(err)
-			}
-		}
+		g := boardtest.Game(t, "", "e2e4", "a7a6", "h2h4")
 		chances, err := p.Chances(g)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +121,7 @@ func TestIdealIsAPlayer(t *testing.T) {
 		t.Error("the same seed gave two games")
 	}
 	p := idealPlayer(t, "pool=noise")
-	mated := bitboard.NewGame(mustFEN(t, "7k/6Q1/6K1/8/8/8/8/8 b - - 0 1"))
+	mated := boardtest.Game(t, "7k/6Q1/6K1/8/8/8/8/8 b - - 0 1")
 	if _, err := p.Move(ctx, mated, Limit{}); !errors.Is(err, ErrGameOver) {
 		t.Errorf("mated: %v", err)
 	}
@@ -141,13 +133,4 @@ func TestIdealIsAPlayer(t *testing.T) {
 	if a["level"] == b["level"] || a["players"] != b["players"] {
 		t.Errorf("specs %v and %v", a, b)
 	}
-}
-
-func mustFEN(t *testing.T, fen string) bitboard.Position {
-	t.Helper()
-	p, err := bitboard.ParseFEN(fen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }

@@ -8,6 +8,7 @@ import (
 
 	"transcend/data/league"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func newLeague(t *testing.T, text string) *LeaguePlayer {
@@ -80,11 +81,8 @@ func TestLeaguePlayerLimits(t *testing.T) {
 	if _, err := p.Move(ctx, g, Limit{}); !errors.Is(err, league.ErrUnbounded) {
 		t.Errorf("without a limit: %v", err)
 	}
-	mate, err := bitboard.ParseFEN("7k/8/8/8/8/8/R7/1R4K1 w - - 0 1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if reply, err := p.Move(ctx, bitboard.NewGame(mate), Limit{Depth: 4}); err != nil || !reply.Score.IsMate || reply.Score.Mate != 2 {
+	mate := boardtest.Game(t, "7k/8/8/8/8/8/R7/1R4K1 w - - 0 1")
+	if reply, err := p.Move(ctx, mate, Limit{Depth: 4}); err != nil || !reply.Score.IsMate || reply.Score.Mate != 2 {
 		t.Errorf("mate in two: %+v, %v", reply.Score, err)
 	}
 }
@@ -97,11 +95,8 @@ func TestLeaguePlayerStops(t *testing.T) {
 	if _, err := p.Move(ctx, g, Limit{Depth: 64}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("stopped: %v", err)
 	}
-	over, err := bitboard.ParseFEN("7k/5Q2/6K1/8/8/8/8/8 b - - 0 1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Move(context.Background(), bitboard.NewGame(over), Limit{Depth: 2}); !errors.Is(err, ErrGameOver) {
+	over := boardtest.Game(t, "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1")
+	if _, err := p.Move(context.Background(), over, Limit{Depth: 2}); !errors.Is(err, ErrGameOver) {
 		t.Errorf("a stalemate: %v", err)
 	}
 	if err := p.Close(); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"transcend/data"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/model"
 )
 
@@ -136,7 +137,7 @@ func TestRisingAttempts(t *testing.T) {
 			if err := p.NewGame(context.Background(), seed); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := p.Move(context.Background(), newGame(t, ""), Limit{}); err == nil {
+			if _, err := p.Move(context.Background(), boardtest.Game(t, ""), Limit{}); err == nil {
 				legal++
 			}
 		}
@@ -158,14 +159,14 @@ func TestRisingAttempts(t *testing.T) {
 
 func TestMoveModel(t *testing.T) {
 	tok := data.NewMoveTokenizer()
-	start := newGame(t, "")
+	start := boardtest.Game(t, "")
 	t.Run("legal", func(t *testing.T) {
 		p, d := scriptedPlayer(t, tok, model.Sampling{}, "forfeit-after-5", always(map[string]float64{"g1f3": 3, "e2e4": 2}))
 		r := mustMove(t, p, start, Limit{})
 		if r.Text != "g1f3" || r.Attempts != 1 || r.Illegal != 0 || d.text() != "<game>" {
 			t.Errorf("%+v after %q", r, d.text())
 		}
-		mustMove(t, p, newGame(t, "", "e2e4", "g8f6"), Limit{})
+		mustMove(t, p, boardtest.Game(t, "", "e2e4", "g8f6"), Limit{})
 		if d.text() != "<game> e2e4 g8f6" {
 			t.Errorf("prompt %q", d.text())
 		}
@@ -242,7 +243,7 @@ func TestMoveModel(t *testing.T) {
 	})
 	t.Run("cache", func(t *testing.T) {
 		p, d := scriptedPlayer(t, tok, model.Sampling{}, "mask", always(map[string]float64{}))
-		g := newGame(t, "")
+		g := boardtest.Game(t, "")
 		for g.Ply() < 40 {
 			if err := g.Make(mustMove(t, p, g, Limit{}).Move); err != nil {
 				t.Fatal(err)
@@ -330,7 +331,7 @@ func TestCharModel(t *testing.T) {
 				policy = "forfeit-after-5"
 			}
 			p, d := scriptedPlayer(t, tok, model.Sampling{}, policy, says(map[string]string{test.prompt: test.answer}))
-			g := newGame(t, "", test.moves...)
+			g := boardtest.Game(t, "", test.moves...)
 			r, err := p.Move(t.Context(), g, Limit{})
 			if !strings.HasPrefix(d.text(), test.prompt) {
 				t.Errorf("the prompt is %q, want %q", d.text(), test.prompt)
@@ -352,14 +353,14 @@ func TestCharModel(t *testing.T) {
 
 	t.Run("resample statistics", func(t *testing.T) {
 		p, _ := scriptedPlayer(t, tok, model.Sampling{}, "resample-2", says(map[string]string{";1.": "Nf4 "}))
-		if r := mustMove(t, p, newGame(t, ""), Limit{}); r.Attempts != 2 || r.Illegal != 2 {
+		if r := mustMove(t, p, boardtest.Game(t, ""), Limit{}); r.Attempts != 2 || r.Illegal != 2 {
 			t.Errorf("%+v", r)
 		}
 	})
 	t.Run("mask statistics", func(t *testing.T) {
 		for answer, illegal := range map[string]int{"Nf3 ": 0, "Nf4 ": 1, "xyz": 1, " e4": 1, "e4": 0} {
 			p, _ := scriptedPlayer(t, tok, model.Sampling{}, "mask", says(map[string]string{";1.": answer}))
-			if r := mustMove(t, p, newGame(t, ""), Limit{}); r.Attempts != 1 || r.Illegal != illegal {
+			if r := mustMove(t, p, boardtest.Game(t, ""), Limit{}); r.Attempts != 1 || r.Illegal != illegal {
 				t.Errorf("%q: %+v, want %d illegal", answer, r, illegal)
 			}
 		}
@@ -370,7 +371,7 @@ func TestCharModel(t *testing.T) {
 		const prompt = ";1.d4 d5 2.Nc3 Nc6 3.Bf4 Bf5 4.Qd2 Qd7 5.Nf3 Nf6 6.e3 e6 7.Bd3 Bd6 8."
 		for answer, want := range map[string]string{"O-O ": "e1g1", "O-O;": "e1g1", "O-O+": "e1g1", "O-O-O ": "e1c1", "O-Ox": "e1g1"} {
 			p, _ := scriptedPlayer(t, tok, model.Sampling{}, "mask", says(map[string]string{prompt: answer}))
-			r := mustMove(t, p, newGame(t, "", moves...), Limit{})
+			r := mustMove(t, p, boardtest.Game(t, "", moves...), Limit{})
 			// "x" fits nothing; the mask then takes the lowest id among the rest.
 			if r.Move.String() != want || (r.Illegal == 1) != (answer == "O-Ox") {
 				t.Errorf("%q: %+v, want %s", answer, r, want)
@@ -379,7 +380,7 @@ func TestCharModel(t *testing.T) {
 	})
 	t.Run("cache", func(t *testing.T) {
 		p, d := scriptedPlayer(t, tok, model.Sampling{}, "forfeit-after-5", says(map[string]string{";1.": "e4 e5", ";1.e4 e5 2.": "Nf3 N"}))
-		g := newGame(t, "")
+		g := boardtest.Game(t, "")
 		for range 2 {
 			if err := g.Make(mustMove(t, p, g, Limit{}).Move); err != nil {
 				t.Fatal(err)
@@ -428,7 +429,7 @@ func TestModelGames(t *testing.T) {
 			}
 			play := func(p *ModelPlayer, seed uint64) []bitboard.Move {
 				wantNoError(t, p.NewGame(t.Context(), seed))
-				g := newGame(t, "")
+				g := boardtest.Game(t, "")
 				illegal := 0
 				for g.Ply() < test.plies && g.Position().HasLegalMove() {
 					r := mustMove(t, p, g, Limit{})
@@ -469,7 +470,7 @@ func TestModelErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("length", func(t *testing.T) {
-		g := newGame(t, "", "g1f3", "g8f6", "f3g1", "f6g8", "g1f3", "g8f6", "f3g1")
+		g := boardtest.Game(t, "", "g1f3", "g8f6", "f3g1", "f6g8", "g1f3", "g8f6", "f3g1")
 		mustMove(t, p, g, Limit{}) // the separator and seven moves just fit
 		if err := g.Make(bitboard.NewMove(45, 62, 0)); err != nil {
 			t.Fatal(err)
@@ -479,7 +480,7 @@ func TestModelErrors(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		// The player can go on with another game.
-		mustMove(t, p, newGame(t, "", "e2e4"), Limit{})
+		mustMove(t, p, boardtest.Game(t, "", "e2e4"), Limit{})
 	})
 	t.Run("length within a move", func(t *testing.T) {
 		tok := data.NewCharTokenizer(data.CharOptions{})
@@ -487,25 +488,25 @@ func TestModelErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Move(t.Context(), newGame(t, "", "e2e4"), Limit{}); !errors.Is(err, ErrContextFull) || !errors.Is(err, model.ErrContextFull) {
+		if _, err := p.Move(t.Context(), boardtest.Game(t, "", "e2e4"), Limit{}); !errors.Is(err, ErrContextFull) || !errors.Is(err, model.ErrContextFull) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("set-up position", func(t *testing.T) {
-		_, err := p.Move(t.Context(), newGame(t, "4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1"), Limit{})
+		_, err := p.Move(t.Context(), boardtest.Game(t, "4k3/8/8/8/8/8/8/R3K2R w KQ - 0 1"), Limit{})
 		if !errors.Is(err, ErrSetUpPosition) || FailureOf(err) != Setup || FailureOf(err).Forfeits() {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("game over", func(t *testing.T) {
-		if _, err := p.Move(t.Context(), newGame(t, "", "f2f3", "e7e5", "g2g4", "d8h4"), Limit{}); !errors.Is(err, ErrGameOver) {
+		if _, err := p.Move(t.Context(), boardtest.Game(t, "", "f2f3", "e7e5", "g2g4", "d8h4"), Limit{}); !errors.Is(err, ErrGameOver) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("canceled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := p.Move(ctx, newGame(t, ""), Limit{}); FailureOf(err) != Canceled {
+		if _, err := p.Move(ctx, boardtest.Game(t, ""), Limit{}); FailureOf(err) != Canceled {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -534,7 +535,7 @@ func TestModelErrors(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = p.Move(t.Context(), newGame(t, ""), Limit{})
+				_, err = p.Move(t.Context(), boardtest.Game(t, ""), Limit{})
 				var illegal *IllegalMoveError
 				if err != nil && !errors.As(err, &illegal) {
 					t.Fatal(err)
@@ -572,7 +573,7 @@ func TestModelErrors(t *testing.T) {
 	t.Run("closed", func(t *testing.T) {
 		wantNoError(t, p.Close())
 		wantNoError(t, p.Close())
-		if _, err := p.Move(t.Context(), newGame(t, ""), Limit{}); !errors.Is(err, ErrClosed) {
+		if _, err := p.Move(t.Context(), boardtest.Game(t, ""), Limit{}); !errors.Is(err, ErrClosed) {
 			t.Errorf("got %v", err)
 		}
 		if err := p.NewGame(t.Context(), 1); !errors.Is(err, ErrClosed) {

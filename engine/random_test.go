@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func TestRandomPlayer(t *testing.T) {
 	play := func(seed uint64) []bitboard.Move {
 		p := NewRandomPlayer()
 		wantNoError(t, p.NewGame(t.Context(), seed))
-		g := newGame(t, "")
+		g := boardtest.Game(t, "")
 		for g.Ply() < 100 && g.Position().HasLegalMove() {
 			if err := g.Make(mustMove(t, p, g, Limit{}).Move); err != nil {
 				t.Fatal(err)
@@ -33,7 +34,7 @@ func TestRandomPlayer(t *testing.T) {
 	counts := make(map[bitboard.Move]int)
 	const n = 20_000
 	for range n {
-		counts[mustMove(t, p, newGame(t, ""), Limit{}).Move]++
+		counts[mustMove(t, p, boardtest.Game(t, ""), Limit{}).Move]++
 	}
 	chi2 := 0.0
 	for _, c := range counts {
@@ -43,16 +44,16 @@ func TestRandomPlayer(t *testing.T) {
 		t.Errorf("%d moves, chi-squared %.1f: %v", len(counts), chi2, counts)
 	}
 
-	if _, err := p.Move(t.Context(), newGame(t, "7k/5KQ1/8/8/8/8/8/8 b - - 0 1"), Limit{}); !errors.Is(err, ErrGameOver) {
+	if _, err := p.Move(t.Context(), boardtest.Game(t, "7k/5KQ1/8/8/8/8/8/8 b - - 0 1"), Limit{}); !errors.Is(err, ErrGameOver) {
 		t.Errorf("mated: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Move(ctx, newGame(t, ""), Limit{}); FailureOf(err) != Canceled {
+	if _, err := p.Move(ctx, boardtest.Game(t, ""), Limit{}); FailureOf(err) != Canceled {
 		t.Errorf("canceled: %v", err)
 	}
 	wantNoError(t, p.Close())
-	if _, err := p.Move(t.Context(), newGame(t, ""), Limit{}); !errors.Is(err, ErrClosed) {
+	if _, err := p.Move(t.Context(), boardtest.Game(t, ""), Limit{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
 	if err := p.NewGame(t.Context(), 1); !errors.Is(err, ErrClosed) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/realgames"
 )
 
 // count is what the page about the real games says of a file.
@@ -58,7 +59,7 @@ func counts(t *testing.T, dir string) map[string]count {
 // read again they are the same; of the large files every fiftieth, or all with
 // PGN_EVERY=1.
 func TestRealGames(t *testing.T) {
-	dir := dataDir(t)
+	dir := realgames.Dir(t)
 	if testing.Short() {
 		t.Skip("half a million games")
 	}
@@ -163,7 +164,7 @@ func TestRealGames(t *testing.T) {
 
 // Filtered or not, looked at closely or not, the real games begin where they do.
 func TestRealGamesFiltered(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(dataDir(t), "*", "*.pgn.zst"))
+	files, err := filepath.Glob(filepath.Join(realgames.Dir(t), "*", "*.pgn.zst"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@ package pgn
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -87,28 +85,4 @@ func games(tb testing.TB, text string) []*Game {
 		tb.Fatal(err)
 	}
 	return all
-}
-
-// dataDir returns the folder of real games beside the repository, or skips.
-func dataDir(tb testing.TB) string {
-	tb.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			tb.Skip("no go.mod above the test, so no place to look for real games")
-		}
-		dir = up
-	}
-	data := filepath.Join(filepath.Dir(dir), "shared", "data")
-	if _, err := os.Stat(data); err != nil {
-		tb.Skip("the real games of ../shared/data are not here")
-	}
-	return data
 }

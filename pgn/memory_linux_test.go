@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"transcend/internal/realgames"
 )
 
 // TestMemory reads a long stream from a pipe in a process of its own, which must
@@ -35,7 +37,7 @@ func TestMemory(t *testing.T) {
 		}
 		size = int64(mb) << 20
 	}
-	data, err := os.ReadFile(filepath.Join(dataDir(t), benchFiles[0].path))
+	data, err := os.ReadFile(filepath.Join(realgames.Dir(t), benchFiles[0].path))
 	if err != nil {
 		t.Skip(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+
+	"transcend/internal/realgames"
 )
 
 // tunings are pipelines from the first byte on, but for the last two; those with
@@ -277,7 +279,7 @@ func TestPipelineLargeGames(t *testing.T) {
 }
 
 func TestPipelineRealGames(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(dataDir(t), "*", "*.pgn.zst"))
+	files, err := filepath.Glob(filepath.Join(realgames.Dir(t), "*", "*.pgn.zst"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/notnil/chess"
+
+	"transcend/internal/realgames"
 )
 
 // The tests of this file compare the real games with what other programs make of
@@ -48,7 +50,7 @@ type realGame struct {
 // number is a multiple of every, or nearly. The text is cut out of the file by the offsets of the
 // games.
 func eachRealGame(t *testing.T, every int, use func(realGame)) {
-	files, err := filepath.Glob(filepath.Join(dataDir(t), "*", "*.pgn.zst"))
+	files, err := filepath.Glob(filepath.Join(realgames.Dir(t), "*", "*.pgn.zst"))
 	if err != nil || len(files) == 0 {
 		t.Skip("no files in the folder of real games")
 	}

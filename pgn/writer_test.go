@@ -3,19 +3,16 @@ package pgn
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
+	"transcend/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // text returns what the writer makes of games.
 func text(tb testing.TB, all ...*Game) string {
@@ -33,24 +30,7 @@ func text(tb testing.TB, all ...*Game) string {
 // play returns a game of moves in SAN from a position.
 func play(tb testing.TB, fen, moves string, result bitboard.Result) *Game {
 	tb.Helper()
-	start := bitboard.Start()
-	if fen != "" {
-		var err error
-		if start, err = bitboard.ParseFEN(fen); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	g := &Game{Start: start, Result: result}
-	pos := start
-	for _, san := range strings.Fields(moves) {
-		m, err := pos.ParseSAN(san)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		pos.Make(m)
-		g.Moves = append(g.Moves, m)
-	}
-	return g
+	return &Game{Start: boardtest.Position(tb, fen), Result: result, Moves: boardtest.Moves(tb, fen, moves)}
 }
 
 // sameGame compares what a game is, not where it was read.
@@ -132,19 +112,7 @@ func TestWriterGolden(t *testing.T) {
 	empty := &Game{Result: bitboard.BlackWins, Tags: []Tag{{"SetUp", "0"}}}
 
 	got := text(t, immortal, commented, black, promotion, empty)
-	path := filepath.Join("testdata", "writer.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	golden.Check(t, "writer.golden", got)
 	for i, line := range strings.Split(got, "\n") {
 		if len(line) > lineWidth && !strings.HasPrefix(line, "[") {
 			t.Errorf("line %d has %d characters", i+1, len(line))

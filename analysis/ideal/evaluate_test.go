@@ -11,6 +11,7 @@ import (
 	"transcend/data/league"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func TestWinProbability(t *testing.T) {
@@ -25,11 +26,7 @@ func TestWinProbability(t *testing.T) {
 // TestRewards has a mate in one, a move into mate, and scores that do not depend on the order.
 func TestRewards(t *testing.T) {
 	s := search.New(1 << 20)
-	start, err := bitboard.ParseFEN("6k1/5ppp/8/8/8/7q/5P1P/3R2K1 w - - 0 40")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := bitboard.NewGame(start)
+	g := boardtest.Game(t, "6k1/5ppp/8/8/8/7q/5P1P/3R2K1 w - - 0 40")
 	moves := g.Position().Legal(nil)
 	slices.Sort(moves)
 	r := Judge{Depth: 3}.Rewards(nil, s, g, moves)

@@ -3,11 +3,14 @@ package batches
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
 
@@ -26,23 +29,7 @@ func randomGame(rng *rand.Rand, plies int) *data.Game {
 		Date:        []string{"2018.06.01", "2018.??.??", ""}[rng.IntN(3)],
 		Site:        []string{"https://lichess.org/abcdefgh", "", "Köln"}[rng.IntN(3)],
 	}
-	p := bitboard.Start()
-	legal := make([]bitboard.Move, 0, 256)
-	for range plies {
-		legal = p.Legal(legal[:0])
-		if len(legal) == 0 {
-			break
-		}
-		m := legal[rng.IntN(len(legal))]
-		p.Make(m)
-		g.Moves = append(g.Moves, m)
-	}
-	// Not from rng: tests know the moves that a seed gives.
-	rng = rand.New(rand.NewPCG(uint64(g.WhiteElo), uint64(g.BlackElo)))
-	g.White = []string{"anna", "", "Bernd", "Ćirić, D"}[rng.IntN(4)]
-	g.Black = []string{"carl", "", "Bernd"}[rng.IntN(3)]
-	g.Termination = []string{"Normal", "", "Time forfeit"}[rng.IntN(3)]
-	g.Rated = data.Rated(rng.IntN(3))
+	g.Moves = boardtest.RandomMoves(rng, plies)
 	return g
 }
 
@@ -56,13 +43,13 @@ func randomCorpus(seed uint64, n, maxPlies int) *data.Corpus {
 	return c
 }
 
-// texts spells tokens.
-func texts(tok data.Tokenizer, ids []int32) []string {
-	var out []string
+// spell is the text of tokens.
+func spell(tok data.Tokenizer, ids []int32) string {
+	var b strings.Builder
 	for _, id := range ids {
-		out = append(out, tok.Text(id))
+		b.WriteString(tok.Text(id))
 	}
-	return out
+	return b.String()
 }
 
 // unchecked is a corpus as it is read without replaying its games.
@@ -83,11 +70,7 @@ func unchecked(t *testing.T, c *data.Corpus) *data.Corpus {
 // It skips the test where there are none.
 func realGames(t testing.TB, f filter.Filter) *data.Corpus {
 	t.Helper()
-	files, err := filepath.Glob("../../../shared/data/lichess/*.pgn.zst")
-	if err != nil || len(files) == 0 {
-		t.Skip("no real games: ../shared/data is not there")
-	}
-	r, err := pgn.Open(files...)
+	r, err := pgn.Open(filepath.Join(realgames.Dir(t), "lichess", "*.pgn.zst"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -222,7 +222,7 @@ func TestPackBlocks(t *testing.T) {
 						if row < len(blocks) {
 							n = len(blocks[row])
 							if !slices.Equal(got[:n], blocks[row]) || !slices.Equal(gotTargets[:n], targets[row]) {
-								t.Fatalf("block %d:\n got %v\nwant %v", row, texts2(tok, got), texts2(tok, blocks[row]))
+								t.Fatalf("block %d:\n got %v\nwant %v", row, spell(tok, got), spell(tok, blocks[row]))
 							}
 							if got[0] != tok.Separator() {
 								t.Fatalf("block %d does not start with the separator", row)
@@ -249,22 +249,6 @@ func TestPackBlocks(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func texts2(tok data.Tokenizer, ids []int32) string { return strings.Join(texts(tok, ids), "") }
-
-// Only the end of a finite stream leaves room in a block.
-func TestEndlessBlocksAreFull(t *testing.T) {
-	l := newLoader(t, randomCorpus(1, 7, 20), data.NewCharTokenizer(data.CharOptions{}), Config{Rows: 4, Context: 333, Packing: PackBlocks})
-	for range 20 {
-		next(t, l)
-	}
-	if got := l.Stats().FillRate(); got != 1 {
-		t.Errorf("fill rate %v", got)
-	}
-	if l.Epochs() < 5 {
-		t.Errorf("%v epochs", l.Epochs())
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -17,10 +16,10 @@ import (
 	"testing/iotest"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/golden"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func reader(t testing.TB, text string) *pgn.Reader {
 	t.Helper()
@@ -410,7 +409,7 @@ func TestSpeedOf(t *testing.T) {
 // lines of Python, and the speed of a time control is the one that Lichess wrote
 // into Event (but for 15+0, which in tournaments up to 2019 it called bullet).
 func TestRealTags(t *testing.T) {
-	dir := realData(t)
+	dir := realgames.Dir(t)
 	filters := []Filter{
 		{RatingBand: Band{800, 1000}}, {Speeds: []Speed{Blitz, Rapid}}, {RatedOnly: true}, {Terminations: []string{"time-forfeit"}},
 		{Since: "2018.06", Until: "2019-02-15"}, {Results: []string{"1/2-1/2"}},
@@ -488,9 +487,9 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.txt", report.String())
-	golden(t, "report-verbose.txt", report.Verbose())
-	golden(t, "report.json", string(j)+"\n")
+	golden.Check(t, "report.txt", report.String())
+	golden.Check(t, "report-verbose.txt", report.Verbose())
+	golden.Check(t, "report.json", string(j)+"\n")
 
 	var machine struct {
 		Seen, Kept, Errors int
@@ -515,26 +514,6 @@ func TestReport(t *testing.T) {
 	}
 	if s := (Report{}).String(); !strings.Contains(s, "games seen") || strings.Contains(s, "NaN") {
 		t.Errorf("the empty report:\n%s", s)
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
 	}
 }
 
@@ -613,7 +592,7 @@ func (e *endlessGames) Read(b []byte) (int, error) {
 // The games under the caps of the paper are as many as the page about the real
 // games says. It counts ratings below the cap, where the filter has at most.
 func TestRealCaps(t *testing.T) {
-	dir := realData(t)
+	dir := realgames.Dir(t)
 	page, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
 		t.Skip("no page that says how many games there are")
@@ -756,29 +735,4 @@ func BenchmarkTagRules(b *testing.B) {
 	for r.Scan() {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "headers/s")
-}
-
-// realData returns the directory of the real games, which are not part of the
-// repository: shared/data beside it. It skips the test when there are none.
-func realData(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.mod above this test")
-		}
-		dir = up
-	}
-	dir = filepath.Join(dir, "..", "shared", "data")
-	if _, err := os.Stat(filepath.Join(dir, "lichess")); err != nil {
-		t.Skip("no real games: ../shared/data is not there")
-	}
-	return dir
 }

@@ -14,6 +14,7 @@ import (
 
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func mustParse(t testing.TB, text string) Player {
@@ -23,15 +24,6 @@ func mustParse(t testing.TB, text string) Player {
 		t.Fatal(err)
 	}
 	return p
-}
-
-func at(t testing.TB, fen string) *bitboard.Game {
-	t.Helper()
-	p, err := bitboard.ParseFEN(fen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bitboard.NewGame(p)
 }
 
 const (
@@ -88,7 +80,7 @@ func TestUsesSeed(t *testing.T) {
 		other.Seed += 77
 		differ := false
 		for _, fen := range []string{bitboard.StartFEN, middlegame, kiwipete, rookEnding, knightTakesQueen} {
-			g := at(t, fen)
+			g := boardtest.Game(t, fen)
 			a, err := m.Distribution(&p, g)
 			if errors.Is(err, ErrUnbounded) {
 				break
@@ -114,7 +106,7 @@ func TestPlayersAreThoseOfTheVersion(t *testing.T) {
 	for _, text := range models {
 		p := mustParse(t, text)
 		for _, fen := range []string{bitboard.StartFEN, middlegame, kiwipete, rookEnding, knightTakesQueen} {
-			g := at(t, fen)
+			g := boardtest.Game(t, fen)
 			for seed := range uint64(4) {
 				fmt.Fprintln(h, m.Play(&p, g, seed, search.Options{}).Move)
 			}
@@ -133,7 +125,7 @@ func TestDistributionIsThatOfTheSamples(t *testing.T) {
 	for _, text := range models {
 		p := mustParse(t, text)
 		for _, fen := range []string{bitboard.StartFEN, rookEnding} {
-			g := at(t, fen)
+			g := boardtest.Game(t, fen)
 			exact, err := m.Distribution(&p, g)
 			if err != nil {
 				t.Fatal(err)
@@ -190,7 +182,7 @@ func TestDistributionIsThatOfTheSamples(t *testing.T) {
 
 func TestUniformNoise(t *testing.T) {
 	m := NewMover(1 << 17)
-	g := at(t, middlegame)
+	g := boardtest.Game(t, middlegame)
 	calm, noisy := mustParse(t, "ply1"), mustParse(t, "ply1:rho=0.3")
 	best, err := m.Intended(&noisy, g)
 	if err != nil {
@@ -217,7 +209,7 @@ func TestUniformNoise(t *testing.T) {
 // TestBoltzmann compares log ratios with differences of scores.
 func TestBoltzmann(t *testing.T) {
 	m := NewMover(1 << 17)
-	g := at(t, middlegame)
+	g := boardtest.Game(t, middlegame)
 	p := mustParse(t, "boltz:depth=2,t=35")
 	d, err := m.Distribution(&p, g)
 	if err != nil {
@@ -297,7 +289,7 @@ func TestOversights(t *testing.T) {
 		{"fork", "r3k3/8/8/3N4/8/8/8/4K3 w - - 0 1", "d5c7"},
 		{"backrank", "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1", "d1d8"},
 	} {
-		g := at(t, test.fen)
+		g := boardtest.Game(t, test.fen)
 		seeing, blind := mustParse(t, "ply3"), mustParse(t, "ply3:blind="+test.blind)
 		if got := m.Play(&seeing, g, 1, search.Options{}).Move.String(); got != test.seeing {
 			t.Errorf("%s: a seeing player plays %s in %s, want %s", test.blind, got, test.fen, test.seeing)
@@ -309,7 +301,7 @@ func TestOversights(t *testing.T) {
 	}
 
 	// What the opponent threatens: White, to move, can save the queen or not see why.
-	g := at(t, knightTakesQueen)
+	g := boardtest.Game(t, knightTakesQueen)
 	seeing, blind := mustParse(t, "ply2"), mustParse(t, "ply2:blind=knight")
 	score := func(p *Player) int { return m.Play(p, g, 1, search.Options{}).Search.Score }
 	lost := g.Clone()
@@ -404,7 +396,7 @@ func TestHides(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := at(t, test.fen).Position()
+		p := boardtest.Game(t, test.fen).Position()
 		var hidden []string
 		for _, m := range p.Legal(nil) {
 			if blind.Hides(p, m) {
@@ -425,14 +417,14 @@ func TestPhases(t *testing.T) {
 		"rnbqkbnr/8/8/8/8/8/8/RNBQKBNR w - - 0 10": Opening,
 		"rnbqkbnr/8/8/8/8/8/8/RNBQKBNR w - - 0 11": Middlegame,
 	} {
-		if got := PhaseOf(at(t, fen).Position()); got != want {
+		if got := PhaseOf(boardtest.Game(t, fen).Position()); got != want {
 			t.Errorf("%s is %v, want %v", fen, got, want)
 		}
 	}
 	m := NewMover(1 << 17)
 	p := mustParse(t, "ply1:rho=0.1,phase=endgame,weak=0.6")
 	for fen, noise := range map[string]float64{rookEnding: 0.1, middlegame: 0.6, bitboard.StartFEN: 0.6} {
-		d, err := m.Distribution(&p, at(t, fen))
+		d, err := m.Distribution(&p, boardtest.Game(t, fen))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -527,7 +519,7 @@ func TestNothingToPlay(t *testing.T) {
 	m := NewMover(0)
 	for _, text := range models {
 		p := mustParse(t, text)
-		g := at(t, "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1")
+		g := boardtest.Game(t, "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1")
 		if played := m.Play(&p, g, 1, search.Options{}); played.Move != bitboard.NoMove {
 			t.Errorf("%s plays %v in a stalemate", text, played.Move)
 		}
@@ -548,7 +540,7 @@ func TestUnbounded(t *testing.T) {
 		t.Error("a search without bounds intends a move")
 	}
 	// Where the game is over nothing is intended.
-	mated, calm := at(t, "R5k1/5ppp/8/8/8/8/8/6K1 b - - 0 1"), mustParse(t, "ply1")
+	mated, calm := boardtest.Game(t, "R5k1/5ppp/8/8/8/8/8/6K1 b - - 0 1"), mustParse(t, "ply1")
 	if move, err := m.Intended(&calm, mated); err != nil || move != bitboard.NoMove {
 		t.Errorf("when mated %v, %v", move, err)
 	}
@@ -559,7 +551,7 @@ func TestUnbounded(t *testing.T) {
 
 func TestPlayAllocatesNothing(t *testing.T) {
 	m := NewMover(1 << 17)
-	g := at(t, middlegame)
+	g := boardtest.Game(t, middlegame)
 	for _, text := range []string{"ply1:rho=0.3", "boltz:depth=1,t=40,taste=20", "ply1:blind=knight+fork"} {
 		p := mustParse(t, text)
 		seed := uint64(0)

@@ -19,7 +19,9 @@ import (
 	"go.uber.org/goleak"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/internal/faultserver"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
 
@@ -37,23 +39,13 @@ var gameText = sync.OnceValue(func() []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var text bytes.Buffer
 	w := pgn.NewWriter(&text)
-	var legal []bitboard.Move
 	for i := range 1200 {
-		p := bitboard.Start()
-		g := pgn.Game{Start: p, Result: bitboard.Draw, Tags: []pgn.Tag{
+		g := pgn.Game{Start: bitboard.Start(), Result: bitboard.Draw, Tags: []pgn.Tag{
 			{Name: "Site", Value: fmt.Sprintf("game %d", i)},
 			{Name: "WhiteElo", Value: fmt.Sprint(600 + rng.IntN(1500))},
 			{Name: "BlackElo", Value: fmt.Sprint(600 + rng.IntN(1500))},
 		}}
-		for range 20 + rng.IntN(60) {
-			legal = p.Legal(legal[:0])
-			if len(legal) == 0 {
-				break
-			}
-			m := legal[rng.IntN(len(legal))]
-			g.Moves = append(g.Moves, m)
-			p.Make(m)
-		}
+		g.Moves = boardtest.RandomMoves(rng, 20+rng.IntN(60))
 		if err := w.Write(&g); err != nil {
 			panic(err)
 		}
@@ -233,23 +225,9 @@ func records(t *testing.T, name string, r io.Reader, closeFirst io.Closer) ([]st
 // realFile returns a file of real games, or skips.
 func realFile(t *testing.T, name string) []byte {
 	t.Helper()
-	dir, err := os.Getwd()
+	b, err := os.ReadFile(filepath.Join(realgames.Dir(t), "lichess", name))
 	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.mod above the test, so no place to look for real games")
-		}
-		dir = up
-	}
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "shared", "data", "lichess", name))
-	if err != nil {
-		t.Skip("the real games of ../shared/data are not here")
+		t.Skip(err)
 	}
 	return b
 }

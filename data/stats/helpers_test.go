@@ -1,61 +1,29 @@
 package stats
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"transcend/data"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
-
-// moves returns the moves of a game in SAN.
-func moves(t testing.TB, sans string) []bitboard.Move {
-	t.Helper()
-	var list []bitboard.Move
-	p := bitboard.Start()
-	for san := range strings.FieldsSeq(sans) {
-		m, err := p.ParseSAN(san)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Make(m)
-		list = append(list, m)
-	}
-	return list
-}
-
-// realData returns the directory of the real games, which are not part of the
-// repository: shared/data beside it. It skips the test when there are none.
-func realData(t testing.TB) string {
-	t.Helper()
-	dir, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "lichess")); err != nil {
-		t.Skip("no real games: ../shared/data is not there")
-	}
-	return dir
-}
 
 // handGames are the six games of which TestByHand knows everything.
 func handGames(t testing.TB) []data.Game {
 	return []data.Game{
 		// The Najdorf's moves in another order are the Najdorf. 10 plies.
 		{White: "anna", Black: "ben", WhiteElo: 1000, BlackElo: 1199, Result: bitboard.WhiteWins, TimeControl: "300+0", Date: "2018.06.12",
-			Termination: "Normal", Rated: data.RatedYes, Moves: moves(t, "e4 c5 Nc3 d6 Nf3 Nf6 d4 cxd4 Nxd4 a6")},
+			Termination: "Normal", Rated: data.RatedYes, Moves: boardtest.Moves(t, "", "e4 c5 Nc3 d6 Nf3 Nf6 d4 cxd4 Nxd4 a6")},
 		// Fool's mate. 4 plies.
 		{White: "ben", Black: "anna", WhiteElo: 1200, BlackElo: 1001, Result: bitboard.BlackWins, TimeControl: "300+0", Date: "2018.06.13",
-			Termination: "Normal", Rated: data.RatedYes, Moves: moves(t, "f3 e5 g4 Qh4#")},
+			Termination: "Normal", Rated: data.RatedYes, Moves: boardtest.Moves(t, "", "f3 e5 g4 Qh4#")},
 		// Queen's Gambit, also by 1. c4. 3 plies each.
 		{White: "anna", Black: "carl", WhiteElo: 1100, BlackElo: 1300, Result: bitboard.Draw, TimeControl: "60+0", Date: "2018.06.??",
-			Termination: "Time forfeit", Rated: data.RatedNo, Moves: moves(t, "d4 d5 c4")},
+			Termination: "Time forfeit", Rated: data.RatedNo, Moves: boardtest.Moves(t, "", "d4 d5 c4")},
 		{White: "anna", Black: "dora", WhiteElo: 1100, Result: bitboard.WhiteWins, TimeControl: "-", Date: "2020.01.01",
-			Termination: "Normal", Rated: data.RatedNo, Moves: moves(t, "c4 d5 d4")},
+			Termination: "Normal", Rated: data.RatedNo, Moves: boardtest.Moves(t, "", "c4 d5 d4")},
 		// Nothing is known. 1 ply.
-		{Result: bitboard.Unknown, Moves: moves(t, "e4")},
+		{Result: bitboard.Unknown, Moves: boardtest.Moves(t, "", "e4")},
 		// A name from outside that would clear the screen, and no moves.
 		{White: "\x1b[2Jeve", Black: "anna", WhiteElo: 1399, BlackElo: 1399, Result: bitboard.Draw, TimeControl: "nonsense", Date: "1/2/03"},
 	}

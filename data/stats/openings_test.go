@@ -13,6 +13,8 @@ import (
 	"transcend/data"
 	"transcend/data/filter"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
 
@@ -157,7 +159,7 @@ func TestBookAgainstLibrary(t *testing.T) {
 
 // Real games have the names that the library's positions give.
 func TestRealOpenings(t *testing.T) {
-	dir := realData(t)
+	dir := realgames.Dir(t)
 	o := newOracle(t)
 	b := theBook()
 	r, err := pgn.Open(filepath.Join(dir, "lichess", "lichess_db_excerpts.pgn.zst"), filepath.Join(dir, "lichess", "lichess_titled.pgn.zst"))
@@ -205,10 +207,10 @@ func TestOpeningLimits(t *testing.T) {
 	}
 	// The knights go out and home; then the moves of the Sicilian, at ply 38
 	// and, out of reach, at ply 42.
-	if got := name(moves(t, shuffle(9)+"e4 c5")); got != "Sicilian Defense" {
+	if got := name(boardtest.Moves(t, "", shuffle(9)+"e4 c5")); got != "Sicilian Defense" {
 		t.Errorf("at ply 38: %q", got)
 	}
-	if got := name(moves(t, shuffle(10)+"e4 c5")); got == "Sicilian Defense" {
+	if got := name(boardtest.Moves(t, "", shuffle(10)+"e4 c5")); got == "Sicilian Defense" {
 		t.Errorf("at ply 42: %q", got)
 	}
 	if name(nil) != "" {

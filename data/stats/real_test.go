@@ -8,6 +8,7 @@ import (
 
 	"transcend/data"
 	"transcend/data/filter"
+	"transcend/internal/realgames"
 	"transcend/pgn"
 )
 
@@ -34,7 +35,7 @@ func describePGN(t testing.TB, path string, f filter.Filter) *Description {
 // another language. Where a file has no time controls the README goes by the Event
 // tag; here these games are unknown.
 func TestRealTables(t *testing.T) {
-	dir := realData(t)
+	dir := realgames.Dir(t)
 	for _, c := range []struct {
 		file                                       string
 		games, white, black, draws                 int
@@ -93,7 +94,7 @@ func TestRealTables(t *testing.T) {
 // BenchmarkAdd describes real games: games/s on one core. In the steady state
 // nothing is allocated.
 func BenchmarkAdd(b *testing.B) {
-	dir := realData(b)
+	dir := realgames.Dir(b)
 	r, err := pgn.Open(filepath.Join(dir, "lichess", "lichess_one_player_37k.pgn.zst"), filepath.Join(dir, "lichess", "lichess_kaggle_20k.pgn.zst"))
 	if err != nil {
 		b.Fatal(err)

@@ -1,40 +1,17 @@
 package stats
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"unsafe"
 
 	"transcend/data"
 	"transcend/internal/bitboard"
+	"transcend/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the expected outputs of this run to testdata")
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (go test -update accepts it):\n%s", path, got)
-	}
-}
 
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
@@ -132,7 +109,7 @@ func TestJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, append(b, '\n'))
+		golden.Check(t, name, string(b)+"\n")
 		var back Description
 		if err := json.Unmarshal(b, &back); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 
 	"transcend/data"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
+	"transcend/internal/golden"
 )
 
 func text80(t testing.TB, d *Description, width int) string {
@@ -24,8 +26,8 @@ func text80(t testing.TB, d *Description, width int) string {
 }
 
 func TestText(t *testing.T) {
-	golden(t, "hand.txt", []byte(text80(t, describe(handGames(t)), 80)))
-	golden(t, "empty.txt", []byte(text80(t, describe(nil), 80)))
+	golden.Check(t, "hand.txt", text80(t, describe(handGames(t)), 80))
+	golden.Check(t, "empty.txt", text80(t, describe(nil), 80))
 }
 
 // manyGames are games with all speeds, long names and large numbers.
@@ -35,21 +37,11 @@ func manyGames(n int) []data.Game {
 	controls := []string{"15+0", "60+0", "180+0", "600+0", "1800+0", "-", "", strings.Repeat("9", 200)}
 	games := make([]data.Game, n)
 	for i := range games {
-		p := bitboard.Start()
-		var list []bitboard.Move
-		for range rng.IntN(250) {
-			legal := p.Legal(nil)
-			if len(legal) == 0 {
-				break
-			}
-			m := legal[rng.IntN(len(legal))]
-			p.Make(m)
-			list = append(list, m)
-		}
+		moves := boardtest.RandomMoves(rng, rng.IntN(250))
 		games[i] = data.Game{
 			White: names[rng.IntN(len(names))], Black: fmt.Sprint("player", i), WhiteElo: rng.IntN(3400), BlackElo: rng.IntN(3400),
 			Result: bitboard.Result(rng.IntN(4)), TimeControl: controls[rng.IntN(len(controls))],
-			Date: fmt.Sprintf("%d.0%d.??", 1950+rng.IntN(70), 1+rng.IntN(9)), Termination: names[rng.IntN(len(names))], Moves: list,
+			Date: fmt.Sprintf("%d.0%d.??", 1950+rng.IntN(70), 1+rng.IntN(9)), Termination: names[rng.IntN(len(names))], Moves: moves,
 		}
 	}
 	return games

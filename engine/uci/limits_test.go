@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"transcend/engine"
+	"transcend/internal/boardtest"
 )
 
 // scriptEngine is an engine that calls itself what a shell command prints, and
@@ -70,7 +71,7 @@ func TestInitLines(t *testing.T) {
 	cfg := fake()
 	cfg.Init = []string{"setoption name Hash value 32"}
 	c := start(t, cfg)
-	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	if c.Spec()["init"] != "setoption name Hash value 32" {
 		t.Errorf("spec: %v", c.Spec())
 	}

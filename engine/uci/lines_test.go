@@ -6,6 +6,7 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 // TestKeepLines: the last exact line of every move counts, whatever bounds and numbers come after it.
@@ -78,7 +79,7 @@ func TestStockfishLines(t *testing.T) {
 		"", "r1bqkb1r/pppp1ppp/2n2n2/4p2Q/2B1P3/8/PPPP1PPP/RNB1K1NR w KQkq - 4 4", "8/8/8/8/8/5k2/6q1/7K w - - 0 1",
 		"R6R/3Q4/1Q4Q1/4Q3/2Q4Q/Q4Q2/pp1Q4/kBNN1KB1 w - - 0 1", "8/P7/8/8/8/8/7p/k1K5 w - - 0 1",
 	} {
-		g := newGame(t, fen)
+		g := boardtest.Game(t, fen)
 		legal := g.Position().Legal(nil)
 		for _, limit := range []engine.Limit{{Nodes: 30_000}, {Depth: 2}, {Nodes: 50}} {
 			if len(legal) == 0 {
@@ -103,7 +104,7 @@ func TestStockfishLines(t *testing.T) {
 		}
 	}
 	// Other searches keep one line, as ever.
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	r := mustMove(t, c, g, engine.Limit{Depth: 2})
 	if r.Score == nil || c.info.index != nil || len(c.info.lines) != 0 {
 		t.Errorf("after Lines: score %+v, %d lines", r.Score, len(c.info.lines))

@@ -130,29 +130,6 @@ func start(t testing.TB, cfg Config) *Engine {
 	return c
 }
 
-// newGame is a game from a FEN, "" for the initial position, after some moves.
-func newGame(t testing.TB, fen string, moves ...string) *bitboard.Game {
-	t.Helper()
-	pos := bitboard.Start()
-	if fen != "" {
-		var err error
-		if pos, err = bitboard.ParseFEN(fen); err != nil {
-			t.Fatal(err)
-		}
-	}
-	g := bitboard.NewGame(pos)
-	for _, s := range moves {
-		m, err := g.Position().ParseUCIMove(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := g.Make(m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return g
-}
-
 // mustMove is a move that must succeed.
 func mustMove(t testing.TB, p engine.Player, g *bitboard.Game, limit engine.Limit) engine.Reply {
 	t.Helper()

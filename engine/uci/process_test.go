@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"transcend/engine"
+	"transcend/internal/boardtest"
 )
 
 // TestOwnerKilled kills a process that owns engines with SIGKILL and checks that
@@ -127,7 +128,7 @@ func TestThreadExit(t *testing.T) {
 		}
 		wg.Wait()
 		// The end of a thread cannot be waited for; the moves give it some time.
-		g := newGame(t, "")
+		g := boardtest.Game(t, "")
 		for range 20 {
 			if err := g.Make(mustMove(t, c, g, engine.Limit{Depth: 1}).Move); err != nil {
 				t.Fatal(err)
@@ -158,7 +159,7 @@ func TestEscapedGrandchild(t *testing.T) {
 		cfg := fake(strings.Fields(flags)...)
 		cfg.Env = append(cfg.Env, mark)
 		c := start(t, cfg)
-		_, err := c.Move(t.Context(), newGame(t, ""), engine.Limit{Depth: 1})
+		_, err := c.Move(t.Context(), boardtest.Game(t, ""), engine.Limit{Depth: 1})
 		if strings.Contains(flags, "crash") {
 			wantCrash("search", 33)(t, err)
 		} else {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"transcend/engine"
+	"transcend/internal/boardtest"
 )
 
 // TestStockfish plays a short game with the real one.
@@ -23,7 +24,7 @@ func TestStockfish(t *testing.T) {
 		t.Errorf("spec %v", spec)
 	}
 	wantNoError(t, c.NewGame(t.Context(), 1))
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	for ply := range 12 {
 		limit := engine.Limit{MoveTime: 10 * time.Millisecond}
 		switch ply % 4 {
@@ -46,7 +47,7 @@ func TestStockfish(t *testing.T) {
 		}
 	}
 	// The view is that of the side to move: it has a mate in one, then is lost.
-	r := mustMove(t, c, newGame(t, "6k1/5ppp/8/8/8/8/8/K2R4 w - - 0 1"), engine.Limit{Depth: 8})
+	r := mustMove(t, c, boardtest.Game(t, "6k1/5ppp/8/8/8/8/8/K2R4 w - - 0 1"), engine.Limit{Depth: 8})
 	if r.Score == nil || !r.Score.IsMate || r.Score.Mate != 1 {
 		t.Errorf("score %+v, want mate in 1", r.Score)
 	}

@@ -17,6 +17,7 @@ import (
 	"transcend/engine"
 	"transcend/engine/internal/process"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/internal/clip"
 	"transcend/internal/fakeengine"
 )
@@ -82,7 +83,7 @@ func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit
 		default:
 			t.Error("Close returned before the end of the process")
 		}
-		if _, err := p.Move(t.Context(), newGame(t, ""), engine.Limit{Depth: 1}); !errors.Is(err, engine.ErrClosed) {
+		if _, err := p.Move(t.Context(), boardtest.Game(t, ""), engine.Limit{Depth: 1}); !errors.Is(err, engine.ErrClosed) {
 			t.Errorf("Move after Close: %v", err)
 		}
 	}()
@@ -91,7 +92,7 @@ func drive(t *testing.T, start starter, cfg Config, fen string, moves int, limit
 		o.stage, o.err = "game", err
 		return o
 	}
-	g := newGame(t, fen)
+	g := boardtest.Game(t, fen)
 	for i := range moves {
 		enter(fmt.Sprintf("move %d", i+1))
 		r, err := p.Move(t.Context(), g, limit)
@@ -355,7 +356,7 @@ func testFaults(t *testing.T, start starter, tests []faultTest) {
 // of it.
 func TestIdleDeath(t *testing.T) {
 	c := start(t, fake("-crash", "bestmove", "-after", "2"))
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	for range 2 {
 		if err := g.Make(mustMove(t, c, g, engine.Limit{Depth: 1}).Move); err != nil {
 			t.Fatal(err)
@@ -375,7 +376,7 @@ func TestIdleDeath(t *testing.T) {
 func TestLateEngineIsUsable(t *testing.T) {
 	c := start(t, fake("-until-stop"))
 	c.cfg.Timeouts.Margin = time.Millisecond
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	for range 3 {
 		_, err := c.Move(t.Context(), g, engine.Limit{MoveTime: time.Millisecond})
 		wantTimeout("search", false)(t, err)
@@ -410,7 +411,7 @@ func TestCancel(t *testing.T) {
 		if err := c.NewGame(canceled, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	})
 	t.Run("during ucinewgame", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -425,7 +426,7 @@ func TestCancel(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		// Its readyok is still to come and must not be taken for that of the move.
-		mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 		if n := c.Traffic().Stray; n != 0 {
 			t.Errorf("%d stray lines", n)
 		}
@@ -444,7 +445,7 @@ func TestCancel(t *testing.T) {
 			for range 5 {
 				ctx, cancel := context.WithCancel(t.Context())
 				searching = cancel
-				_, err := c.Move(ctx, newGame(t, ""), engine.Limit{Nodes: 1})
+				_, err := c.Move(ctx, boardtest.Game(t, ""), engine.Limit{Nodes: 1})
 				if !errors.Is(err, context.Canceled) || engine.FailureOf(err) != engine.Canceled {
 					t.Errorf("got %v", err)
 				}
@@ -462,11 +463,11 @@ func TestCancel(t *testing.T) {
 			}
 		}
 		c := start(t, cfg)
-		if _, err := c.Move(ctx, newGame(t, ""), engine.Limit{Nodes: 1}); engine.FailureOf(err) != engine.Canceled {
+		if _, err := c.Move(ctx, boardtest.Game(t, ""), engine.Limit{Nodes: 1}); engine.FailureOf(err) != engine.Canceled {
 			t.Errorf("got %v", err)
 		}
 		<-c.Exited()
-		_, err := c.Move(t.Context(), newGame(t, ""), engine.Limit{Nodes: 1})
+		_, err := c.Move(t.Context(), boardtest.Game(t, ""), engine.Limit{Nodes: 1})
 		wantTimeout("search", true)(t, err)
 	})
 }
@@ -488,7 +489,7 @@ func TestCloseDuringMove(t *testing.T) {
 			c := start(t, cfg)
 			errs := make(chan error)
 			move := func() {
-				_, err := c.Move(context.Background(), newGame(t, ""), engine.Limit{Nodes: 1})
+				_, err := c.Move(context.Background(), boardtest.Game(t, ""), engine.Limit{Nodes: 1})
 				errs <- err
 			}
 			go move()
@@ -554,7 +555,7 @@ func TestScore(t *testing.T) {
 	}
 	t.Run("through an engine", func(t *testing.T) {
 		c := start(t, fake("-scores", "depth 5 score cp 17 time 3 pv e2e4|depth 6 score cp 90 lowerbound", "-flood", "0"))
-		r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		r := mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 		if want := (&engine.Score{Centipawns: 17, Depth: 5, Time: 3 * time.Millisecond, PV: "e2e4"}); !reflect.DeepEqual(r.Score, want) {
 			t.Errorf("got %+v, want %+v", r.Score, want)
 		}
@@ -569,7 +570,7 @@ func TestScore(t *testing.T) {
 			t.Errorf("got %+v while idle", s)
 		}
 		c.info.keep([]byte("depth 9 score cp 1"))
-		if r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1}); r.Score != nil {
+		if r := mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1}); r.Score != nil {
 			t.Errorf("got %+v of the search before", r.Score)
 		}
 	})
@@ -590,7 +591,7 @@ func TestScore(t *testing.T) {
 	})
 	t.Run("flood", func(t *testing.T) {
 		c := start(t, fake("-flood", "5000"))
-		r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		r := mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 		if want := (&engine.Score{Centipawns: 42, Depth: 2, Nodes: 4999, Time: 7 * time.Millisecond, PV: "a2a3 a7a6"}); !reflect.DeepEqual(r.Score, want) {
 			t.Errorf("got %+v, want %+v", r.Score, want)
 		}
@@ -612,10 +613,10 @@ func TestCommands(t *testing.T) {
 	}
 	c := start(t, cfg)
 	wantNoError(t, c.NewGame(t.Context(), 1<<63+5))
-	g := newGame(t, "", "e2e4", "e7e5")
+	g := boardtest.Game(t, "", "e2e4", "e7e5")
 	mustMove(t, c, g, engine.Limit{MoveTime: 1500 * time.Microsecond})
-	mustMove(t, c, newGame(t, "", "e2e4"), engine.Limit{White: time.Minute, Black: 100 * time.Microsecond, WhiteInc: time.Second, MovesToGo: 40})
-	mustMove(t, c, newGame(t, castlingFEN, "e1g1"), engine.Limit{Nodes: 200, Depth: 3})
+	mustMove(t, c, boardtest.Game(t, "", "e2e4"), engine.Limit{White: time.Minute, Black: 100 * time.Microsecond, WhiteInc: time.Second, MovesToGo: 40})
+	mustMove(t, c, boardtest.Game(t, castlingFEN, "e1g1"), engine.Limit{Nodes: 200, Depth: 3})
 	wantNoError(t, c.Close())
 	want := []string{
 		"uci",
@@ -658,7 +659,7 @@ func TestTrace(t *testing.T) {
 		lines = append(lines, map[bool]string{true: "> ", false: "< "}[sent]+string(line))
 	}
 	c := start(t, cfg)
-	r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	r := mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	wantNoError(t, c.Close())
 	want := []string{
 		"> uci", "< id name Fake 1.0", "< id author nobody", "< uciok", "> isready", "< readyok",
@@ -675,7 +676,7 @@ func TestDeterminism(t *testing.T) {
 	play := func(seed uint64) []bitboard.Move {
 		c := start(t, fake())
 		wantNoError(t, c.NewGame(t.Context(), seed))
-		g := newGame(t, "")
+		g := boardtest.Game(t, "")
 		for g.Ply() < 60 && g.Position().HasLegalMove() {
 			want := fakeengine.Choose(seed, g.Position())
 			if got := mustMove(t, c, g, engine.Limit{Depth: 1}).Move; got != want {
@@ -699,7 +700,7 @@ func TestDeterminism(t *testing.T) {
 // TestStray: what nothing has asked for is counted and dropped.
 func TestStray(t *testing.T) {
 	c := start(t, fake("-double", "-stray", "-garbage"))
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	for range 10 {
 		r := mustMove(t, c, g, engine.Limit{Depth: 1})
 		if want := fakeengine.Choose(0, g.Position()); r.Move != want {
@@ -720,7 +721,7 @@ func TestStray(t *testing.T) {
 // TestLongLines: a line is cut, not lost, and not kept whole.
 func TestLongLines(t *testing.T) {
 	c := start(t, fake("-long-line", "3000000", "-scores", "depth 1 score cp 5 pv "+strings.Repeat("e2e4 ", 20000)))
-	r := mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	r := mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	if r.Score == nil || r.Score.Centipawns != 5 || len(r.Score.PV) > longLineHead {
 		t.Errorf("score %v", r.Score)
 	}
@@ -735,12 +736,12 @@ func TestGameOver(t *testing.T) {
 		"7k/5KQ1/8/8/8/8/8/8 b - - 0 1",  // mate
 		"7k/5K2/6Q1/8/8/8/8/8 b - - 0 1", // stalemate
 	} {
-		if _, err := c.Move(t.Context(), newGame(t, fen), engine.Limit{Depth: 1}); !errors.Is(err, engine.ErrGameOver) {
+		if _, err := c.Move(t.Context(), boardtest.Game(t, fen), engine.Limit{Depth: 1}); !errors.Is(err, engine.ErrGameOver) {
 			t.Errorf("%s: %v", fen, err)
 		}
 	}
 	for _, bad := range []engine.Limit{{}, {MoveTime: -1}, {White: time.Second}, {Depth: -1, Nodes: 1}} {
-		if _, err := c.Move(t.Context(), newGame(t, ""), bad); err == nil {
+		if _, err := c.Move(t.Context(), boardtest.Game(t, ""), bad); err == nil {
 			t.Errorf("the limit %+v is accepted", bad)
 		}
 	}
@@ -754,7 +755,7 @@ func TestGameOver(t *testing.T) {
 // ours.
 func TestKingTakesRook(t *testing.T) {
 	c := start(t, fake("-bestmove", "king-takes-rook"))
-	r := mustMove(t, c, newGame(t, castlingFEN), engine.Limit{Depth: 1})
+	r := mustMove(t, c, boardtest.Game(t, castlingFEN), engine.Limit{Depth: 1})
 	if r.Move.String() != "e1g1" || r.Text != "e1h1" {
 		t.Errorf("got %v from %q", r.Move, r.Text)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 	"transcend/internal/fakeengine"
 )
 
@@ -176,7 +177,7 @@ func TestXBoardSilence(t *testing.T) {
 		}
 		for seed := range uint64(2) {
 			wantNoError(t, c.NewGame(t.Context(), seed))
-			g := newGame(t, "")
+			g := boardtest.Game(t, "")
 			for range 6 {
 				if err := g.Make(mustMove(t, c, g, engine.Limit{Depth: 1}).Move); err != nil {
 					t.Fatal(err)
@@ -208,10 +209,10 @@ func TestXBoardAsksAgain(t *testing.T) {
 func TestXBoardRefusal(t *testing.T) {
 	for _, kind := range []string{"refuse", "reject"} {
 		c := startX(t, fakeX("-bestmove", kind))
-		_, err := c.Move(t.Context(), newGame(t, "", "e2e4"), engine.Limit{Depth: 1})
+		_, err := c.Move(t.Context(), boardtest.Game(t, "", "e2e4"), engine.Limit{Depth: 1})
 		wantProtocolReason("e2e4")(t, err)
 		wantNoError(t, c.NewGame(t.Context(), 1))
-		mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+		mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 		wantNoError(t, c.Close())
 	}
 }
@@ -221,7 +222,7 @@ func TestXBoardRefusal(t *testing.T) {
 func TestXBoardLateEngineIsUsable(t *testing.T) {
 	c := startX(t, fakeX("-until-stop"))
 	c.cfg.Timeouts.Margin = time.Millisecond
-	g := newGame(t, "")
+	g := boardtest.Game(t, "")
 	for range 3 {
 		_, err := c.Move(t.Context(), g, engine.Limit{MoveTime: time.Millisecond})
 		wantTimeout("search", false)(t, err)
@@ -238,7 +239,7 @@ func TestXBoardCancel(t *testing.T) {
 			cancel()
 		}
 	}
-	_, err := c.Move(ctx, newGame(t, ""), engine.Limit{Depth: 1})
+	_, err := c.Move(ctx, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	if !errors.Is(err, context.Canceled) || engine.FailureOf(err) != engine.Canceled {
 		t.Errorf("got %v", err)
 	}
@@ -292,7 +293,7 @@ func TestXBoardCommands(t *testing.T) {
 	want("option Seed=7", "new", "force", "post", "easy", "ping 2")
 
 	// A clock with sessions: "level" at the beginning of each.
-	g := newGame(t, "", "e2e4", "e7e5")
+	g := boardtest.Game(t, "", "e2e4", "e7e5")
 	play(g, engine.Limit{White: 90 * time.Second, Black: 85 * time.Second, MovesToGo: 2})
 	want("usermove e2e4", "usermove e7e5", "level 2 1:30 0", "time 9000", "otim 8500", "ping 3", "go")
 	m := answer(g)
@@ -303,7 +304,7 @@ func TestXBoardCommands(t *testing.T) {
 	want("level 2 2 0", "time 12000", "otim 100", "ping 5", "usermove "+m)
 
 	// Another game without "new" from above: set up, with increment and depth.
-	g = newGame(t, castlingFEN, "e1g1", "e8e7", "f1f2")
+	g = boardtest.Game(t, castlingFEN, "e1g1", "e8e7", "f1f2")
 	play(g, engine.Limit{White: time.Second, Black: 300 * time.Millisecond, BlackInc: 80 * time.Millisecond, Depth: 5})
 	want("force", "new", "force", "post", "easy", "setboard "+castlingFEN, "usermove e1g1", "usermove e8e7", "usermove f1f2",
 		"level 0 0:01 0.08", "sd 5", "time 30", "otim 100", "ping 6", "go")
@@ -322,23 +323,23 @@ func TestXBoardCommands(t *testing.T) {
 	want("time 150", "otim 150", "ping 9", "usermove "+m)
 
 	// The depth can be taken back only by "new".
-	g = newGame(t, "")
+	g = boardtest.Game(t, "")
 	play(g, engine.Limit{MoveTime: 20 * time.Millisecond})
 	want("force", "new", "force", "post", "easy", "level 1 0:01 0", "time 2", "otim 2", "ping 10", "go")
 	// Depth alone needs a time as well.
 	wantNoError(t, c.NewGame(t.Context(), 8))
 	want("force", "option Seed=8", "new", "force", "post", "easy", "ping 11")
-	g = newGame(t, "")
+	g = boardtest.Game(t, "")
 	play(g, engine.Limit{Depth: 2})
 	want("level 40 5 0", "sd 2", "time 30000", "otim 30000", "ping 12", "go")
 
 	for _, limit := range []engine.Limit{{Nodes: 100}, {MoveTime: time.Second, Nodes: 5}, {MoveTime: time.Second, White: time.Minute, Black: time.Minute}} {
-		_, err := c.Move(t.Context(), newGame(t, ""), limit)
+		_, err := c.Move(t.Context(), boardtest.Game(t, ""), limit)
 		wantUnsupported(t, err)
 	}
 	want()
 	// What it does not know of is refused before it is sent.
-	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	wantNoError(t, c.Close())
 	for _, o := range []Option{{"style", "wild"}, {"Contempt", "101"}, {"Depth", "3"}, {"UCI_Elo", "1500"}} {
 		cfg := fakeX()
@@ -384,7 +385,7 @@ func TestXBoardOneGame(t *testing.T) {
 		t.Error("it says that it is not")
 	}
 	wantNoError(t, c.NewGame(t.Context(), 1))
-	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	wantUnsupported(t, c.NewGame(t.Context(), 2))
 }
 
@@ -397,7 +398,7 @@ func TestXBoardDeterminism(t *testing.T) {
 		}
 		wantNoError(t, c.NewGame(t.Context(), 7))
 		seed := map[string]uint64{"usual": 7}[features]
-		g := newGame(t, "")
+		g := boardtest.Game(t, "")
 		for g.Ply() < 80 && g.Position().HasLegalMove() {
 			want := fakeengine.Choose(seed, g.Position())
 			if g.Ply()%2 == 0 {
@@ -511,7 +512,7 @@ func TestRealXBoardEngines(t *testing.T) {
 			c := startX(t, Config{Path: path, Args: e.args, Dir: t.TempDir(), Timeouts: Timeouts{Features: time.Minute, Margin: 10 * time.Minute}})
 			for seed := range uint64(2) {
 				wantNoError(t, c.NewGame(t.Context(), seed))
-				g := newGame(t, "", "e2e4", "e7e5")
+				g := boardtest.Game(t, "", "e2e4", "e7e5")
 				for g.Ply() < 12 && g.Position().HasLegalMove() {
 					r := mustMove(t, c, g, engine.Limit{White: 5 * time.Second, Black: 5 * time.Second, Depth: 3})
 					if err := g.Make(r.Move); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"transcend/data/league"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 // TestPosterior compares with Bayes' rule over all pairs of players, written out.
@@ -97,17 +98,8 @@ func TestPosteriorOfLongGames(t *testing.T) {
 func TestImpossible(t *testing.T) {
 	p := pool(t, "ply1:rho=0.3,book=italian", "ply1:rho=0.3,book=london", "ply1:rho=0.1,book=london")
 	m := mixture(t, p, Options{})
-	g := bitboard.NewGame(bitboard.Start())
+	g := boardtest.Game(t, "", "a2a3", "e7e5", "h2h3")
 	b := m.NewBelief(g.StartPosition())
-	for _, uci := range []string{"a2a3", "e7e5", "h2h3"} {
-		move, err := g.Position().ParseUCIMove(uci)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := g.Make(move); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if err := b.Follow(g); err != nil {
 		t.Fatal(err)
 	}
@@ -118,18 +110,14 @@ func TestImpossible(t *testing.T) {
 		t.Errorf("weights %v", w)
 	}
 	// Another game: it begins again.
-	other := bitboard.NewGame(bitboard.Start())
-	move, _ := other.Position().ParseUCIMove("d2d4")
-	if err := other.Make(move); err != nil {
-		t.Fatal(err)
-	}
+	other := boardtest.Game(t, "", "d2d4")
 	if err := b.Follow(other); err != nil {
 		t.Fatal(err)
 	}
 	if w := b.Weights(nil, bitboard.White); w[0] != 0 || math.Abs(w[1]-0.5) > 1e-12 || b.Impossible() != 0 {
 		t.Errorf("after d4 %v, %d impossible", w, b.Impossible())
 	}
-	if err := b.See(move); err == nil {
+	if err := b.See(other.Moves()[0]); err == nil {
 		t.Error("an illegal move was seen")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"transcend/data/league"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func pool(t testing.TB, players ...string) *league.Pool {
@@ -44,15 +45,6 @@ func mixture(t testing.TB, p *league.Pool, o Options) *Mixture {
 	return m
 }
 
-func at(t testing.TB, fen string) *bitboard.Game {
-	t.Helper()
-	p, err := bitboard.ParseFEN(fen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bitboard.NewGame(p)
-}
-
 func position(t testing.TB, m *Mixture, g *bitboard.Game) *Position {
 	t.Helper()
 	p, err := m.At(g)
@@ -71,7 +63,7 @@ const (
 // TestMixtureByHand has a mate in one: whoever searches plays Rd8, noise plays all moves alike.
 func TestMixtureByHand(t *testing.T) {
 	m := mixture(t, pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.6", "random", "ply1:rho=0.3,seed=2"), Options{})
-	g := at(t, backRank)
+	g := boardtest.Game(t, backRank)
 	p := position(t, m, g)
 	f := p.Mix(nil, m.Prior(bitboard.White))
 	n := float64(len(g.Position().Legal(nil)))
@@ -158,7 +150,7 @@ func TestMixtureIsThatOfThePool(t *testing.T) {
 		{pool(t, "ply2:blind=pawn,miss=0.5,rho=0.2", "boltz:depth=1,t=40", "random", "ply1:rho=0.3,shared=3"), middlegame},
 	} {
 		m := mixture(t, c.pool, Options{})
-		g := at(t, c.fen)
+		g := boardtest.Game(t, c.fen)
 		p := position(t, m, g)
 		f := p.Mix(nil, m.Prior(bitboard.White))
 		mover := league.NewMover(0)
@@ -199,7 +191,7 @@ func TestMixtureIsThatOfThePool(t *testing.T) {
 
 func TestSharedAndUnseen(t *testing.T) {
 	p := named(t, "shared")
-	g := at(t, middlegame)
+	g := boardtest.Game(t, middlegame)
 	m := mixture(t, p, Options{})
 	if f := position(t, m, g).Mix(nil, m.Prior(bitboard.White)); slices.Max(f) < 1-1e-12 {
 		t.Errorf("shared noise leaves %v to chance", f)
@@ -308,19 +300,7 @@ func TestPrior(t *testing.T) {
 
 // TestKeys tells positions apart that differ by what has been before: it decides what repeats.
 func TestKeys(t *testing.T) {
-	after := func(moves ...string) *bitboard.Game {
-		g := bitboard.NewGame(bitboard.Start())
-		for _, uci := range moves {
-			m, err := g.Position().ParseUCIMove(uci)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := g.Make(m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return g
-	}
+	after := func(moves ...string) *bitboard.Game { return boardtest.Game(t, "", moves...) }
 	king, queen := after("g1f3", "g8f6", "f3g1", "f6g8"), after("b1c3", "b8c6", "c3b1", "c6b8")
 	if *king.Position() != *queen.Position() || keyOf(king) == keyOf(queen) {
 		t.Error("two pasts of one position have one key")

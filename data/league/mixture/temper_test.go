@@ -9,7 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
-	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 func near(a, b []float64, within float64) bool {
@@ -93,10 +93,7 @@ func TestCharactersBySampling(t *testing.T) {
 		"1n5k/P1P5/8/8/8/8/8/K7 w - - 0 1",     // promotions
 		middlegame,
 	} {
-		pos, err := bitboard.ParseFEN(fen)
-		if err != nil {
-			t.Fatal(err)
-		}
+		pos := boardtest.Position(t, fen)
 		moves := pos.Legal(nil)
 		p := make([]float64, len(moves))
 		total := 0.0

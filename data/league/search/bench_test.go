@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
 
 // benchPositions are a start, middlegames and endgames.
@@ -22,11 +23,7 @@ func BenchmarkSearch(b *testing.B) {
 	s := New(1 << 20)
 	var games []*bitboard.Game
 	for _, fen := range benchPositions {
-		p, err := bitboard.ParseFEN(fen)
-		if err != nil {
-			b.Fatal(err)
-		}
-		games = append(games, bitboard.NewGame(p))
+		games = append(games, boardtest.Game(b, fen))
 	}
 	b.ReportAllocs()
 	nodes, depth, searches := 0, 0, 0

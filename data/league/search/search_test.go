@@ -9,26 +9,8 @@ import (
 	"time"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/boardtest"
 )
-
-func game(t testing.TB, fen string, moves ...string) *bitboard.Game {
-	t.Helper()
-	p, err := bitboard.ParseFEN(fen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := bitboard.NewGame(p)
-	for _, uci := range moves {
-		m, err := g.Position().ParseUCIMove(uci)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := g.Make(m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return g
-}
 
 // TestMates has mates that Shannon-style search must find within the depth that they
 // need, with the right distance.
@@ -52,7 +34,7 @@ func TestMates(t *testing.T) {
 		{"no mate: the queen is pinned", "4r1k1/8/8/8/8/8/4Q3/4K3 w - - 0 1", 0, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g := game(t, test.fen)
+			g := boardtest.Game(t, test.fen)
 			r := s.Search(g, Options{Depth: test.depth + 1})
 			if got := MateIn(r.Score); got != test.mate {
 				t.Errorf("%s: mate in %d (%d, %v), want %d", test.fen, got, r.Score, r.PV, test.mate)
@@ -169,7 +151,7 @@ func TestKnownWins(t *testing.T) {
 		{"no stalemate", "7k/5Q2/8/8/8/8/8/K7 w - - 0 1", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g := game(t, test.fen)
+			g := boardtest.Game(t, test.fen)
 			r := s.Search(g, Options{Depth: 6})
 			if test.best != "" && r.Move.String() != test.best {
 				t.Errorf("%s: played %v (%d, %v), want %s", test.fen, r.Move, r.Score, r.PV, test.best)
@@ -188,8 +170,8 @@ func TestDraws(t *testing.T) {
 		name string
 		game *bitboard.Game
 	}{
-		{"king and knight", game(t, "8/8/8/4k3/8/8/8/KN6 w - - 0 1")},
-		{"the hundredth ply", game(t, "4k3/8/8/8/8/8/8/QK6 w - - 99 80")},
+		{"king and knight", boardtest.Game(t, "8/8/8/4k3/8/8/8/KN6 w - - 0 1")},
+		{"the hundredth ply", boardtest.Game(t, "4k3/8/8/8/8/8/8/QK6 w - - 99 80")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if r := s.Search(test.game, Options{Depth: 4}); r.Score != 0 {
@@ -199,12 +181,12 @@ func TestDraws(t *testing.T) {
 	}
 
 	// Black can repeat for the third time: with a lost position that is the move to play.
-	lost := game(t, "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1", shuffle...)
+	lost := boardtest.Game(t, "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1", shuffle...)
 	if r := s.Search(lost, Options{Depth: 3}); r.Move.String() != "f6g8" || r.Score != 0 {
 		t.Errorf("a queen down: played %v (%d), want the repetition f6g8", r.Move, r.Score)
 	}
 	// With a won one it is not.
-	won := game(t, "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNB1KBNR w KQkq - 0 1", shuffle...)
+	won := boardtest.Game(t, "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNB1KBNR w KQkq - 0 1", shuffle...)
 	if r := s.Search(won, Options{Depth: 3}); r.Move.String() == "f6g8" || r.Score < 500 {
 		t.Errorf("a queen up: played %v (%d)", r.Move, r.Score)
 	}
@@ -212,19 +194,19 @@ func TestDraws(t *testing.T) {
 	if r := s.Search(lost, Options{Depth: 1}); r.Move.String() != "f6g8" || r.Score != 0 {
 		t.Errorf("a queen down, one ply: played %v (%d), want the repetition f6g8", r.Move, r.Score)
 	}
-	if r := s.Search(game(t, "4k3/8/8/8/8/8/8/QK6 w - - 99 80"), Options{Depth: 1}); r.Score != 0 {
+	if r := s.Search(boardtest.Game(t, "4k3/8/8/8/8/8/8/QK6 w - - 99 80"), Options{Depth: 1}); r.Score != 0 {
 		t.Errorf("the hundredth ply, one ply: score %d", r.Score)
 	}
-	if r := s.Search(game(t, "4k3/8/8/8/8/8/8/QK6 w - - 98 80"), Options{Depth: 1}); r.Score < 500 {
+	if r := s.Search(boardtest.Game(t, "4k3/8/8/8/8/8/8/QK6 w - - 98 80"), Options{Depth: 1}); r.Score < 500 {
 		t.Errorf("the ninety-ninth ply, one ply: score %d", r.Score)
 	}
 	// The hundredth ply may still mate.
-	mate := game(t, "7k/8/6K1/8/8/8/Q7/8 w - - 99 80")
+	mate := boardtest.Game(t, "7k/8/6K1/8/8/8/Q7/8 w - - 99 80")
 	if r := s.Search(mate, Options{Depth: 2}); MateIn(r.Score) != 1 {
 		t.Errorf("mate by the hundredth ply: score %d", r.Score)
 	}
 	// Once before is no threefold repetition: nothing forces a draw yet.
-	once := game(t, "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1", shuffle[:3]...)
+	once := boardtest.Game(t, "rnb1kbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1", shuffle[:3]...)
 	if r := s.Search(once, Options{Depth: 1}); r.Score == 0 {
 		t.Errorf("the second occurrence of a position counts as a draw: %v", r.PV)
 	}
@@ -255,7 +237,7 @@ func TestTable(t *testing.T) {
 func TestNothingToPlay(t *testing.T) {
 	s := New(0)
 	for _, fen := range []string{"7k/5Q2/6K1/8/8/8/8/8 b - - 0 1", "R6k/8/6K1/8/8/8/8/8 b - - 0 1"} {
-		if r := s.Search(game(t, fen), Options{Depth: 3}); r.Move != bitboard.NoMove || len(r.Moves) != 0 {
+		if r := s.Search(boardtest.Game(t, fen), Options{Depth: 3}); r.Move != bitboard.NoMove || len(r.Moves) != 0 {
 			t.Errorf("%s: played %v", fen, r.Move)
 		}
 	}
@@ -292,7 +274,7 @@ func TestEvaluationKeepsUpWithRareMoves(t *testing.T) {
 		"4k3/8/8/3pP3/8/8/8/4K3 w - d6 0 1", "4k3/8/8/8/3Pp3/8/8/4K3 b - d3 0 1",
 		"1n2k3/P7/8/8/8/8/p7/1N2K3 w - - 0 1", "1n2k3/P7/8/8/8/8/p7/1N2K3 b - - 0 1",
 	} {
-		b := newBoard(game(t, fen).Position())
+		b := newBoard(boardtest.Game(t, fen).Position())
 		for _, m := range b.pos.Legal(nil) {
 			next := b
 			next.make(m)
@@ -430,7 +412,7 @@ func TestDeterminism(t *testing.T) {
 	used := New(1 << 20)
 	for range 2 {
 		for _, fen := range benchPositions {
-			g := game(t, fen)
+			g := boardtest.Game(t, fen)
 			for _, o := range []Options{{Depth: 4}, {Nodes: 5_000}, {Depth: 2, Margin: 100}} {
 				a, b := New(1<<20).Search(g, o), used.Search(g, o)
 				if a.Move != b.Move || a.Score != b.Score || a.Nodes != b.Nodes || !slices.Equal(a.Moves, b.Moves) || !slices.Equal(a.PV, b.PV) {
@@ -438,14 +420,14 @@ func TestDeterminism(t *testing.T) {
 				}
 			}
 		}
-		used.Search(game(t, bitboard.StartFEN), Options{Nodes: 3000})
+		used.Search(boardtest.Game(t, bitboard.StartFEN), Options{Nodes: 3000})
 	}
 }
 
 func TestNodesAreABound(t *testing.T) {
 	s := New(1 << 20)
 	for _, nodes := range []int{200, 1000, 12_345} {
-		r := s.Search(game(t, benchPositions[2]), Options{Nodes: nodes})
+		r := s.Search(boardtest.Game(t, benchPositions[2]), Options{Nodes: nodes})
 		if r.Nodes != nodes && (r.Nodes < nodes || r.Depth > 1) {
 			t.Errorf("%d nodes were searched, asked for %d", r.Nodes, nodes)
 		}
@@ -456,7 +438,7 @@ func TestStops(t *testing.T) {
 	s := New(1 << 20)
 	var stop atomic.Bool
 	stop.Store(true)
-	g := game(t, bitboard.StartFEN)
+	g := boardtest.Game(t, bitboard.StartFEN)
 	if r := s.Search(g, Options{Stop: &stop}); r.Move == bitboard.NoMove || r.Depth != 1 {
 		t.Errorf("stopped at once: %v at depth %d", r.Move, r.Depth)
 	}
@@ -469,7 +451,7 @@ func TestStops(t *testing.T) {
 func TestMargin(t *testing.T) {
 	s, alone := New(1<<20), New(1<<20)
 	for _, fen := range benchPositions {
-		g := game(t, fen)
+		g := boardtest.Game(t, fen)
 		for depth := 1; depth <= 2; depth++ {
 			const margin = 150
 			r := s.Search(g, Options{Depth: depth, Margin: margin})
@@ -525,7 +507,7 @@ func value(s *Searcher, g *bitboard.Game, depth int) int {
 
 func TestNothingIsAllocated(t *testing.T) {
 	s := New(1 << 20)
-	g := game(t, benchPositions[2])
+	g := boardtest.Game(t, benchPositions[2])
 	for _, o := range []Options{{Nodes: 2000}, {Depth: 2, Margin: 300}, {Depth: 2, Blind: KnightCaptures | KnightForks | BackRankMates}} {
 		if n := testing.AllocsPerRun(20, func() { s.Search(g, o) }); n != 0 {
 			t.Errorf("%+v: %v allocations a search", o, n)
@@ -547,7 +529,7 @@ func TestSignature(t *testing.T) {
 	s := New(1 << 20)
 	nodes := 0
 	for _, fen := range benchPositions {
-		nodes += s.Search(game(t, fen), Options{Depth: 6}).Nodes
+		nodes += s.Search(boardtest.Game(t, fen), Options{Depth: 6}).Nodes
 	}
 	const want = 86205
 	if nodes != want {
@@ -559,7 +541,7 @@ func TestSignature(t *testing.T) {
 func TestHides(t *testing.T) {
 	// A pawn on e5 that may take en passant on d6, or on f6; a knight on c3 that may take d5, or fork king and
 	// queen from b5; a rook on e1; Black's king on c7.
-	p := game(t, "8/q1k5/5p2/3pP3/8/2N5/8/4R2K w - d6 0 1").Position()
+	p := boardtest.Game(t, "8/q1k5/5p2/3pP3/8/2N5/8/4R2K w - d6 0 1").Position()
 	for name, want := range map[string]string{
 		"pawn": "e5d6 e5f6", "knight": "c3d5", "rook": "", "queen": "", "bishop": "", "king": "",
 		"fork": "c3b5", "pawn+knight": "c3d5 e5d6 e5f6", "backrank": "",
