@@ -7,9 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
-	"time"
 
 	"transcend/cmd/arena/internal/arenatest"
 	"transcend/elo/leaderboard"
@@ -41,29 +41,80 @@ func TestKilledSweepChoosesTheSame(t *testing.T) {
 		}
 		return cmd
 	}
-	began := time.Now()
 	if cmd := start("undisturbed.db"); cmd.Wait() != nil {
 		t.Fatal(cmd.Stderr)
 	}
-	whole := time.Since(began)
 	want := sweepGames(t, filepath.Join(dir, "undisturbed.db"))
-	for i := range 6 {
+	killed := filepath.Join(dir, "killed.db")
+	// A start is killed when it has stored a few games more, all of them before the last game.
+	const kills, between = 5, 8
+	var counts []int
+	for begun := 1; len(counts) < kills; {
 		cmd := start("killed.db")
-		time.AfterFunc(whole*time.Duration(i+1)/9, func() { cmd.Process.Signal(syscall.SIGKILL) })
-		_ = cmd.Wait()
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		stored := 0
+		if len(counts) > 0 {
+			stored = counts[len(counts)-1]
+		}
+		if !waitForGames(t, killed, stored+between, done) {
+			cmd.Process.Signal(syscall.SIGKILL)
+			<-done
+		}
+		if stored = len(sweepGames(t, killed)); stored < len(want) {
+			counts = append(counts, stored)
+			continue
+		}
+		// It was at its end before it was killed: all over again.
+		if begun++; begun > 20 {
+			t.Fatalf("no sweep of 20 was killed %d times before it had played all games", kills)
+		}
+		counts = nil
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			os.Remove(killed + suffix)
+		}
 	}
-	killed := len(sweepGames(t, filepath.Join(dir, "killed.db")))
 	if cmd := start("killed.db"); cmd.Wait() != nil {
 		t.Fatal(cmd.Stderr)
 	}
-	got := sweepGames(t, filepath.Join(dir, "killed.db"))
-	t.Logf("%d games after the kills, %d in the end", killed, len(got))
+	got := sweepGames(t, killed)
+	t.Logf("games after the kills: %v, %d in the end", counts, len(got))
 	if len(want) != 80 || len(got) != len(want) {
 		t.Fatalf("%d games when killed, %d undisturbed", len(got), len(want))
 	}
 	for k, g := range want {
 		if got[k] != g {
 			t.Errorf("%s differs:\n%s\n%s", k, got[k], g)
+		}
+	}
+}
+
+// waitForGames waits until a database holds n games, or the process that writes it has ended.
+func waitForGames(t *testing.T, path string, n int, done <-chan error) (ended bool) {
+	t.Helper()
+	var store *leaderboard.Store
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return true
+		default:
+		}
+		if store == nil {
+			var err error
+			if store, err = leaderboard.OpenReadOnly(path); err != nil {
+				store = nil // not made yet
+				runtime.Gosched()
+				continue
+			}
+			defer store.Close()
+		}
+		if _, total, err := store.FindGames(t.Context(), leaderboard.Filter{}, 1, 0); err != nil {
+			t.Fatal(err)
+		} else if total >= n {
+			return false
 		}
 	}
 }
