@@ -8,6 +8,7 @@ import (
 	"transcend/data"
 	"transcend/data/batches"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // TestBoardInput: every way of asking a model with board input shows it the boards that
@@ -59,7 +60,7 @@ func TestBoardInput(t *testing.T) {
 			t.Fatal("the game is not found")
 		}
 		plies := []int{0, 1, 7, 8, 29}
-		got, err := GameChoices(ctx, m, tok, model.Sampling{Temperature: 1}, game.Moves, plies, 3)
+		got, err := GameChoices(ctx, m, tok, sampling.Settings{Temperature: 1}, game.Moves, plies, 3)
 		if err != nil {
 			t.Fatal(err)
 		}

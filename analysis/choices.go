@@ -14,6 +14,7 @@ import (
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Choice is one move that a model may choose.
@@ -43,7 +44,7 @@ type Choices struct {
 // Positions without a legal move are left out, and those that the model's
 // context cannot hold. sampling is how the player draws; of a model of characters
 // its TopK and TopP are not applied (see engine.ModelPlayer.Chances).
-func GameChoices(ctx context.Context, m *model.Model, tok data.Tokenizer, sampling model.Sampling, moves []bitboard.Move, plies []int, top int) ([]Choices, error) {
+func GameChoices(ctx context.Context, m *model.Model, tok data.Tokenizer, sampling sampling.Settings, moves []bitboard.Move, plies []int, top int) ([]Choices, error) {
 	player, err := engine.NewModelPlayer(engine.ModelConfig{Model: m, Tokenizer: tok, Sampling: sampling})
 	if err != nil {
 		return nil, fmt.Errorf("analysis: choices: %w", err)
@@ -98,7 +99,7 @@ func GameChoices(ctx context.Context, m *model.Model, tok data.Tokenizer, sampli
 type asker struct {
 	player   *engine.ModelPlayer
 	enc      data.Encoder
-	sampling model.Sampling
+	sampling sampling.Settings
 
 	// A model whose tokens are moves tells of illegal ones, too.
 	moves *data.MoveTokenizer // nil: characters
@@ -171,7 +172,7 @@ func (a *asker) tokens(game *bitboard.Game) ([]Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := model.Sampling{Temperature: 1}.Probabilities(nil, logits, a.free)
+	p := sampling.Settings{Temperature: 1}.Probabilities(nil, logits, a.free)
 	pt := a.sampling.Probabilities(nil, logits, a.free)
 	if slices.Max(p) == 0 {
 		return nil, errors.New("the model gives no probabilities (did its training diverge?)")

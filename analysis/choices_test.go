@@ -8,7 +8,7 @@ import (
 
 	"transcend/data"
 	"transcend/internal/bitboard"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // TestGameChoices compares with the logits of each prefix on its own.
@@ -18,7 +18,7 @@ func TestGameChoices(t *testing.T) {
 	m := newModel(t, tok.VocabSize(), 30)
 	moves := randomGames(1, 40).Game(0).Moves
 	plies := []int{0, 2, 3, 12, 40}
-	got, err := GameChoices(ctx, m, tok, model.Sampling{Temperature: 0.25}, moves, plies, 6)
+	got, err := GameChoices(ctx, m, tok, sampling.Settings{Temperature: 0.25}, moves, plies, 6)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestGameChoices(t *testing.T) {
 	// Characters give the legal moves alone.
 	chars := data.NewCharTokenizer(data.CharOptions{})
 	cm := newModel(t, chars.VocabSize(), 200)
-	all, err := GameChoices(ctx, cm, chars, model.Sampling{Temperature: 1}, moves, []int{0, 1}, 100)
+	all, err := GameChoices(ctx, cm, chars, sampling.Settings{Temperature: 1}, moves, []int{0, 1}, 100)
 	if err != nil || len(all) != 2 || len(all[0].Top) != 20 || all[0].Played == nil {
 		t.Fatalf("%+v, %v", all, err)
 	}
@@ -73,10 +73,10 @@ func TestGameChoices(t *testing.T) {
 		}
 	}
 
-	if _, err := GameChoices(ctx, m, tok, model.Sampling{}, []bitboard.Move{moves[0], moves[0]}, []int{2}, 3); err == nil {
+	if _, err := GameChoices(ctx, m, tok, sampling.Settings{}, []bitboard.Move{moves[0], moves[0]}, []int{2}, 3); err == nil {
 		t.Error("an illegal move was shown to the model")
 	}
-	if _, err := GameChoices(ctx, m, tok, model.Sampling{}, moves[:3], []int{4}, 3); err == nil {
+	if _, err := GameChoices(ctx, m, tok, sampling.Settings{}, moves[:3], []int{4}, 3); err == nil {
 		t.Error("a ply that the game does not have")
 	}
 }

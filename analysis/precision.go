@@ -9,6 +9,7 @@ import (
 	"transcend/data"
 	"transcend/internal/bitboard"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Precision is what a decoder's formats change in a model's choice of tokens, against
@@ -91,11 +92,11 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 			if len(steps[0]) == 0 {
 				break
 			}
-			sampling := model.Sampling{Temperature: 1}
+			settings := sampling.Settings{Temperature: 1}
 			for i, s := range steps[0] {
-				p = sampling.Probabilities(p, s.Logits, nil)
+				p = settings.Probabilities(p, s.Logits, nil)
 				for o := range options {
-					q = sampling.Probabilities(q, steps[o+1][i].Logits, nil)
+					q = settings.Probabilities(q, steps[o+1][i].Logits, nil)
 					out[o].add(p, q)
 				}
 			}

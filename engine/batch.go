@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Batch decodes for many players of one model, whose games may go on at the same time:
@@ -44,7 +45,7 @@ type batched struct {
 	s      *model.Sequence
 	tokens []int32
 	extras []int32
-	choice *model.Choice
+	choice *sampling.Choice
 	logits []float32
 	err    error
 	pass   int       // the last one that it was in
@@ -66,7 +67,7 @@ func (r *batched) Len() int       { return r.s.Len() }
 func (r *batched) Truncate(n int) { r.s.Truncate(n) }
 
 // Append is model.Decoder's AppendExtras with a choice. It returns when a pass has answered it.
-func (r *batched) Append(choice *model.Choice, extras []int32, tokens ...int32) ([]float32, error) {
+func (r *batched) Append(choice *sampling.Choice, extras []int32, tokens ...int32) ([]float32, error) {
 	r.tokens, r.extras, r.choice = append(r.tokens[:0], tokens...), append(r.extras[:0], extras...), choice
 	b := r.b
 	b.mu.Lock()

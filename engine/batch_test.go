@@ -11,6 +11,7 @@ import (
 	"transcend/data"
 	"transcend/internal/bitboard"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // selfPlay has a player play both sides of a game of at most so many plies. It returns
@@ -59,7 +60,7 @@ func TestBatchedGamesAreIndependent(t *testing.T) {
 					}
 					p, err := NewModelPlayer(ModelConfig{
 						Model: m, Tokenizer: tok, Policy: policy, Batch: b,
-						Sampling: model.Sampling{Temperature: 0.5 + float64(i)/10},
+						Sampling: sampling.Settings{Temperature: 0.5 + float64(i)/10},
 					})
 					if err != nil {
 						t.Fatal(err)
@@ -188,7 +189,7 @@ func BenchmarkBatch(b *testing.B) {
 				shared := NewBatch(m, o)
 				players := make([]*ModelPlayer, games)
 				for i := range players {
-					cfg := ModelConfig{Model: m, Tokenizer: tok, Policy: IllegalPolicy{Kind: Mask}, Sampling: model.Sampling{Temperature: 1}, Batch: shared}
+					cfg := ModelConfig{Model: m, Tokenizer: tok, Policy: IllegalPolicy{Kind: Mask}, Sampling: sampling.Settings{Temperature: 1}, Batch: shared}
 					if mode == "alone-f32" {
 						cfg.Batch = nil
 					}

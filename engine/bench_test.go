@@ -11,6 +11,7 @@ import (
 	"transcend/internal/cputime"
 	"transcend/internal/fakeengine"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // BenchmarkRandomMove measures the random mover alone, the floor for players that
@@ -42,7 +43,7 @@ type freeDecoder struct {
 
 func (d *freeDecoder) Len() int       { return d.n }
 func (d *freeDecoder) Truncate(n int) { d.n = n }
-func (d *freeDecoder) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]float32, error) {
+func (d *freeDecoder) Append(choice *sampling.Choice, _ []int32, tokens ...int32) ([]float32, error) {
 	d.n += len(tokens)
 	if choice != nil {
 		choice.Draw(d.logits)
@@ -76,7 +77,7 @@ func BenchmarkModelPlayer(b *testing.B) {
 	}
 	for _, tok := range []data.Tokenizer{data.NewMoveTokenizer(), data.NewCharTokenizer(data.CharOptions{})} {
 		for _, policy := range []IllegalPolicy{{Kind: Mask}, {Kind: Resample, Attempts: 5}} {
-			cfg := ModelConfig{Tokenizer: tok, Sampling: model.Sampling{Temperature: 1}, Policy: policy}
+			cfg := ModelConfig{Tokenizer: tok, Sampling: sampling.Settings{Temperature: 1}, Policy: policy}
 			b.Run(fmt.Sprintf("%s/%v/no model", tok.Name(), policy), func(b *testing.B) {
 				p, err := newModelPlayer(cfg, &freeDecoder{logits: make([]float32, tok.VocabSize())}, model.Config{Vocab: tok.VocabSize(), Context: 1023})
 				if err != nil {
@@ -144,7 +145,7 @@ func BenchmarkGamesHost(b *testing.B) {
 				players := make([]*ModelPlayer, games)
 				for i := range players {
 					p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: tok, Batch: batch,
-						Policy: IllegalPolicy{Kind: Mask}, Sampling: model.Sampling{Temperature: 1}})
+						Policy: IllegalPolicy{Kind: Mask}, Sampling: sampling.Settings{Temperature: 1}})
 					if err != nil {
 						b.Fatal(err)
 					}

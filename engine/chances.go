@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"transcend/internal/bitboard"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Chance is how likely a model holds a legal move.
@@ -54,7 +54,7 @@ func (p *ModelPlayer) chances(ctx context.Context, g *bitboard.Game, temperature
 	}
 	p.writeLegal(pos)
 	p.sampled = p.sampled[:0]
-	w := chanceWalk{p: p, ctx: ctx, sampling: model.Sampling{Temperature: temperature}}
+	w := chanceWalk{p: p, ctx: ctx, sampling: sampling.Settings{Temperature: temperature}}
 	if err := w.below(p.candidates, p.logits, 1); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (p *ModelPlayer) shown(moves []bitboard.Move) bool {
 type chanceWalk struct {
 	p        *ModelPlayer
 	ctx      context.Context
-	sampling model.Sampling
+	sampling sampling.Settings
 	found    []Chance
 }
 

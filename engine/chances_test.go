@@ -9,7 +9,7 @@ import (
 
 	"transcend/data"
 	"transcend/internal/bitboard"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // TestChancesAreFrequencies compares with the moves that are drawn.
@@ -33,7 +33,7 @@ func TestChancesAreFrequencies(t *testing.T) {
 		{"castling", data.NewCharTokenizer(data.CharOptions{}), castling, map[string]float64{"O": 2, "-": 2, " ": 1, "e": 0, "4": 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, _ := scriptedPlayer(t, tt.tok, model.Sampling{Temperature: 0.8}, "forfeit-after-1", func(text string) map[string]float64 {
+			p, _ := scriptedPlayer(t, tt.tok, sampling.Settings{Temperature: 0.8}, "forfeit-after-1", func(text string) map[string]float64 {
 				// A draw that begins with a space is read all the same, but no
 				// transcript is written like that.
 				if strings.HasSuffix(text, ".") {
@@ -88,7 +88,7 @@ func TestChancesChangeNothing(t *testing.T) {
 	for _, tok := range []data.Tokenizer{data.NewMoveTokenizer(), data.NewCharTokenizer(data.CharOptions{})} {
 		m := tinyModel(t, tok, 300)
 		play := func(look bool) (moves []bitboard.Move) {
-			p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: tok, Sampling: model.Sampling{Temperature: 1}, Policy: IllegalPolicy{Kind: Mask}})
+			p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: tok, Sampling: sampling.Settings{Temperature: 1}, Policy: IllegalPolicy{Kind: Mask}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,6 +19,7 @@ import (
 	"transcend/data"
 	"transcend/internal/bitboard"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // ErrSetUpPosition is wrapped when a model is to play a game that did not begin
@@ -31,7 +32,7 @@ type ModelConfig struct {
 	Name      string // "" is "model"; " board input" is added where the model has that
 	Model     *model.Model
 	Tokenizer data.Tokenizer
-	Sampling  model.Sampling
+	Sampling  sampling.Settings
 	Policy    IllegalPolicy
 	// Batch decodes for several players of Model together; nil: float32, for this one.
 	Batch *Batch
@@ -90,8 +91,8 @@ type ModelPlayer struct {
 	cached []int32   // what dec holds
 	logits []float32 // of what follows the prompt
 	rng    *rand.Rand
-	choice model.Choice // drawn with the last logits,
-	drawn  bool         // and not used yet
+	choice sampling.Choice // drawn with the last logits,
+	drawn  bool            // and not used yet
 
 	prompt, sampled []int32
 	extras          []int32 // of what was last fed of the prompt
@@ -111,7 +112,7 @@ type decoder interface {
 	// Append adds tokens, returns the logits of what follows, and makes the choice, if
 	// it is not nil. The slice is the decoder's, valid until its next Append.
 	// extras are those of model.Step.
-	Append(choice *model.Choice, extras []int32, tokens ...int32) ([]float32, error)
+	Append(choice *sampling.Choice, extras []int32, tokens ...int32) ([]float32, error)
 }
 
 // candidate is a legal move and how the model would write it.
@@ -345,12 +346,12 @@ func (p *ModelPlayer) move(ctx context.Context, g *bitboard.Game) (r Reply, err 
 	if err := ctx.Err(); err != nil {
 		return r, err
 	}
-	sampling := p.cfg.Sampling
+	settings := p.cfg.Sampling
 	if p.cfg.Policy.Kind == Resample {
-		sampling = model.Sampling{} // argmax
+		settings = sampling.Settings{} // argmax
 	}
 	var fits bool
-	if r.Move, fits, err = p.drawLegal(pos, sampling); err != nil {
+	if r.Move, fits, err = p.drawLegal(pos, settings); err != nil {
 		return r, err
 	}
 	if p.cfg.Policy.Kind == Mask {
@@ -374,7 +375,7 @@ func isResult(text string) bool { return text == "1-0" || text == "0-1" || text 
 // common with what the decoder holds, usually all but two moves, is not computed again:
 // where all games begin with the same position, equal moves mean equal boards.
 // choice may be nil.
-func (p *ModelPlayer) show(g *bitboard.Game, choice *model.Choice) error {
+func (p *ModelPlayer) show(g *bitboard.Game, choice *sampling.Choice) error {
 	p.prompt = p.cfg.Tokenizer.AppendPrompt(p.prompt[:0], g.Moves())
 	if len(p.prompt) > p.context {
 		return fmt.Errorf("%w: %d tokens, %d fit", ErrContextFull, len(p.prompt), p.context)
@@ -394,23 +395,23 @@ func (p *ModelPlayer) show(g *bitboard.Game, choice *model.Choice) error {
 }
 
 // choose sets up what is to be drawn with the next logits; mask may be nil.
-func (p *ModelPlayer) choose(sampling model.Sampling, mask []bool) *model.Choice {
-	p.choice = model.Choice{Sampling: sampling, Allow: p.free, Mask: mask, Rand: p.rng}
+func (p *ModelPlayer) choose(settings sampling.Settings, mask []bool) *sampling.Choice {
+	p.choice = sampling.Choice{Settings: settings, Allow: p.free, Mask: mask, Rand: p.rng}
 	return &p.choice
 }
 
 // pick returns what was drawn with the logits or, when that was used, draws again, freely
 // and, if mask is not nil, then with it.
-func (p *ModelPlayer) pick(sampling model.Sampling, logits []float32, mask []bool) (drawn, id int32) {
+func (p *ModelPlayer) pick(settings sampling.Settings, logits []float32, mask []bool) (drawn, id int32) {
 	if p.drawn {
 		p.drawn = false
 		return p.choice.Drawn, p.choice.ID
 	}
-	drawn = int32(sampling.Sample(logits, p.free, p.rng))
+	drawn = int32(settings.Sample(logits, p.free, p.rng))
 	if mask == nil || drawn >= 0 && mask[drawn] {
 		return drawn, drawn
 	}
-	return drawn, int32(sampling.Sample(logits, mask, p.rng))
+	return drawn, int32(settings.Sample(logits, mask, p.rng))
 }
 
 func (p *ModelPlayer) truncate(n int) {
@@ -418,7 +419,7 @@ func (p *ModelPlayer) truncate(n int) {
 	p.cached = p.cached[:n]
 }
 
-func (p *ModelPlayer) append(choice *model.Choice, extras []int32, tokens ...int32) ([]float32, error) {
+func (p *ModelPlayer) append(choice *sampling.Choice, extras []int32, tokens ...int32) ([]float32, error) {
 	p.drawn = false
 	logits, err := p.dec.Append(choice, extras, tokens...)
 	if err != nil {
@@ -437,11 +438,11 @@ var errNoToken = errors.New("the model gives no probabilities (did its training 
 
 // draw draws tokens until they are a whole move, or cannot become one, and
 // returns their text.
-func (p *ModelPlayer) draw(sampling model.Sampling) (string, error) {
+func (p *ModelPlayer) draw(settings sampling.Settings) (string, error) {
 	logits := p.logits
 	p.sampled = p.sampled[:0]
 	for {
-		_, id := p.pick(sampling, logits, nil)
+		_, id := p.pick(settings, logits, nil)
 		if id < 0 {
 			return "", errNoToken
 		}
@@ -451,7 +452,7 @@ func (p *ModelPlayer) draw(sampling model.Sampling) (string, error) {
 			return text, nil
 		}
 		var err error
-		if logits, err = p.follow(p.choose(sampling, nil)); err != nil {
+		if logits, err = p.follow(p.choose(settings, nil)); err != nil {
 			return "", err
 		}
 	}
@@ -460,7 +461,7 @@ func (p *ModelPlayer) draw(sampling model.Sampling) (string, error) {
 // follow feeds the last sampled token to the decoder, which may still hold those
 // of an earlier draw. A token that is a part of a move has no extra ids. choice may be
 // nil.
-func (p *ModelPlayer) follow(choice *model.Choice) ([]float32, error) {
+func (p *ModelPlayer) follow(choice *sampling.Choice) ([]float32, error) {
 	p.truncate(len(p.prompt) + len(p.sampled) - 1)
 	return p.append(choice, nil, p.sampled[len(p.sampled)-1])
 }
@@ -468,7 +469,7 @@ func (p *ModelPlayer) follow(choice *model.Choice) ([]float32, error) {
 // drawLegal draws a legal move token by token. Under Mask, fits tells whether
 // every token, drawn without the mask, was one that a legal move could continue
 // with.
-func (p *ModelPlayer) drawLegal(pos *bitboard.Position, sampling model.Sampling) (m bitboard.Move, fits bool, err error) {
+func (p *ModelPlayer) drawLegal(pos *bitboard.Position, settings sampling.Settings) (m bitboard.Move, fits bool, err error) {
 	p.writeLegal(pos)
 	logits := p.logits
 	p.sampled = p.sampled[:0]
@@ -485,11 +486,11 @@ func (p *ModelPlayer) drawLegal(pos *bitboard.Position, sampling model.Sampling)
 			return left[0].move, fits, nil
 		}
 		if n > 0 {
-			if logits, err = p.follow(p.choose(sampling, p.mask)); err != nil {
+			if logits, err = p.follow(p.choose(settings, p.mask)); err != nil {
 				return bitboard.NoMove, false, err
 			}
 		}
-		drawn, id := p.pick(sampling, logits, p.mask)
+		drawn, id := p.pick(settings, logits, p.mask)
 		if id < 0 {
 			return bitboard.NoMove, false, errNoToken
 		}

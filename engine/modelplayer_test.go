@@ -13,6 +13,7 @@ import (
 	"transcend/internal/bitboard"
 	"transcend/internal/boardtest"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // scripted is a decoder whose logits are a function of the text so far.
@@ -44,7 +45,7 @@ func (d *scripted) text() string {
 	return b.String()
 }
 
-func (d *scripted) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]float32, error) {
+func (d *scripted) Append(choice *sampling.Choice, _ []int32, tokens ...int32) ([]float32, error) {
 	if len(tokens) == 0 {
 		panic("append of nothing")
 	}
@@ -67,14 +68,14 @@ func (d *scripted) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]f
 	return logits, nil
 }
 
-func scriptedPlayer(t *testing.T, tok data.Tokenizer, sampling model.Sampling, policy string, logits func(string) map[string]float64) (*ModelPlayer, *scripted) {
+func scriptedPlayer(t *testing.T, tok data.Tokenizer, settings sampling.Settings, policy string, logits func(string) map[string]float64) (*ModelPlayer, *scripted) {
 	t.Helper()
 	pol, err := ParseIllegalPolicy(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &scripted{tok: tok, context: 200, logits: logits}
-	p, err := newModelPlayer(ModelConfig{Name: "scripted", Tokenizer: tok, Sampling: sampling, Policy: pol}, d, model.Config{Vocab: tok.VocabSize(), Context: d.context})
+	p, err := newModelPlayer(ModelConfig{Name: "scripted", Tokenizer: tok, Sampling: settings, Policy: pol}, d, model.Config{Vocab: tok.VocabSize(), Context: d.context})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestRisingAttempts(t *testing.T) {
 	for policy, want := range map[string]int{"forfeit-after-5": 0, "forfeit-after-5-rising": 20} {
 		legal := 0
 		for seed := range uint64(20) {
-			p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 0.001}, policy, logits)
+			p, _ := scriptedPlayer(t, tok, sampling.Settings{Temperature: 0.001}, policy, logits)
 			if err := p.NewGame(context.Background(), seed); err != nil {
 				t.Fatal(err)
 			}
@@ -145,14 +146,14 @@ func TestRisingAttempts(t *testing.T) {
 			t.Errorf("%s: %d of 20 moves were legal, want about %d", policy, legal, want)
 		}
 	}
-	s := model.Sampling{Temperature: 0.001}
+	s := sampling.Settings{Temperature: 0.001}
 	rising := IllegalPolicy{Kind: ForfeitRising}
 	for i, want := range []float64{0.001, 0.201, 0.401, 0.5, 0.5} {
 		if got := rising.sampling(s, i).Temperature; math.Abs(got-want) > 1e-12 {
 			t.Errorf("attempt %d at temperature %v, want %v", i+1, got, want)
 		}
 	}
-	if got := rising.sampling(model.Sampling{Temperature: 1}, 2).Temperature; got != 1 {
+	if got := rising.sampling(sampling.Settings{Temperature: 1}, 2).Temperature; got != 1 {
 		t.Errorf("a temperature above falls to %v", got)
 	}
 }
@@ -161,7 +162,7 @@ func TestMoveModel(t *testing.T) {
 	tok := data.NewMoveTokenizer()
 	start := boardtest.Game(t, "")
 	t.Run("legal", func(t *testing.T) {
-		p, d := scriptedPlayer(t, tok, model.Sampling{}, "forfeit-after-5", always(map[string]float64{"g1f3": 3, "e2e4": 2}))
+		p, d := scriptedPlayer(t, tok, sampling.Settings{}, "forfeit-after-5", always(map[string]float64{"g1f3": 3, "e2e4": 2}))
 		r := mustMove(t, p, start, Limit{})
 		if r.Text != "g1f3" || r.Attempts != 1 || r.Illegal != 0 || d.text() != "<game>" {
 			t.Errorf("%+v after %q", r, d.text())
@@ -174,7 +175,7 @@ func TestMoveModel(t *testing.T) {
 	t.Run("separator and pad are no candidates", func(t *testing.T) {
 		for _, policy := range []string{"forfeit-after-1", "mask", "resample-1"} {
 			for _, temperature := range []float64{0, 1} {
-				p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: temperature}, policy, always(map[string]float64{"<game>": 90, "<pad>": 91, "d2d4": 50}))
+				p, _ := scriptedPlayer(t, tok, sampling.Settings{Temperature: temperature}, policy, always(map[string]float64{"<game>": 90, "<pad>": 91, "d2d4": 50}))
 				if r := mustMove(t, p, start, Limit{}); r.Text != "d2d4" || r.Illegal != 0 {
 					t.Errorf("%s: %+v", policy, r)
 				}
@@ -182,7 +183,7 @@ func TestMoveModel(t *testing.T) {
 		}
 	})
 	t.Run("forfeit", func(t *testing.T) {
-		p, d := scriptedPlayer(t, tok, model.Sampling{}, "forfeit-after-5", always(map[string]float64{"e2e5": 3, "e2e4": 2}))
+		p, d := scriptedPlayer(t, tok, sampling.Settings{}, "forfeit-after-5", always(map[string]float64{"e2e5": 3, "e2e4": 2}))
 		r, err := p.Move(t.Context(), start, Limit{})
 		var e *IllegalMoveError
 		if !errors.As(err, &e) || !reflect.DeepEqual(e.Texts, []string{"e2e5", "e2e5", "e2e5", "e2e5", "e2e5"}) || e.FEN != start.Position().FEN() {
@@ -196,7 +197,7 @@ func TestMoveModel(t *testing.T) {
 		}
 	})
 	t.Run("retries rescue", func(t *testing.T) {
-		p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 1}, "forfeit-after-50", always(map[string]float64{"e2e5": 1, "e2e4": 1}))
+		p, _ := scriptedPlayer(t, tok, sampling.Settings{Temperature: 1}, "forfeit-after-50", always(map[string]float64{"e2e5": 1, "e2e4": 1}))
 		illegal := 0
 		for seed := range uint64(20) {
 			wantNoError(t, p.NewGame(t.Context(), seed))
@@ -211,7 +212,7 @@ func TestMoveModel(t *testing.T) {
 		}
 	})
 	t.Run("resample", func(t *testing.T) {
-		p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 0.5}, "resample-4", always(map[string]float64{"e2e5": 90, "a2a3": 1, "b2b4": 3, "c2c3": 2.9}))
+		p, _ := scriptedPlayer(t, tok, sampling.Settings{Temperature: 0.5}, "resample-4", always(map[string]float64{"e2e5": 90, "a2a3": 1, "b2b4": 3, "c2c3": 2.9}))
 		for range 50 {
 			if r := mustMove(t, p, start, Limit{}); r.Text != "b2b4" || r.Attempts != 4 || r.Illegal != 4 {
 				t.Fatalf("%+v", r)
@@ -221,7 +222,7 @@ func TestMoveModel(t *testing.T) {
 	t.Run("mask", func(t *testing.T) {
 		// A third of the probability is on an illegal move; what is left is played in
 		// proportion.
-		p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 1}, "mask", always(map[string]float64{"e2e5": math.Log(3), "a2a3": math.Log(2), "b2b4": math.Log(4)}))
+		p, _ := scriptedPlayer(t, tok, sampling.Settings{Temperature: 1}, "mask", always(map[string]float64{"e2e5": math.Log(3), "a2a3": math.Log(2), "b2b4": math.Log(4)}))
 		counts := make(map[string]int)
 		illegal := 0
 		const n = 1500
@@ -242,7 +243,7 @@ func TestMoveModel(t *testing.T) {
 		}
 	})
 	t.Run("cache", func(t *testing.T) {
-		p, d := scriptedPlayer(t, tok, model.Sampling{}, "mask", always(map[string]float64{}))
+		p, d := scriptedPlayer(t, tok, sampling.Settings{}, "mask", always(map[string]float64{}))
 		g := boardtest.Game(t, "")
 		for g.Ply() < 40 {
 			if err := g.Make(mustMove(t, p, g, Limit{}).Move); err != nil {
@@ -266,7 +267,7 @@ func TestMoveModel(t *testing.T) {
 	})
 	t.Run("not a number", func(t *testing.T) {
 		for _, policy := range []string{"mask", "forfeit-after-5"} {
-			p, _ := scriptedPlayer(t, tok, model.Sampling{Temperature: 1}, policy, nil)
+			p, _ := scriptedPlayer(t, tok, sampling.Settings{Temperature: 1}, policy, nil)
 			p.dec = &nanDecoder{vocab: tok.VocabSize()}
 			if _, err := p.Move(t.Context(), start, Limit{}); !errors.Is(err, errNoToken) || FailureOf(err) != Internal {
 				t.Errorf("got %v", err)
@@ -280,7 +281,7 @@ type nanDecoder struct{ n, vocab int }
 
 func (d *nanDecoder) Len() int       { return d.n }
 func (d *nanDecoder) Truncate(n int) { d.n = n }
-func (d *nanDecoder) Append(choice *model.Choice, _ []int32, tokens ...int32) ([]float32, error) {
+func (d *nanDecoder) Append(choice *sampling.Choice, _ []int32, tokens ...int32) ([]float32, error) {
 	d.n += len(tokens)
 	logits := make([]float32, d.vocab)
 	for i := range logits {
@@ -330,7 +331,7 @@ func TestCharModel(t *testing.T) {
 			if policy == "" {
 				policy = "forfeit-after-5"
 			}
-			p, d := scriptedPlayer(t, tok, model.Sampling{}, policy, says(map[string]string{test.prompt: test.answer}))
+			p, d := scriptedPlayer(t, tok, sampling.Settings{}, policy, says(map[string]string{test.prompt: test.answer}))
 			g := boardtest.Game(t, "", test.moves...)
 			r, err := p.Move(t.Context(), g, Limit{})
 			if !strings.HasPrefix(d.text(), test.prompt) {
@@ -352,14 +353,14 @@ func TestCharModel(t *testing.T) {
 	}
 
 	t.Run("resample statistics", func(t *testing.T) {
-		p, _ := scriptedPlayer(t, tok, model.Sampling{}, "resample-2", says(map[string]string{";1.": "Nf4 "}))
+		p, _ := scriptedPlayer(t, tok, sampling.Settings{}, "resample-2", says(map[string]string{";1.": "Nf4 "}))
 		if r := mustMove(t, p, boardtest.Game(t, ""), Limit{}); r.Attempts != 2 || r.Illegal != 2 {
 			t.Errorf("%+v", r)
 		}
 	})
 	t.Run("mask statistics", func(t *testing.T) {
 		for answer, illegal := range map[string]int{"Nf3 ": 0, "Nf4 ": 1, "xyz": 1, " e4": 1, "e4": 0} {
-			p, _ := scriptedPlayer(t, tok, model.Sampling{}, "mask", says(map[string]string{";1.": answer}))
+			p, _ := scriptedPlayer(t, tok, sampling.Settings{}, "mask", says(map[string]string{";1.": answer}))
 			if r := mustMove(t, p, boardtest.Game(t, ""), Limit{}); r.Attempts != 1 || r.Illegal != illegal {
 				t.Errorf("%q: %+v, want %d illegal", answer, r, illegal)
 			}
@@ -370,7 +371,7 @@ func TestCharModel(t *testing.T) {
 		moves := strings.Fields("d2d4 d7d5 b1c3 b8c6 c1f4 c8f5 d1d2 d8d7 g1f3 g8f6 e2e3 e7e6 f1d3 f8d6")
 		const prompt = ";1.d4 d5 2.Nc3 Nc6 3.Bf4 Bf5 4.Qd2 Qd7 5.Nf3 Nf6 6.e3 e6 7.Bd3 Bd6 8."
 		for answer, want := range map[string]string{"O-O ": "e1g1", "O-O;": "e1g1", "O-O+": "e1g1", "O-O-O ": "e1c1", "O-Ox": "e1g1"} {
-			p, _ := scriptedPlayer(t, tok, model.Sampling{}, "mask", says(map[string]string{prompt: answer}))
+			p, _ := scriptedPlayer(t, tok, sampling.Settings{}, "mask", says(map[string]string{prompt: answer}))
 			r := mustMove(t, p, boardtest.Game(t, "", moves...), Limit{})
 			// "x" fits nothing; the mask then takes the lowest id among the rest.
 			if r.Move.String() != want || (r.Illegal == 1) != (answer == "O-Ox") {
@@ -379,7 +380,7 @@ func TestCharModel(t *testing.T) {
 		}
 	})
 	t.Run("cache", func(t *testing.T) {
-		p, d := scriptedPlayer(t, tok, model.Sampling{}, "forfeit-after-5", says(map[string]string{";1.": "e4 e5", ";1.e4 e5 2.": "Nf3 N"}))
+		p, d := scriptedPlayer(t, tok, sampling.Settings{}, "forfeit-after-5", says(map[string]string{";1.": "e4 e5", ";1.e4 e5 2.": "Nf3 N"}))
 		g := boardtest.Game(t, "")
 		for range 2 {
 			if err := g.Make(mustMove(t, p, g, Limit{}).Move); err != nil {
@@ -421,7 +422,7 @@ func TestModelGames(t *testing.T) {
 		t.Run(test.tok.Name(), func(t *testing.T) {
 			m := tinyModel(t, test.tok, test.context)
 			player := func() *ModelPlayer {
-				p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: test.tok, Sampling: model.Sampling{Temperature: 1}, Policy: IllegalPolicy{Kind: Mask}})
+				p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: test.tok, Sampling: sampling.Settings{Temperature: 1}, Policy: IllegalPolicy{Kind: Mask}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -516,7 +517,7 @@ func TestModelErrors(t *testing.T) {
 			"no model":         {Tokenizer: tok},
 			"no tokenizer":     {Model: m},
 			"small vocabulary": {Model: tinyModel(t, char, 8), Tokenizer: tok},
-			"temperature":      {Model: m, Tokenizer: tok, Sampling: model.Sampling{Temperature: -1}},
+			"temperature":      {Model: m, Tokenizer: tok, Sampling: sampling.Settings{Temperature: -1}},
 			"policy":           {Model: m, Tokenizer: tok, Policy: IllegalPolicy{Kind: 7}},
 		} {
 			if _, err := NewModelPlayer(cfg); err == nil {
@@ -531,7 +532,7 @@ func TestModelErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, policy := range []IllegalPolicy{{Kind: Mask}, {Kind: ForfeitAfter, Attempts: 300}} {
-				p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: tok, Policy: policy, Sampling: model.Sampling{Temperature: 100}})
+				p, err := NewModelPlayer(ModelConfig{Model: m, Tokenizer: tok, Policy: policy, Sampling: sampling.Settings{Temperature: 100}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -550,7 +551,7 @@ func TestModelErrors(t *testing.T) {
 	})
 	t.Run("spec", func(t *testing.T) {
 		p, err := NewModelPlayer(ModelConfig{
-			Name: "m", Model: m, Tokenizer: tok, Sampling: model.Sampling{Temperature: 0.001, TopK: 5},
+			Name: "m", Model: m, Tokenizer: tok, Sampling: sampling.Settings{Temperature: 0.001, TopK: 5},
 			Details: map[string]string{"cap": "1000"},
 		})
 		if err != nil {

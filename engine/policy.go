@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"transcend/internal/clip"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // IllegalPolicy says what happens when a model draws a move that is not legal.
@@ -58,7 +58,7 @@ func (p IllegalPolicy) attempts() int {
 func (p IllegalPolicy) forfeits() bool { return p.Kind == ForfeitAfter || p.Kind == ForfeitRising }
 
 // sampling is how attempt i, from 0, is drawn.
-func (p IllegalPolicy) sampling(s model.Sampling, i int) model.Sampling {
+func (p IllegalPolicy) sampling(s sampling.Settings, i int) sampling.Settings {
 	if p.Kind == ForfeitRising && i > 0 {
 		s.Temperature = max(s.Temperature, min(float64(i)/float64(p.attempts())+0.001, 0.5))
 	}

@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 
+	"transcend/model/internal/phases"
 	"transcend/model/internal/vec"
 )
 
@@ -17,7 +18,7 @@ func newAdamW(_ Config, tensors []LayoutTensor) updater {
 	return &adamW{chunks: chunksOf(tensors)}
 }
 
-func (a *adamW) step(p *pool, u update) {
+func (a *adamW) step(p *phases.Pool, u update) {
 	c, t := &u.train, float64(u.number)
 	a.op = adamOp{w: u.weights, g: u.gradient, m: u.first, v: u.second, chunks: a.chunks}
 	a.op.decayed = vec.AdamW{
@@ -30,7 +31,7 @@ func (a *adamW) step(p *pool, u update) {
 	}
 	a.op.plain = a.op.decayed
 	a.op.plain.Decay = 1
-	p.run(len(a.chunks), &a.op)
+	p.Run(len(a.chunks), &a.op)
 }
 
 type adamOp struct {
@@ -39,7 +40,7 @@ type adamOp struct {
 	decayed, plain vec.AdamW // with and without weight decay
 }
 
-func (op *adamOp) run(chunk, _ int) {
+func (op *adamOp) Run(chunk, _ int) {
 	c := op.chunks[chunk]
 	step := &op.plain
 	if c.decay {

@@ -25,7 +25,7 @@ type attentionOp struct {
 	workspaces []*attention.Workspace // one for each worker
 }
 
-func (op *attentionOp) run(chunk, worker int) {
+func (op *attentionOp) Run(chunk, worker int) {
 	row, head := chunk/op.heads, chunk%op.heads
 	first := row * op.context
 	starts := op.segmentStart[first : first+op.context]

@@ -10,9 +10,9 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas32"
 
-	"transcend/model/internal/attention"
-
 	kernels "transcend/model/blas"
+	"transcend/model/internal/attention"
+	"transcend/model/internal/phases"
 )
 
 // newAttention is the task on random data with the given segments, which fill
@@ -71,10 +71,10 @@ func TestAttentionSegments(t *testing.T) {
 				}
 			}
 		}
-		p := newPool()
-		p.setThreads(threads)
-		p.run(rows*heads, forward)
-		p.run(rows*heads, backward)
+		p := phases.NewPool()
+		p.SetThreads(threads)
+		p.Run(rows*heads, forward)
+		p.Run(rows*heads, backward)
 		return forward.out, forward.lse, backward.dqkv, forward
 	}
 	same := func(what string, a, b []float32) {
@@ -113,9 +113,9 @@ func TestAttentionSegments(t *testing.T) {
 			lo := row*op.context + start
 			alone, _ := newAttention(heads, headSize, 1, []int{n}, 1)
 			copy(alone.qkv, op.qkv[lo*3*c:(lo+n)*3*c])
-			one := newPool()
-			one.setThreads(1)
-			one.run(heads, alone)
+			one := phases.NewPool()
+			one.SetThreads(1)
+			one.Run(heads, alone)
 			same("out alone", alone.out, out[lo*c:(lo+n)*c])
 			start += n
 		}
@@ -237,7 +237,7 @@ type peerTask struct {
 	scratch [][]float32
 }
 
-func (p *peerTask) run(chunk, worker int) { attendWhole(p.op, chunk, p.scratch[worker]) }
+func (p *peerTask) Run(chunk, worker int) { attendWhole(p.op, chunk, p.scratch[worker]) }
 
 func newPeer(op *attentionOp) *peerTask {
 	p := &peerTask{op: op}
@@ -249,17 +249,17 @@ func newPeer(op *attentionOp) *peerTask {
 
 func TestAttentionAgreesWithPeer(t *testing.T) {
 	forward, backward := newAttention(2, 16, 2, []int{70, 3, 150}, 1)
-	p := newPool()
-	p.setThreads(1)
-	p.run(4, forward)
-	p.run(4, backward)
+	p := phases.NewPool()
+	p.SetThreads(1)
+	p.Run(4, forward)
+	p.Run(4, backward)
 	f, b := *forward, *backward
 	f.out, b.dqkv = make([]float32, len(f.out)), make([]float32, len(b.dqkv))
 	f.lse = make([]float32, len(f.lse))
 	b.out, b.lse = f.out, f.lse
 	for chunk := range 4 {
-		newPeer(&f).run(chunk, 0)
-		newPeer(&b).run(chunk, 0)
+		newPeer(&f).Run(chunk, 0)
+		newPeer(&b).Run(chunk, 0)
 	}
 	for i, x := range f.out {
 		if math.Abs(float64(x-forward.out[i])) > 1e-5 {
@@ -298,16 +298,16 @@ func BenchmarkAttention(b *testing.B) {
 		{8, 64, 4, []int{1023}},
 	} {
 		forward, backward := newAttention(s.heads, s.headSize, s.rows, s.segments, threads)
-		p, pairs := newPool(), 0
-		p.setThreads(threads)
+		p, pairs := phases.NewPool(), 0
+		p.SetThreads(threads)
 		for _, n := range s.segments {
 			pairs += n * (n + 1) / 2
 		}
-		p.run(s.rows*s.heads, forward)
+		p.Run(s.rows*s.heads, forward)
 		f, back := *forward, *backward
 		f.lse = make([]float32, len(f.lse))
 		back.lse = f.lse
-		p.run(s.rows*s.heads, newPeer(&f))
+		p.Run(s.rows*s.heads, newPeer(&f))
 		for _, pass := range []struct {
 			name     string
 			op, peer *attentionOp
@@ -315,13 +315,13 @@ func BenchmarkAttention(b *testing.B) {
 		}{{"forward", forward, &f, 2}, {"backward", backward, &back, 5}} {
 			for _, impl := range []struct {
 				name string
-				task task
+				task phases.Task
 			}{{"tiles", pass.op}, {"before", newPeer(pass.peer)}} {
 				name := fmt.Sprintf("heads=%d/size=%d/rows=%d/segments=%v/pass=%s/impl=%s", s.heads, s.headSize, s.rows, s.segments, pass.name, impl.name)
 				b.Run(name, func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						p.run(s.rows*s.heads, impl.task)
+						p.Run(s.rows*s.heads, impl.task)
 					}
 					flops := 2 * float64(pass.products*pairs*s.headSize*s.heads*s.rows)
 					gflops := flops * float64(b.N) / b.Elapsed().Seconds() / 1e9

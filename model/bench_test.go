@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	kernels "transcend/model/blas"
+	"transcend/model/sampling"
 )
 
 // eachBLAS runs a benchmark with gonum's own products and with ours, which is
@@ -142,7 +143,7 @@ func BenchmarkDecode(b *testing.B) {
 					for i := range steps {
 						steps[i] = Step{
 							Sequence: d.NewSequence(), Tokens: []int32{int32(i)},
-							Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))},
+							Choice: &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))},
 						}
 					}
 					game := func() {

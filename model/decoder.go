@@ -3,12 +3,13 @@ package model
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"gonum.org/v1/gonum/blas/blas32"
 
 	kernels "transcend/model/blas"
 	"transcend/model/internal/attention"
+	"transcend/model/internal/phases"
+	"transcend/model/sampling"
 )
 
 // ErrContextFull is returned when a sequence would outgrow the model's learned
@@ -92,7 +93,7 @@ type BatchDecoder struct {
 	bytes   int64     // of all sequences
 	calls   uint64    // of Append, to find a sequence that is in one twice
 	logits  []float32 // (sequences, V)
-	pool    *pool
+	pool    *phases.Pool
 	lanes   []*lane // of each thread
 	groups  groupOp
 
@@ -103,7 +104,7 @@ type BatchDecoder struct {
 // who works on it.
 type lane struct {
 	d       *BatchDecoder
-	crew    *crew
+	crew    *phases.Crew
 	entries []entry
 	// Of the n new tokens of the group.
 	tokens, positions []int32   // (n)
@@ -113,7 +114,6 @@ type lane struct {
 	qkv               []float32 // (n, 3C)
 	hidden            []float32 // (n, 4C)
 	mean, rstd        []float32 // (n)
-	candidates        candidates
 
 	ops struct {
 		norm      normOp
@@ -155,7 +155,7 @@ type Step struct {
 	// them; none for a model without.
 	Extras []int32
 	// Choice, if not nil, is drawn from the logits before Append returns.
-	Choice *Choice
+	Choice *sampling.Choice
 	// Logits is set by Append: of what follows the last token, one for each id.
 	// The slice is the decoder's, valid until its next Append, or Keep.
 	Logits []float32
@@ -165,42 +165,13 @@ type Step struct {
 }
 
 // finish keeps the logits of a step and makes its choice.
-func (s *Step) finish(logits []float32, memory *candidates) {
+func (s *Step) finish(logits []float32) {
 	s.Logits = logits
 	if s.Keep != nil {
 		s.Logits = s.Keep[:copy(s.Keep, logits)]
 	}
 	if s.Choice != nil {
-		s.Choice.draw(memory, s.Logits)
-	}
-}
-
-// Choice is a token to be drawn in an Append: Sampling.Sample of the step's logits with
-// these arguments. Steps must not share a Rand.
-type Choice struct {
-	Sampling Sampling
-	Allow    []bool     // nil permits all
-	Rand     *rand.Rand // may be nil at temperature 0
-	// Mask, if not nil, has what is drawn drawn again, among what it permits, when it
-	// does not permit it.
-	Mask []bool
-	// Drawn and ID are set by Append: what was drawn first and what in the end; -1 where
-	// nothing is permitted.
-	Drawn, ID int32
-}
-
-// Draw makes the choice from logits, as an Append does.
-func (c *Choice) Draw(logits []float32) {
-	memory := pooled.Get().(*candidates)
-	defer pooled.Put(memory)
-	c.draw(memory, logits)
-}
-
-func (c *Choice) draw(memory *candidates, logits []float32) {
-	c.Drawn = int32(c.Sampling.sample(memory, logits, c.Allow, c.Rand))
-	c.ID = c.Drawn
-	if c.Mask != nil && (c.ID < 0 || !c.Mask[c.ID]) {
-		c.ID = int32(c.Sampling.sample(memory, logits, c.Mask, c.Rand))
+		s.Choice.Draw(s.Logits)
 	}
 }
 
@@ -217,11 +188,11 @@ func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
 	if o.Weights > Int8 || o.Cache > BF16 {
 		panic(fmt.Sprintf("model: no decoder with weights in %v and a cache in %v", o.Weights, o.Cache))
 	}
-	d := &BatchDecoder{m: m, weights: o.Weights, cache: o.Cache, pool: newPool(), limit: o.CacheBytes}
-	d.pool.setThreads(o.Threads)
-	d.threads = d.pool.threads
+	d := &BatchDecoder{m: m, weights: o.Weights, cache: o.Cache, pool: phases.NewPool(), limit: o.CacheBytes}
+	d.pool.SetThreads(o.Threads)
+	d.threads = d.pool.Threads()
 	if o.Engine != nil {
-		d.elsewhere = newElsewhere(o.Engine, d.threads)
+		d.elsewhere = newElsewhere(o.Engine)
 		return d
 	}
 	storage := [...]kernels.Storage{kernels.StoreF32, kernels.StoreBF16, kernels.StoreInt8}[o.Weights]
@@ -238,12 +209,12 @@ func (m *Model) NewBatchDecoder(o BatchOptions) *BatchDecoder {
 	}
 	d.head = kernels.Pack(mat(m.p.wte, m.cfg.Vocab, w, w), true, storage)
 	for i := range d.threads {
-		l := &lane{d: d, crew: newCrew(1)}
+		l := &lane{d: d, crew: phases.NewCrew(1)}
 		if i == 0 {
-			l.crew = newCrew(d.threads)
+			l.crew = phases.NewCrew(d.threads)
 		}
-		l.ops.product.scratch = make([]kernels.PackedScratch, l.crew.threads)
-		for range l.crew.threads {
+		l.ops.product.scratch = make([]kernels.PackedScratch, l.crew.Threads())
+		for range l.crew.Threads() {
 			l.ops.attention.workspaces = append(l.ops.attention.workspaces, attention.NewWorkspace())
 		}
 		d.lanes = append(d.lanes, l)
@@ -448,11 +419,11 @@ func (d *BatchDecoder) Append(steps []Step) error {
 	g := &d.groups
 	g.cut(d, steps, tokens)
 	if n := len(g.ends); n == 1 {
-		d.lanes[0].crew.begin(tokens * d.m.cfg.NumParams())
-		g.run(0, 0)
-		d.lanes[0].crew.end()
+		d.lanes[0].crew.Begin(tokens * d.m.cfg.NumParams())
+		g.Run(0, 0)
+		d.lanes[0].crew.End()
 	} else {
-		d.pool.run(n, g)
+		d.pool.Run(n, g)
 	}
 	g.steps = nil
 	return nil
@@ -477,7 +448,7 @@ const (
 
 // cut makes groups, at least one for each thread where there is enough for them.
 func (g *groupOp) cut(d *BatchDecoder, steps []Step, tokens int) {
-	most := min(groupRows, max(groupShare, chunkCount(tokens, d.threads)))
+	most := min(groupRows, max(groupShare, phases.Chunks(tokens, d.threads)))
 	g.d, g.steps, g.ends = d, steps, g.ends[:0]
 	rows := 0
 	for i := range steps {
@@ -490,7 +461,7 @@ func (g *groupOp) cut(d *BatchDecoder, steps []Step, tokens int) {
 	g.ends = append(g.ends, len(steps))
 }
 
-func (g *groupOp) run(chunk, worker int) {
+func (g *groupOp) Run(chunk, worker int) {
 	from, to, v := 0, g.ends[chunk], g.d.m.cfg.Vocab
 	if chunk > 0 {
 		from = g.ends[chunk-1]
@@ -504,7 +475,7 @@ func (g *groupOp) run(chunk, worker int) {
 	for i := range steps {
 		s := &steps[i]
 		s.Sequence.n += len(s.Tokens)
-		s.finish(logits[i*v:(i+1)*v:(i+1)*v], &l.candidates)
+		s.finish(logits[i*v : (i+1)*v : (i+1)*v])
 	}
 }
 
@@ -541,13 +512,13 @@ func (d *BatchDecoder) check(steps []Step) (tokens int, err error) {
 		}
 		if ch := steps[i].Choice; ch != nil {
 			if ch.Mask != nil && len(ch.Mask) < c.Vocab {
-				return 0, fmt.Errorf("model: %w: a mask of %d ids for %d (step %d)", ErrSampling, len(ch.Mask), c.Vocab, i)
+				return 0, fmt.Errorf("model: %w: a mask of %d ids for %d (step %d)", sampling.ErrSettings, len(ch.Mask), c.Vocab, i)
 			}
-			if err := ch.Sampling.Validate(); err != nil {
+			if err := ch.Settings.Validate(); err != nil {
 				return 0, err
 			}
-			if ch.Rand == nil && ch.Sampling.Temperature != 0 {
-				return 0, fmt.Errorf("model: %w: temperature %v without a source of random numbers (step %d)", ErrSampling, ch.Sampling.Temperature, i)
+			if ch.Rand == nil && ch.Settings.Temperature != 0 {
+				return 0, fmt.Errorf("model: %w: temperature %v without a source of random numbers (step %d)", sampling.ErrSettings, ch.Settings.Temperature, i)
 			}
 		}
 		s.call = d.calls
@@ -634,18 +605,18 @@ func (l *lane) block(i, n int, nextW, nextB []float32) int {
 func (l *lane) product(dst, src []float32, rows int, b *kernels.Packed, n, k int) {
 	op := &l.ops.product
 	op.b, op.c, op.pieces = b, mat(dst, rows, n, n), 1
-	if l.crew.workers() > 1 {
-		op.pieces = min(b.Panels(), 4*l.crew.workers())
+	if l.crew.Workers() > 1 {
+		op.pieces = min(b.Panels(), 4*l.crew.Workers())
 	}
 	l.ops.prepare = prepareOp{op}
-	l.crew.run(b.Begin(&op.a, mat(src, rows, k, k)), &l.ops.prepare)
-	l.crew.run(op.pieces, op)
+	l.crew.Run(b.Begin(&op.a, mat(src, rows, k, k)), &l.ops.prepare)
+	l.crew.Run(op.pieces, op)
 }
 
 // prepareOp prepares the rows of a product; a chunk is a piece.
 type prepareOp struct{ *packedOp }
 
-func (op *prepareOp) run(chunk, _ int) { op.b.Prepare(&op.a, chunk) }
+func (op *prepareOp) Run(chunk, _ int) { op.b.Prepare(&op.a, chunk) }
 
 // packedOp is a product with a packed matrix; a chunk is some of its panels.
 type packedOp struct {
@@ -656,7 +627,7 @@ type packedOp struct {
 	scratch []kernels.PackedScratch // of each worker
 }
 
-func (op *packedOp) run(chunk, worker int) {
+func (op *packedOp) Run(chunk, worker int) {
 	panels := op.b.Panels()
 	op.b.Multiply(&op.a, op.c, chunk*panels/op.pieces, (chunk+1)*panels/op.pieces, &op.scratch[worker])
 }
@@ -670,7 +641,7 @@ func (l *lane) addNorm(n int, bias, weight, normBias []float32) {
 }
 
 // rows runs a task over n rows of so many numbers in chunks of tokenChunk.
-func (l *lane) rows(n, width int, t task) { l.crew.run(chunkCount(n, tokenChunk), t) }
+func (l *lane) rows(n, width int, t phases.Task) { l.crew.Run(phases.Chunks(n, tokenChunk), t) }
 
 // attend computes attention of the n new tokens over the caches into att. last
 // asks for the last token of each sequence only: its row is then the sequence's
@@ -695,7 +666,7 @@ func (l *lane) attend(layer, n int, last bool) {
 	if n == len(l.entries) {
 		op.heads = heads
 	}
-	l.crew.run(len(l.entries)*heads/op.heads, op)
+	l.crew.Run(len(l.entries)*heads/op.heads, op)
 }
 
 // cachedAttentionOp is attention of new tokens over the caches of their
@@ -708,7 +679,7 @@ type cachedAttentionOp struct {
 	workspaces []*attention.Workspace // of each worker
 }
 
-func (op *cachedAttentionOp) run(chunk, worker int) {
+func (op *cachedAttentionOp) Run(chunk, worker int) {
 	first := chunk * op.heads
 	for head := first; head < first+op.heads; head++ {
 		op.one(head/op.l.d.m.cfg.Heads, head%op.l.d.m.cfg.Heads, op.workspaces[worker])

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"transcend/model/sampling"
 )
 
 var decoderConfigs = []Config{
@@ -278,8 +280,8 @@ func TestBatchDoesNotMatter(t *testing.T) {
 		for _, format := range decodeFormats {
 			one := format
 			one.Threads = 1
-			choice := func(i int) *Choice {
-				return &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}
+			choice := func(i int) *sampling.Choice {
+				return &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}
 			}
 			single := m.NewBatchDecoder(one)
 			for _, games := range []int{1, 2, 9, 70} {
@@ -326,7 +328,7 @@ func TestChoice(t *testing.T) {
 	var steps []Step
 	var twins []*rand.Rand
 	for i := range 40 {
-		c := &Choice{Sampling: Sampling{Temperature: float64(i%3) / 2}, Rand: rand.New(rand.NewPCG(1, uint64(i)))}
+		c := &sampling.Choice{Settings: sampling.Settings{Temperature: float64(i%3) / 2}, Rand: rand.New(rand.NewPCG(1, uint64(i)))}
 		switch i % 4 {
 		case 1:
 			c.Allow = allow
@@ -343,10 +345,10 @@ func TestChoice(t *testing.T) {
 		mustSteps(t, d, steps)
 		for i, s := range steps {
 			if c := s.Choice; c != nil {
-				drawn := c.Sampling.Sample(s.Logits, c.Allow, twins[i])
+				drawn := c.Settings.Sample(s.Logits, c.Allow, twins[i])
 				want := drawn
 				if c.Mask != nil && !c.Mask[drawn] {
-					want = c.Sampling.Sample(s.Logits, c.Mask, twins[i])
+					want = c.Settings.Sample(s.Logits, c.Mask, twins[i])
 				}
 				if int(c.Drawn) != drawn || int(c.ID) != want {
 					t.Fatalf("step %d drew %d, then %d, want %d, %d", i, c.Drawn, c.ID, drawn, want)
@@ -354,13 +356,13 @@ func TestChoice(t *testing.T) {
 			}
 		}
 	}
-	for name, c := range map[string]Choice{
-		"negative temperature": {Sampling: Sampling{Temperature: -1}},
-		"no random numbers":    {Sampling: Sampling{Temperature: 1}},
+	for name, c := range map[string]sampling.Choice{
+		"negative temperature": {Settings: sampling.Settings{Temperature: -1}},
+		"no random numbers":    {Settings: sampling.Settings{Temperature: 1}},
 		"short mask":           {Mask: allow[:3]},
 	} {
 		s := d.NewSequence()
-		if err := d.Append([]Step{{Sequence: s, Tokens: []int32{1}, Choice: &c}}); !errors.Is(err, ErrSampling) || s.Len() != 0 {
+		if err := d.Append([]Step{{Sequence: s, Tokens: []int32{1}, Choice: &c}}); !errors.Is(err, sampling.ErrSettings) || s.Len() != 0 {
 			t.Errorf("%s: %v, %d tokens", name, err, s.Len())
 		}
 	}
@@ -444,7 +446,7 @@ func TestBatchAllocatesNothing(t *testing.T) {
 			for i := range steps {
 				steps[i] = Step{
 					Sequence: d.NewSequence(), Tokens: randomTokens(2+i%3, cfg.Vocab, uint64(i)),
-					Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: testRand()},
+					Choice: &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(11, 12))},
 				}
 			}
 			mustSteps(t, d, steps)

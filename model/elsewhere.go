@@ -1,5 +1,7 @@
 package model
 
+import "transcend/model/internal/phases"
+
 // A DecodeEngine makes the passes of a BatchDecoder elsewhere than in this package: on a
 // GPU. It keeps the keys and values of sequences in numbered slots. What was given to a
 // decoder is checked before an engine sees it, and tokens are drawn from its logits here, so
@@ -34,14 +36,13 @@ type elsewhere struct {
 	free   []int // slots given back, counted from 1 as Sequence.slot
 	rows   []DecodeRow
 	steps  []Step
-	pool   *pool
-	ready  []int32 // of the draw at work
-	memory []candidates
+	pool   *phases.Pool
+	ready  []int32       // of the draw at work
 	done   func([]int32) // e.drawn as a value, made once
 }
 
-func newElsewhere(engine DecodeEngine, threads int) *elsewhere {
-	e := &elsewhere{engine: engine, memory: make([]candidates, threads)}
+func newElsewhere(engine DecodeEngine) *elsewhere {
+	e := &elsewhere{engine: engine}
 	e.done = e.drawn
 	return e
 }
@@ -79,7 +80,7 @@ func (e *elsewhere) copy(to, from *Sequence) error {
 }
 
 // append is BatchDecoder.Append of steps that were checked.
-func (e *elsewhere) append(p *pool, steps []Step) error {
+func (e *elsewhere) append(p *phases.Pool, steps []Step) error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -105,12 +106,12 @@ const drawTogether = 8
 // drawn makes the choices of steps whose logits are there.
 func (e *elsewhere) drawn(rows []int32) {
 	e.ready = rows
-	e.pool.run(chunkCount(len(rows), drawTogether), e)
+	e.pool.Run(phases.Chunks(len(rows), drawTogether), e)
 }
 
-func (e *elsewhere) run(chunk, worker int) {
-	lo, hi := chunkRange(chunk, drawTogether, len(e.ready))
+func (e *elsewhere) Run(chunk, _ int) {
+	lo, hi := phases.Range(chunk, drawTogether, len(e.ready))
 	for _, i := range e.ready[lo:hi] {
-		e.steps[i].finish(e.rows[i].Logits, &e.memory[worker])
+		e.steps[i].finish(e.rows[i].Logits)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"transcend/internal/cputime"
+	"transcend/model/sampling"
 )
 
 // proxy is an engine that decodes with package model after all, in rows of reversed order.
@@ -120,7 +121,7 @@ func TestDecodingElsewhere(t *testing.T) {
 			}
 			for i := range steps {
 				steps[i] = append(steps[i], Step{Sequence: sequences[i][j], Tokens: tokens, Extras: extras, Keep: kept[i][min(j, 1)],
-					Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(pass), uint64(j)))}})
+					Choice: &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(pass), uint64(j)))}})
 			}
 		}
 		mustSteps(t, decoders[0], steps[0])
@@ -192,7 +193,7 @@ func idleSteps(t testing.TB, games int) ([]Step, *BatchDecoder) {
 	var steps []Step
 	for i := range games {
 		steps = append(steps, Step{Sequence: d.NewSequence(), Tokens: []int32{1},
-			Choice: &Choice{Sampling: Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}})
+			Choice: &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))}})
 	}
 	mustSteps(t, d, steps)
 	return steps, d

@@ -3,6 +3,8 @@ package model
 import (
 	"errors"
 	"fmt"
+
+	"transcend/model/internal/phases"
 )
 
 // An Engine makes the steps of a Trainer elsewhere than in this package: on a GPU. It
@@ -88,7 +90,7 @@ func (m *Model) LossAndGradient(b *Batch) (Evaluation, []NamedTensor, error) {
 		return Evaluation{}, nil, fmt.Errorf("model: %w: no token has a target", ErrBatch)
 	}
 	grads := newParams(m.cfg)
-	e := newNetwork(m, newPool(), true).lossAndGradient(b, grads, 1/float64(n), true)
+	e := newNetwork(m, phases.NewPool(), true).lossAndGradient(b, grads, 1/float64(n), true)
 	return e, grads.tensors(m.cfg), nil
 }
 

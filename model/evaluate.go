@@ -1,5 +1,7 @@
 package model
 
+import "transcend/model/internal/phases"
+
 // Evaluation sums up a model's predictions on some tokens.
 type Evaluation struct {
 	Sum     float64 // cross-entropy in nats, summed
@@ -27,12 +29,12 @@ type Evaluator struct{ nw *network }
 
 // NewEvaluator returns an evaluator that uses GOMAXPROCS threads.
 func (m *Model) NewEvaluator() *Evaluator {
-	return &Evaluator{nw: newNetwork(m, newPool(), false)}
+	return &Evaluator{nw: newNetwork(m, phases.NewPool(), false)}
 }
 
 // SetThreads sets the number of goroutines that work; n below 1 means
 // GOMAXPROCS. Matrix products use the threads that the installed BLAS uses.
-func (e *Evaluator) SetThreads(n int) { e.nw.pool.setThreads(n) }
+func (e *Evaluator) SetThreads(n int) { e.nw.pool.SetThreads(n) }
 
 // Evaluate returns the loss on b. The same batch gives the same bits for any
 // number of threads.

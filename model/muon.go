@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"transcend/model/internal/phases"
 	"transcend/model/internal/vec"
 )
 
@@ -67,8 +68,8 @@ func newMuon(c Config, tensors []LayoutTensor) updater {
 	return mu
 }
 
-func (mu *muon) step(p *pool, u update) {
-	for len(mu.scratch) < p.threads {
+func (mu *muon) step(p *phases.Pool, u update) {
+	for len(mu.scratch) < p.Threads() {
 		mu.scratch = append(mu.scratch, muonScratch{
 			x: make([]float32, mu.size), y: make([]float32, mu.size),
 			gram: make([]float32, mu.side*mu.side), gram2: make([]float32, mu.side*mu.side),
@@ -79,7 +80,7 @@ func (mu *muon) step(p *pool, u update) {
 		scale: float32(u.scale), momentum: float32(u.train.Momentum),
 		lr: u.rate, decay: float32(1 - u.rate*u.train.WeightDecay),
 	}
-	p.run(len(mu.matrices), &mu.op)
+	p.Run(len(mu.matrices), &mu.op)
 }
 
 // muonOp updates one matrix a chunk. A matrix is the work of one goroutine, and
@@ -94,7 +95,7 @@ type muonOp struct {
 	lr                     float64
 }
 
-func (op *muonOp) run(chunk, worker int) {
+func (op *muonOp) Run(chunk, worker int) {
 	h := op.matrices[chunk]
 	s := &op.scratch[worker]
 	w, g, m := h.view(op.w), h.view(op.g), h.view(op.m)

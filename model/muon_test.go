@@ -14,6 +14,7 @@ import (
 	gmat "gonum.org/v1/gonum/mat"
 
 	kernels "transcend/model/blas"
+	"transcend/model/internal/phases"
 )
 
 // orthogonalize64 is Jordan's zeropower_via_newtonschulz5 in float64 and in
@@ -59,7 +60,7 @@ func TestMuonMatchesReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	mu, momentum := muonOf(cfg), make([]float32, len(m.p.flat))
 	before := slices.Clone(m.p.flat)
-	pool := newPool()
+	pool := phases.NewPool()
 
 	type reference struct{ w, buf *gmat.Dense }
 	refs := map[hiddenMatrix]*reference{}
@@ -175,7 +176,7 @@ func TestMuonWithoutGradient(t *testing.T) {
 	m := mustNew(t, smallConfig, 1)
 	before := slices.Clone(m.p.flat)
 	zeros := make([]float32, len(m.p.flat))
-	muonOf(smallConfig).step(newPool(), update{weights: m.p.flat, gradient: zeros, first: slices.Clone(zeros),
+	muonOf(smallConfig).step(phases.NewPool(), update{weights: m.p.flat, gradient: zeros, first: slices.Clone(zeros),
 		train: TrainConfig{Momentum: 0.95}, rate: 0.1, scale: 1})
 	if !slices.Equal(before, m.p.flat) {
 		t.Error("weights changed, or are not numbers")
@@ -270,7 +271,7 @@ func BenchmarkMuon(b *testing.B) {
 	} {
 		b.Run(fmt.Sprintf("layers=%d/width=%d", cfg.Layers, cfg.Width), func(b *testing.B) {
 			eachBLAS(b, func(b *testing.B, _ float64) {
-				m, pool, mu := mustNew(b, cfg, 1), newPool(), muonOf(cfg)
+				m, pool, mu := mustNew(b, cfg, 1), phases.NewPool(), muonOf(cfg)
 				momentum := make([]float32, len(m.p.flat))
 				g := slices.Clone(m.p.flat)
 				b.ReportAllocs()

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 
 	kernels "transcend/model/blas"
+	"transcend/model/internal/phases"
 )
 
 // plainBLAS hides that a BLAS is ours.
@@ -36,8 +37,8 @@ func TestNarrowFactorsChangeNothing(t *testing.T) {
 		}
 		pass := func(b blas.Float32, threads int, recompute bool) (losses []float64, g []float32) {
 			useBLAS(t, b)
-			pool := newPool()
-			pool.setThreads(threads)
+			pool := phases.NewPool()
+			pool.SetThreads(threads)
 			nw, grads := newNetwork(m, pool, true), newParams(cfg)
 			nw.recompute = recompute
 			for i, b := range batches {

@@ -6,6 +6,7 @@ import (
 
 	kernels "transcend/model/blas"
 	"transcend/model/internal/attention"
+	"transcend/model/internal/phases"
 )
 
 // network is the memory of one forward and backward pass, and the passes. It
@@ -22,7 +23,7 @@ import (
 type network struct {
 	cfg       Config
 	p         *params
-	pool      *pool
+	pool      *phases.Pool
 	training  bool
 	recompute bool // the backward pass runs each block forward again
 
@@ -104,7 +105,7 @@ type backwardState struct {
 	extraEnds   []int32 // (E)
 }
 
-func newNetwork(m *Model, pool *pool, training bool) *network {
+func newNetwork(m *Model, pool *phases.Pool, training bool) *network {
 	nw := &network{cfg: m.cfg, p: m.p, pool: pool, training: training}
 	nw.head.chunkRows = lossRows(m.cfg.Vocab)
 	return nw
@@ -122,7 +123,7 @@ func lossRows(vocab int) int {
 
 // resize prepares for a batch of the given shape with the pool's threads.
 func (nw *network) resize(rows, context int) {
-	for len(nw.workspaces) < nw.pool.threads {
+	for len(nw.workspaces) < nw.pool.Threads() {
 		nw.workspaces = append(nw.workspaces, attention.NewWorkspace())
 	}
 	for _, w := range nw.workspaces {
@@ -134,7 +135,7 @@ func (nw *network) resize(rows, context int) {
 	nw.blas, nw.narrow = impl, ours && impl.TakesBF16() && !nw.cfg.Bias
 	nw.rounding.blas = impl
 	if nw.narrow {
-		for len(nw.rounding.rows) < nw.pool.threads {
+		for len(nw.rounding.rows) < nw.pool.Threads() {
 			nw.rounding.rows = append(nw.rounding.rows, make([]float32, c))
 		}
 	}
@@ -186,7 +187,7 @@ func (nw *network) resize(rows, context int) {
 	b.dx = grow(b.dx, n*c)
 	b.dnormed = grow(b.dnormed, n*c)
 	b.dqkv = grow(b.dqkv, n*3*c)
-	b.partial = grow(b.partial, chunkCount(n, sumRows)*4*c)
+	b.partial = grow(b.partial, phases.Chunks(n, sumRows)*4*c)
 	b.extraTokens = grow(b.extraTokens, n*nw.cfg.ExtraSlots)
 	b.extraEnds = grow(b.extraEnds, nw.cfg.ExtraVocab)
 	if nw.narrow {
@@ -274,7 +275,7 @@ func (nw *network) forward(b *Batch) {
 		tokens: b.Tokens, positions: b.Positions, wte: nw.p.wte, wpe: nw.p.wpe,
 		extras: bag{b.Extras, b.ExtraSlots, nw.p.extra},
 	}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
+	nw.pool.Run(phases.Chunks(nw.n, tokenChunk), &nw.ops.norm)
 	n, c := nw.n, nw.cfg.Width
 	for i := range nw.p.layers {
 		if nw.watch != nil {
@@ -310,7 +311,7 @@ func (nw *network) forwardBlock(i int, b *Batch) {
 	var beta float32
 	if l.qkvB != nil {
 		nw.ops.bias = biasOp{dst: a.qkv, bias: l.qkvB}
-		nw.pool.run(chunkCount(n, tokenChunk), &nw.ops.bias)
+		nw.pool.Run(phases.Chunks(n, tokenChunk), &nw.ops.bias)
 		beta = 1
 	}
 	nw.gemm(blas.NoTrans, blas.NoTrans, mat(a.qkv, n, 3*c, 3*c), nw.normed, f32(mat(l.qkvW, c, 3*c, 3*c)), beta)
@@ -318,7 +319,7 @@ func (nw *network) forwardBlock(i int, b *Batch) {
 		heads: nw.cfg.Heads, headSize: nw.cfg.headSize(), context: nw.context, segmentStart: b.SegmentStart,
 		qkv: a.qkv, out: a.att, lse: a.lse, workspaces: nw.workspaces,
 	}
-	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
+	nw.pool.Run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
 	mul(mat(a.mid, n, c, c), mat(a.att, n, c, c), mat(l.projW, c, c, c), 0)
 	nw.addNorm(a.mid, nw.stream(i), l.projB, nw.norm2(i))
 	fc, fcW := mat(a.fc, n, 4*c, 4*c), f32(mat(l.fcW, c, 4*c, 4*c))
@@ -337,7 +338,7 @@ func (nw *network) forwardBlock(i int, b *Batch) {
 // the LayerNorm of the sum. from nil leaves x as it is.
 func (nw *network) addNorm(x, from, bias []float32, ln layerNorm) {
 	nw.ops.norm = normOp{dst: nw.normed.Data, dst16: nw.normed.bf16, rounding: nw.rounding, x: x, from: from, bias: bias, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.norm)
+	nw.pool.Run(phases.Chunks(nw.n, tokenChunk), &nw.ops.norm)
 }
 
 // backprop takes the gradient of the last LayerNorm's output, which loss left
@@ -352,11 +353,11 @@ func (nw *network) backprop(b *Batch, g *params) {
 		nw.backwardBlock(i, b, g)
 	}
 	nw.ops.embeddingGradient = embeddingGradientOp{dx: bw.dx, tokens: b.Tokens, positions: b.Positions, dwte: g.wte, dwpe: g.wpe, width: nw.cfg.Width}
-	nw.pool.run(embeddingChunks, &nw.ops.embeddingGradient)
+	nw.pool.Run(embeddingChunks, &nw.ops.embeddingGradient)
 	if b.ExtraSlots > 0 {
 		nw.sortExtras(b)
 		nw.ops.extraGradient = extraGradientOp{dx: bw.dx, dtable: g.extra, tokens: bw.extraTokens, ends: bw.extraEnds, width: nw.cfg.Width}
-		nw.pool.run(embeddingChunks, &nw.ops.extraGradient)
+		nw.pool.Run(embeddingChunks, &nw.ops.extraGradient)
 	}
 }
 
@@ -400,7 +401,7 @@ func (nw *network) again(i int, b *Batch) {
 // gelu adds the bias to fc and sets hidden to GELU of it.
 func (nw *network) gelu(i int) {
 	nw.ops.gelu = geluOp{dst: nw.hidden, src: nw.acts(i).fc, bias: nw.p.layers[i].fcB, width: 4 * nw.cfg.Width, tanh: nw.cfg.Activation == GELUTanh}
-	nw.pool.run(chunkCount(nw.n, tokenChunk), &nw.ops.gelu)
+	nw.pool.Run(phases.Chunks(nw.n, tokenChunk), &nw.ops.gelu)
 }
 
 // backwardBlock turns dx from the gradient of the block's output into that of
@@ -439,7 +440,7 @@ func (nw *network) backwardBlock(i int, b *Batch, grads *params) {
 		qkv: a.qkv, out: a.att, lse: a.lse, workspaces: nw.workspaces,
 		dqkv: bw.dqkv, dout: bw.dnormed,
 	}
-	nw.pool.run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
+	nw.pool.Run(nw.rows*nw.cfg.Heads, &nw.ops.attention)
 	dqkv := mat(bw.dqkv, n, 3*c, 3*c)
 	nw.rowSum(g.qkvB, bw.dqkv)
 	mulBT(dnormed, dqkv, mat(l.qkvW, c, 3*c, 3*c), 1, 0)
@@ -462,7 +463,7 @@ func (nw *network) normBackward(x []float32, normed factor, ln layerNorm, set bo
 		dx: bw.dx, dy: bw.dnormed, x: x, w: ln.w, b: ln.b, mean: ln.mean, rstd: ln.rstd,
 		normed: normed.Data, normed16: normed.bf16, rounding: nw.rounding, set: set, partial: bw.partial, bias: nw.cfg.Bias,
 	}
-	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.normBackward)
+	nw.pool.Run(phases.Chunks(nw.n, sumRows), &nw.ops.normBackward)
 	nw.reduce([3][]float32{dw, db, dbias}, nw.cfg.Width, 3*nw.cfg.Width)
 }
 
@@ -474,7 +475,7 @@ func (nw *network) geluBackward(fc, dhidden, db []float32) {
 	if db != nil {
 		nw.ops.geluBackward.partial = bw.partial
 	}
-	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.geluBackward)
+	nw.pool.Run(phases.Chunks(nw.n, sumRows), &nw.ops.geluBackward)
 	if db != nil {
 		nw.reduce([3][]float32{db}, width, width)
 	}
@@ -487,14 +488,14 @@ func (nw *network) rowSum(dst, src []float32) {
 		return
 	}
 	nw.ops.rowSum = rowSumOp{src: src, width: len(dst), partial: nw.backward.partial}
-	nw.pool.run(chunkCount(nw.n, sumRows), &nw.ops.rowSum)
+	nw.pool.Run(phases.Chunks(nw.n, sumRows), &nw.ops.rowSum)
 	nw.reduce([3][]float32{dst}, len(dst), len(dst))
 }
 
 // reduce adds the partial gradients of all groups of sumRows tokens.
 func (nw *network) reduce(dst [3][]float32, width, stride int) {
-	nw.ops.reduce = reduceOp{dst: dst, partial: nw.backward.partial, chunks: chunkCount(nw.n, sumRows), width: width, stride: stride}
-	nw.pool.run(chunkCount(width, columnChunk), &nw.ops.reduce)
+	nw.ops.reduce = reduceOp{dst: dst, partial: nw.backward.partial, chunks: phases.Chunks(nw.n, sumRows), width: width, stride: stride}
+	nw.pool.Run(phases.Chunks(width, columnChunk), &nw.ops.reduce)
 }
 
 // collectTargets lists the tokens that have a loss in head.index.
@@ -538,7 +539,7 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 			}
 		}
 		nw.ops.entropy = entropyOp{logits: logits, index: part, targets: b.Targets, scale: float32(scale), gradient: g != nil, loss: h.loss, correct: h.correct}
-		nw.pool.run(chunkCount(k, entropyChunk), &nw.ops.entropy)
+		nw.pool.Run(phases.Chunks(k, entropyChunk), &nw.ops.entropy)
 		for i := range k {
 			e.Sum += h.loss[i]
 			if h.correct[i] {
@@ -557,7 +558,7 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 		if packed {
 			mul(mat(h.dx, k, c, c), logits, wte, 0)
 			nw.ops.gather = gatherOp[float32]{packed: h.dx, full: nw.backward.dnormed, index: part, width: c, scatter: true}
-			nw.pool.run(chunkCount(k, tokenChunk), &nw.ops.gather)
+			nw.pool.Run(phases.Chunks(k, tokenChunk), &nw.ops.gather)
 		} else {
 			mul(mat(nw.backward.dnormed[first*c:], k, c, c), logits, wte, 0)
 		}
@@ -567,14 +568,14 @@ func (nw *network) loss(b *Batch, g *params, scale float64, visit func(token int
 
 // gather copies the rows of normed that index names to x.
 func (nw *network) gather(index []int32, x factor) {
-	chunks, c := chunkCount(len(index), tokenChunk), nw.cfg.Width
+	chunks, c := phases.Chunks(len(index), tokenChunk), nw.cfg.Width
 	if nw.narrow {
 		nw.ops.gather16 = gatherOp[uint16]{packed: x.bf16, full: nw.normed.bf16, index: index, width: c}
-		nw.pool.run(chunks, &nw.ops.gather16)
+		nw.pool.Run(chunks, &nw.ops.gather16)
 		return
 	}
 	nw.ops.gather = gatherOp[float32]{packed: x.Data, full: nw.normed.Data, index: index, width: c}
-	nw.pool.run(chunks, &nw.ops.gather)
+	nw.pool.Run(chunks, &nw.ops.gather)
 }
 
 // lossAndGradient runs both passes for one batch, adds the gradient of

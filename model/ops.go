@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	kernels "transcend/model/blas"
+	"transcend/model/internal/phases"
 	"transcend/model/internal/vec"
 )
 
@@ -63,9 +64,9 @@ func (b *bag) of(i int) []int32 {
 	return ids
 }
 
-func (op *normOp) run(chunk, worker int) {
+func (op *normOp) Run(chunk, worker int) {
 	c := len(op.w)
-	lo, hi := chunkRange(chunk, tokenChunk, len(op.mean))
+	lo, hi := phases.Range(chunk, tokenChunk, len(op.mean))
 	for i := lo; i < hi; i++ {
 		x := op.x[i*c : (i+1)*c]
 		var sum float32
@@ -112,9 +113,9 @@ type normBackwardOp struct {
 	bias                        bool      // the model has biases
 }
 
-func (op *normBackwardOp) run(chunk, worker int) {
+func (op *normBackwardOp) Run(chunk, worker int) {
 	c := len(op.w)
-	lo, hi := chunkRange(chunk, sumRows, len(op.mean))
+	lo, hi := phases.Range(chunk, sumRows, len(op.mean))
 	partial := op.partial[chunk*3*c : (chunk+1)*3*c]
 	clear(partial)
 	dw, db, sum := partial[:c], partial[c:2*c], partial[2*c:]
@@ -148,9 +149,9 @@ type biasOp struct {
 	dst, bias []float32
 }
 
-func (op *biasOp) run(chunk, _ int) {
+func (op *biasOp) Run(chunk, _ int) {
 	c := len(op.bias)
-	lo, hi := chunkRange(chunk, tokenChunk, len(op.dst)/c)
+	lo, hi := phases.Range(chunk, tokenChunk, len(op.dst)/c)
 	for i := lo; i < hi; i++ {
 		copy(op.dst[i*c:(i+1)*c], op.bias)
 	}
@@ -164,9 +165,9 @@ type geluOp struct {
 	tanh           bool
 }
 
-func (op *geluOp) run(chunk, _ int) {
+func (op *geluOp) Run(chunk, _ int) {
 	c := op.width
-	lo, hi := chunkRange(chunk, tokenChunk, len(op.src)/c)
+	lo, hi := phases.Range(chunk, tokenChunk, len(op.src)/c)
 	for i := lo; i < hi; i++ {
 		src := op.src[i*c : (i+1)*c]
 		if op.bias != nil {
@@ -185,9 +186,9 @@ type geluBackwardOp struct {
 	partial []float32 // (chunks, width); nil without biases
 }
 
-func (op *geluBackwardOp) run(chunk, _ int) {
+func (op *geluBackwardOp) Run(chunk, _ int) {
 	c := op.width
-	lo, hi := chunkRange(chunk, sumRows, len(op.src)/c)
+	lo, hi := phases.Range(chunk, sumRows, len(op.src)/c)
 	if op.partial == nil {
 		vec.GELUGrad(op.src[lo*c:hi*c], op.src[lo*c:hi*c], op.dy[lo*c:hi*c], op.tanh)
 		return
@@ -244,9 +245,9 @@ type rowSumOp struct {
 	partial []float32 // (chunks, width)
 }
 
-func (op *rowSumOp) run(chunk, _ int) {
+func (op *rowSumOp) Run(chunk, _ int) {
 	c := op.width
-	lo, hi := chunkRange(chunk, sumRows, len(op.src)/c)
+	lo, hi := phases.Range(chunk, sumRows, len(op.src)/c)
 	sum := op.partial[chunk*c : (chunk+1)*c]
 	clear(sum)
 	for i := lo; i < hi; i++ {
@@ -264,8 +265,8 @@ type reduceOp struct {
 	stride  int
 }
 
-func (op *reduceOp) run(chunk, _ int) {
-	lo, hi := chunkRange(chunk, columnChunk, op.width)
+func (op *reduceOp) Run(chunk, _ int) {
+	lo, hi := phases.Range(chunk, columnChunk, op.width)
 	for i := range op.chunks {
 		for j, dst := range op.dst {
 			if dst != nil {
@@ -284,9 +285,9 @@ type gatherOp[T float32 | uint16] struct {
 	scatter      bool
 }
 
-func (op *gatherOp[T]) run(chunk, _ int) {
+func (op *gatherOp[T]) Run(chunk, _ int) {
 	c := op.width
-	lo, hi := chunkRange(chunk, tokenChunk, len(op.index))
+	lo, hi := phases.Range(chunk, tokenChunk, len(op.index))
 	for i := lo; i < hi; i++ {
 		j := int(op.index[i])
 		packed, full := op.packed[i*c:(i+1)*c], op.full[j*c:(j+1)*c]
@@ -311,8 +312,8 @@ type entropyOp struct {
 	correct []bool    // (k) the target's logit is the largest
 }
 
-func (op *entropyOp) run(chunk, _ int) {
-	lo, hi := chunkRange(chunk, entropyChunk, len(op.index))
+func (op *entropyOp) Run(chunk, _ int) {
+	lo, hi := phases.Range(chunk, entropyChunk, len(op.index))
 	for i := lo; i < hi; i++ {
 		row := rowOf(op.logits, i)
 		target := op.targets[op.index[i]]
@@ -335,7 +336,7 @@ type embeddingGradientOp struct {
 	width             int
 }
 
-func (op *embeddingGradientOp) run(chunk, _ int) {
+func (op *embeddingGradientOp) Run(chunk, _ int) {
 	c := op.width
 	for i, token := range op.tokens {
 		if t := int(token); t%embeddingChunks == chunk {
@@ -356,7 +357,7 @@ type extraGradientOp struct {
 	width      int
 }
 
-func (op *extraGradientOp) run(chunk, _ int) {
+func (op *extraGradientOp) Run(chunk, _ int) {
 	c := op.width
 	for id := chunk; id < len(op.ends); id += embeddingChunks {
 		from := int32(0)

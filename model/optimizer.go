@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"transcend/model/internal/phases"
 	"transcend/model/internal/vec"
 )
 
@@ -59,7 +60,7 @@ func (c TrainConfig) Moments(t LayoutTensor) []string {
 
 // An updater makes an optimizer's steps on the tensors that are its own.
 type updater interface {
-	step(p *pool, u update)
+	step(p *phases.Pool, u update)
 }
 
 // update is what all optimizers of a trainer are given for one step. The slices are in the
@@ -105,7 +106,7 @@ func newOptimizer(c Config, train TrainConfig) (*optimizer, error) {
 }
 
 // step updates weights and moments: u's are filled in.
-func (o *optimizer) step(p *pool, u update) {
+func (o *optimizer) step(p *phases.Pool, u update) {
 	u.first, u.second = o.m, o.v
 	for _, by := range o.updaters {
 		by.step(p, u)
@@ -132,9 +133,9 @@ func chunksOf(tensors []LayoutTensor) []flatChunk {
 }
 
 // gradientNorm is the 2-norm of the whole gradient.
-func (o *optimizer) gradientNorm(p *pool, g []float32) float64 {
+func (o *optimizer) gradientNorm(p *phases.Pool, g []float32) float64 {
 	o.norm = normSquaredOp{g: g, chunks: o.chunks, partial: o.partial}
-	p.run(len(o.chunks), &o.norm)
+	p.Run(len(o.chunks), &o.norm)
 	total := 0.0
 	for _, x := range o.partial {
 		total += x
@@ -148,7 +149,7 @@ type normSquaredOp struct {
 	partial []float64
 }
 
-func (op *normSquaredOp) run(chunk, _ int) {
+func (op *normSquaredOp) Run(chunk, _ int) {
 	c := op.chunks[chunk]
 	op.partial[chunk] = vec.SumSquares(op.g[c.lo:c.hi])
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"transcend/model/internal/phases"
 )
 
 // reference is the network once more, written for the tests from the equations
@@ -316,7 +318,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 			batches := []*Batch{randomBatch(cfg, 2, 9, 3), randomBatch(cfg, 1, 6, 4)}
 			count := batches[0].targetCount() + batches[1].targetCount()
 			g := newParams(cfg)
-			nw := newNetwork(m, newPool(), true)
+			nw := newNetwork(m, phases.NewPool(), true)
 			nw.head.chunkRows = 5 // so that the loss takes several chunks
 			fill(g.flat, 100)     // the first batch sets all of it
 			for i, b := range batches {
@@ -389,7 +391,7 @@ func TestGradientsOfLongSegments(t *testing.T) {
 		}
 	}
 	g := newParams(cfg)
-	newNetwork(m, newPool(), true).lossAndGradient(b, g, 1, true)
+	newNetwork(m, phases.NewPool(), true).lossAndGradient(b, g, 1, true)
 	ref := newReference(m)
 	checkDerivatives(t, g, ref, b, 3)
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+
+	"transcend/model/sampling"
 )
 
 // Signature trains a small model of a fixed shape for some steps on a fixed
@@ -36,7 +38,7 @@ func Signature(steps, tokens int) (string, error) {
 		return "", fmt.Errorf("model: signature: %w", err)
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	sampling := Sampling{Temperature: 0.8}
+	settings := sampling.Settings{Temperature: 0.8}
 	d, next := m.NewDecoder(), int32(0)
 	for range tokens {
 		if d.Len() == cfg.Context {
@@ -46,7 +48,7 @@ func Signature(steps, tokens int) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		next = int32(sampling.Sample(logits, nil, rng))
+		next = int32(settings.Sample(logits, nil, rng))
 		if err := binary.Write(hash, binary.LittleEndian, next); err != nil {
 			return "", fmt.Errorf("model: signature: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"transcend/model/internal/phases"
 	"transcend/model/safetensors"
 )
 
@@ -128,7 +129,7 @@ func TestPyTorchLogitsLossAndGradients(t *testing.T) {
 			compare(t, "logits", got, want, torchTolerance)
 
 			grads := newParams(m.cfg)
-			nw := newNetwork(m, newPool(), true)
+			nw := newNetwork(m, phases.NewPool(), true)
 			e := nw.lossAndGradient(b, grads, 1/float64(b.targetCount()), true)
 			compare(t, "loss", []float32{float32(e.Loss())}, g.floats("loss"), torchTolerance)
 			for _, tensor := range grads.tensors(m.cfg) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"transcend/model/internal/phases"
 	"transcend/model/internal/vec"
 )
 
@@ -55,7 +56,7 @@ type Trainer struct {
 	opt     *optimizer
 	average *Model // nil without TrainConfig.EMA
 	nw      *network
-	pool    *pool
+	pool    *phases.Pool
 	threads int
 	batches []*Batch // of one step
 
@@ -92,7 +93,7 @@ func NewTrainer(m *Model, cfg TrainConfig, src Source) (*Trainer, error) {
 	pcg := rand.NewPCG(cfg.Seed, trainStream)
 	t := &Trainer{
 		model: m, cfg: cfg, src: src,
-		grads: newParams(m.cfg), opt: opt, pool: newPool(),
+		grads: newParams(m.cfg), opt: opt, pool: phases.NewPool(),
 		pcg: pcg, rng: rand.New(pcg), decayStart: cfg.decayStart(),
 	}
 	t.nw = newNetwork(m, t.pool, true)
@@ -188,7 +189,7 @@ func (t *Trainer) Step() (StepStats, error) {
 	if stats.Tokens, err = t.draw(t.batches); err != nil {
 		return fail(err)
 	}
-	t.pool.setThreads(t.threads)
+	t.pool.SetThreads(t.threads)
 	scale := 1 / float64(stats.Tokens)
 	var total Evaluation
 	for i, b := range t.batches {
@@ -247,7 +248,7 @@ func (t *Trainer) emaDecay(step int) float64 {
 func (t *Trainer) averageWeights(step int) {
 	decay := t.emaDecay(step)
 	t.towards = towardsOp{dst: t.average.p.flat, src: t.model.p.flat, chunks: t.opt.chunks, by: float32(1 - decay)}
-	t.pool.run(len(t.opt.chunks), &t.towards)
+	t.pool.Run(len(t.opt.chunks), &t.towards)
 }
 
 // towardsOp moves dst towards src.
@@ -257,7 +258,7 @@ type towardsOp struct {
 	by       float32 // share of the distance
 }
 
-func (op *towardsOp) run(chunk, _ int) {
+func (op *towardsOp) Run(chunk, _ int) {
 	c := op.chunks[chunk]
 	vec.Mix(op.dst[c.lo:c.hi], op.src[c.lo:c.hi], 1-op.by, op.by)
 }

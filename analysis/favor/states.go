@@ -10,6 +10,7 @@ import (
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Reader asks a model for its moves at several temperatures in the positions of a game. One
@@ -38,7 +39,7 @@ func NewReader(m *model.Model, tok data.Tokenizer, batch *engine.Batch, temperat
 	if samples > 0 {
 		for _, t := range temperatures {
 			p, err := engine.NewModelPlayer(engine.ModelConfig{
-				Model: m, Tokenizer: tok, Batch: batch, Sampling: model.Sampling{Temperature: t}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 1},
+				Model: m, Tokenizer: tok, Batch: batch, Sampling: sampling.Settings{Temperature: t}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 1},
 			})
 			if err != nil {
 				r.Close()

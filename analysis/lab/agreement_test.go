@@ -11,6 +11,7 @@ import (
 	"transcend/data/league"
 	"transcend/internal/bitboard"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // TestAgreement compares the counts of a tiny model with those of package analysis, which counts
@@ -70,7 +71,7 @@ func TestAgreement(t *testing.T) {
 		for i := range plies {
 			plies[i] = i
 		}
-		choices, err := analysis.GameChoices(ctx, m, tok, model.Sampling{}, g.Moves, plies, 1)
+		choices, err := analysis.GameChoices(ctx, m, tok, sampling.Settings{}, g.Moves, plies, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/sampling"
 	"transcend/model/shipped"
 )
 
@@ -77,7 +78,7 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if fs.NArg() > 0 {
 		return cli.Usagef("unexpected argument %q", fs.Arg(0))
 	}
-	c := uciserver.Config{Sampling: model.Sampling{Temperature: *temp, TopK: *topK, TopP: *topP}, ZeroScore: *score == "zero", Threads: *threads}
+	c := uciserver.Config{Sampling: sampling.Settings{Temperature: *temp, TopK: *topK, TopP: *topP}, ZeroScore: *score == "zero", Threads: *threads}
 	var err error
 	if c.Policy, err = engine.ParseIllegalPolicy(*illegal); err != nil {
 		return cli.WithHint(cli.Usagef("--illegal %s: %w", *illegal, err), "mask, resample-20 or forfeit-after-5")
@@ -144,7 +145,7 @@ type uciModel struct {
 // CheapChances: a move is one token, whose probabilities are there anyway.
 func (m uciModel) CheapChances() bool { return data.WholeMoves(m.tokenizer) }
 
-func (m uciModel) NewPlayer(s model.Sampling, p engine.IllegalPolicy) (uciserver.Player, error) {
+func (m uciModel) NewPlayer(s sampling.Settings, p engine.IllegalPolicy) (uciserver.Player, error) {
 	return engine.NewModelPlayer(engine.ModelConfig{Name: m.name, Model: m.model, Tokenizer: m.tokenizer, Sampling: s, Policy: p,
 		Batch: engine.NewBatch(m.model, leaveOne())})
 }

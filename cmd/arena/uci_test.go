@@ -15,7 +15,7 @@ import (
 	"transcend/engine/uci"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // TestUCIGamesAreTheModelsGames plays a model through its UCI engine, with our
@@ -42,7 +42,7 @@ func TestUCIGamesAreTheModelsGames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := engine.NewModelPlayer(engine.ModelConfig{Model: m, Tokenizer: tok, Sampling: model.Sampling{Temperature: 1}, Policy: engine.IllegalPolicy{Kind: engine.Resample, Attempts: 5}})
+	in, err := engine.NewModelPlayer(engine.ModelConfig{Model: m, Tokenizer: tok, Sampling: sampling.Settings{Temperature: 1}, Policy: engine.IllegalPolicy{Kind: engine.Resample, Attempts: 5}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ import (
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/internal/clip"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Player is what the server plays with; *engine.ModelPlayer is one.
@@ -72,7 +72,7 @@ type Player interface {
 // Model makes players of a model that has been loaded.
 type Model interface {
 	// NewPlayer is called often: it must not take long.
-	NewPlayer(s model.Sampling, p engine.IllegalPolicy) (Player, error)
+	NewPlayer(s sampling.Settings, p engine.IllegalPolicy) (Player, error)
 	// CheapChances says that Chances costs nothing after Move.
 	CheapChances() bool
 }
@@ -86,7 +86,7 @@ type Config struct {
 	Model string
 	Load  func(ctx context.Context, path string) (Model, error)
 
-	Sampling model.Sampling
+	Sampling sampling.Settings
 	Policy   engine.IllegalPolicy
 	// Seed is the first seed; nil draws one, and again whenever the option Seed
 	// is set to "random".
@@ -143,7 +143,7 @@ type server struct {
 
 	// What the options say.
 	path      string
-	sampling  model.Sampling
+	sampling  sampling.Settings
 	policy    engine.IllegalPolicy
 	zeroScore bool
 	multiPV   int

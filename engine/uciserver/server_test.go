@@ -15,7 +15,7 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // fake is a model that plays the first legal move by name.
@@ -30,7 +30,7 @@ type fake struct {
 
 func (f *fake) CheapChances() bool { return true }
 
-func (f *fake) NewPlayer(s model.Sampling, p engine.IllegalPolicy) (Player, error) {
+func (f *fake) NewPlayer(s sampling.Settings, p engine.IllegalPolicy) (Player, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.log = append(f.log, fmt.Sprintf("T=%v %v", s.Temperature, p))

@@ -8,6 +8,7 @@ import (
 
 	"transcend/kg"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Limits of a generated answer.
@@ -36,7 +37,7 @@ func Complete(ctx context.Context, m *model.Model, prompts [][]int32, stop int32
 	d := m.NewBatchDecoder(model.BatchOptions{Threads: threads})
 	out := make([][]int32, len(prompts))
 	n := min(together, len(prompts))
-	sequences, choices := make([]*model.Sequence, n), make([]model.Choice, n)
+	sequences, choices := make([]*model.Sequence, n), make([]sampling.Choice, n)
 	for i := range sequences {
 		sequences[i] = d.NewSequence()
 	}
@@ -46,7 +47,7 @@ func Complete(ctx context.Context, m *model.Model, prompts [][]int32, stop int32
 		steps, of = steps[:0], of[:0]
 		for i := range min(n, len(prompts)-first) {
 			sequences[i].Truncate(0)
-			choices[i] = model.Choice{}
+			choices[i] = sampling.Choice{}
 			steps = append(steps, model.Step{Sequence: sequences[i], Tokens: prompts[first+i], Choice: &choices[i]})
 			of = append(of, first+i)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // openDecoding returns GoMLX's backend in Go.
@@ -93,8 +94,8 @@ func (v *versus) step(lengths []int) {
 				extras = append(extras, id)
 			}
 		}
-		choice := func() *model.Choice {
-			return &model.Choice{Sampling: model.Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 9))}
+		choice := func() *sampling.Choice {
+			return &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 9))}
 		}
 		steps[0] = append(steps[0], model.Step{Sequence: v.pairs[i].device, Tokens: tokens, Extras: extras, Choice: choice()})
 		steps[1] = append(steps[1], model.Step{Sequence: v.pairs[i].host, Tokens: tokens, Extras: extras, Choice: choice()})

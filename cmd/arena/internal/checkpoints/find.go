@@ -23,6 +23,7 @@ import (
 	"transcend/internal/bitboard"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/sampling"
 	"transcend/model/shipped"
 )
 
@@ -141,13 +142,13 @@ func (c *Finder) LookFor(ctx context.Context, players []leaderboard.Player) {
 
 // Choices implements web.Models: the paths come from the command line alone.
 func (c *Finder) Choices(ctx context.Context, p leaderboard.Player, moves []bitboard.Move, plies []int) ([]analysis.Choices, error) {
-	sampling := model.Sampling{}
+	settings := sampling.Settings{}
 	var err error
-	if sampling.Temperature, err = strconv.ParseFloat(p.Spec[leaderboard.SpecTemperature], 64); err != nil {
+	if settings.Temperature, err = strconv.ParseFloat(p.Spec[leaderboard.SpecTemperature], 64); err != nil {
 		return nil, errors.New("the database does not say at which temperature it played")
 	}
-	sampling.TopK, _ = strconv.Atoi(p.Spec[leaderboard.SpecTopK])
-	sampling.TopP, _ = strconv.ParseFloat(p.Spec[leaderboard.SpecTopP], 64)
+	settings.TopK, _ = strconv.Atoi(p.Spec[leaderboard.SpecTopK])
+	settings.TopP, _ = strconv.ParseFloat(p.Spec[leaderboard.SpecTopP], 64)
 	m, err := c.find(ctx, p.Spec[leaderboard.SpecWeights])
 	if err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (c *Finder) Choices(ctx context.Context, p leaderboard.Player, moves []bitb
 	if name := p.Spec[leaderboard.SpecTokenizer]; name != m.tok.Name() {
 		return nil, fmt.Errorf("it played with the tokenizer %q, and the checkpoint has %q", name, m.tok.Name())
 	}
-	return analysis.GameChoices(ctx, m.model, m.tok, sampling, moves, plies, topChoices)
+	return analysis.GameChoices(ctx, m.model, m.tok, settings, moves, plies, topChoices)
 }
 
 // Cap implements web.Models: what the player's Spec says, or the settings of the

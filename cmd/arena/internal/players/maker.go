@@ -19,6 +19,7 @@ import (
 	"transcend/engine/uci"
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // Maker makes the players of a tournament; models are loaded once each.
@@ -140,11 +141,11 @@ func (m *Maker) model(e Config) (match.Factory, error) {
 		}
 		m.models[dir] = l
 	}
-	sampling := model.Sampling{Temperature: 0.001, TopK: e.TopK, TopP: cmp.Or(e.TopP, 1)}
+	settings := sampling.Settings{Temperature: 0.001, TopK: e.TopK, TopP: cmp.Or(e.TopP, 1)}
 	if e.Temp != nil {
-		sampling.Temperature = *e.Temp
+		settings.Temperature = *e.Temp
 	}
-	if err := sampling.Validate(); err != nil {
+	if err := settings.Validate(); err != nil {
 		return nil, cli.Usagef("%s: %w", e.Label(), err)
 	}
 	var policy engine.IllegalPolicy
@@ -166,9 +167,9 @@ func (m *Maker) model(e Config) (match.Factory, error) {
 	}
 	name := e.Name
 	if name == "" {
-		name = WithFormat(fmt.Sprintf("%s T=%v", checkpoint.Name(dir), sampling.Temperature), decoding)
+		name = WithFormat(fmt.Sprintf("%s T=%v", checkpoint.Name(dir), settings.Temperature), decoding)
 	}
-	config := engine.ModelConfig{Name: name, Model: l.model, Tokenizer: l.tokenizer, Sampling: sampling, Policy: policy,
+	config := engine.ModelConfig{Name: name, Model: l.model, Tokenizer: l.tokenizer, Sampling: settings, Policy: policy,
 		Batch: batch}
 	return func(context.Context) (engine.Player, error) { return engine.NewModelPlayer(config) }, nil
 }

@@ -17,6 +17,7 @@ import (
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
+	"transcend/model/sampling"
 	"transcend/model/shipped"
 )
 
@@ -262,7 +263,7 @@ func (s *settings) checkTemperatures() error {
 		return cli.Usagef("--temp needs a temperature")
 	}
 	for i, t := range s.temps {
-		if err := (model.Sampling{Temperature: t, TopK: s.topK, TopP: s.topP}).Validate(); err != nil {
+		if err := (sampling.Settings{Temperature: t, TopK: s.topK, TopP: s.topP}).Validate(); err != nil {
 			return cli.Usagef("%w", err)
 		}
 		for _, u := range s.temps[:i] {

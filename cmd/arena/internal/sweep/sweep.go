@@ -29,6 +29,7 @@ import (
 	"transcend/internal/cli"
 	"transcend/model"
 	"transcend/model/blas"
+	"transcend/model/sampling"
 )
 
 // Program is what the sweep's help and messages say of the program that it is a part of.
@@ -220,7 +221,7 @@ func (a *sweeping) contest(ctx context.Context, s subject, temperature float64) 
 	config := engine.ModelConfig{
 		Name:  fmt.Sprintf("%s T=%v", s.name, temperature),
 		Model: s.model, Tokenizer: s.tokenizer,
-		Sampling: model.Sampling{Temperature: temperature, TopK: a.topK, TopP: a.topP},
+		Sampling: sampling.Settings{Temperature: temperature, TopK: a.topK, TopP: a.topP},
 		Policy:   a.policy,
 		Batch:    batch,
 	}

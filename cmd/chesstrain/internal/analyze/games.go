@@ -19,7 +19,7 @@ import (
 	"transcend/engine/uci"
 	"transcend/internal/cli"
 	"transcend/internal/parallel"
-	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // visiting are the flags of the games whose positions are looked at.
@@ -127,7 +127,7 @@ func (w *weighing) playedGames(ctx context.Context, visit *visiting) (*gameSourc
 	}
 	start := func(ctx context.Context) (playFunc, func(), error) {
 		player, err := engine.NewModelPlayer(engine.ModelConfig{
-			Model: w.m, Tokenizer: w.tok, Batch: w.batch, Sampling: model.Sampling{Temperature: w.temperatures[0]}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 5},
+			Model: w.m, Tokenizer: w.tok, Batch: w.batch, Sampling: sampling.Settings{Temperature: w.temperatures[0]}, Policy: engine.IllegalPolicy{Kind: engine.ForfeitAfter, Attempts: 5},
 		})
 		if err != nil {
 			return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"transcend/model"
+	"transcend/model/sampling"
 )
 
 // decodeShape is measured when --decode is not given: layers, heads, width,
@@ -39,7 +40,7 @@ func newDecoding(m *model.Model, o model.BatchOptions, games int) *decoding {
 	for i := range games {
 		b.steps = append(b.steps, model.Step{
 			Sequence: b.d.NewSequence(), Tokens: []int32{0},
-			Choice: &model.Choice{Sampling: model.Sampling{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))},
+			Choice: &sampling.Choice{Settings: sampling.Settings{Temperature: 1}, Rand: rand.New(rand.NewPCG(uint64(i), 1))},
 		})
 	}
 	return b

@@ -1,4 +1,4 @@
-package model
+package phases
 
 import (
 	"runtime"
@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// crew runs the tasks of one pass over the network, which follow each other at
-// distances of microseconds: too close to wake a goroutine for each, as pool does.
-// Its helpers are there from begin to end and look for work all the time between.
+// Crew runs the tasks of one pass over the network, which follow each other at
+// distances of microseconds: too close to wake a goroutine for each, as Pool does.
+// Its helpers are there from Begin to End and look for work all the time between.
 //
-// As with pool, the result of a task has the same bits for any number of threads.
+// As with Pool, the result of a task has the same bits for any number of threads.
 //
 // Where other programs want the same cores, a helper is put aside in the middle of its
 // work and everybody waits for it. A crew that notices goes on without helpers for a
 // while.
-type crew struct {
+type Crew struct {
 	threads int // at least 1
 
 	helped bool // helpers are there
 	alone  int  // passes to be done without helpers now,
 	fine   int  // and so many after the next time that one is late
-	task   task
+	task   Task
 	chunks int64
 	phase  atomic.Int64  // goes up by one when a task begins, to an odd number, and when it ends
-	rest   atomic.Bool   // between end and begin
+	rest   atomic.Bool   // between End and Begin
 	next   atomic.Int64  // next chunk to take
 	inside atomic.Int32  // helpers that may be looking at the task
 	there  []atomic.Bool // of each helper: it has not gone home
@@ -45,8 +45,9 @@ const (
 	spins = 256
 )
 
-func newCrew(threads int) *crew {
-	c := &crew{threads: threads, fine: alonePasses, there: make([]atomic.Bool, threads-1)}
+// NewCrew returns a crew of so many threads, at least one, the caller's among them.
+func NewCrew(threads int) *Crew {
+	c := &Crew{threads: threads, fine: alonePasses, there: make([]atomic.Bool, threads-1)}
 	c.rest.Store(true)
 	for i := range threads - 1 {
 		c.work = append(c.work, func() { c.helper(i) })
@@ -54,9 +55,9 @@ func newCrew(threads int) *crew {
 	return c
 }
 
-// begin calls the helpers for a pass of so many multiply-adds, if it is worth it.
-// Without them run does everything itself.
-func (c *crew) begin(work int) {
+// Begin calls the helpers for a pass of so many multiply-adds, if it is worth it.
+// Without them Run does everything itself.
+func (c *Crew) Begin(work int) {
 	if work < sharedWork || c.threads == 1 {
 		return
 	}
@@ -74,8 +75,8 @@ func (c *crew) begin(work int) {
 	}
 }
 
-// end sends the helpers home. It does not wait for them.
-func (c *crew) end() {
+// End sends the helpers home. It does not wait for them.
+func (c *Crew) End() {
 	if c.helped {
 		c.fine -= (c.fine - alonePasses) / 32
 		c.rest.Store(true)
@@ -83,19 +84,22 @@ func (c *crew) end() {
 	}
 }
 
-// workers is how many share a task now.
-func (c *crew) workers() int {
+// Threads is how many may share a task.
+func (c *Crew) Threads() int { return c.threads }
+
+// Workers is how many share a task now.
+func (c *Crew) Workers() int {
 	if c.helped {
 		return c.threads
 	}
 	return 1
 }
 
-// run does all chunks of t and returns when they are done.
-func (c *crew) run(chunks int, t task) {
+// Run does all chunks of t and returns when they are done.
+func (c *Crew) Run(chunks int, t Task) {
 	if !c.helped || chunks < 2 {
 		for i := range chunks {
-			t.run(i, 0)
+			t.Run(i, 0)
 		}
 		return
 	}
@@ -111,7 +115,7 @@ func (c *crew) run(chunks int, t task) {
 }
 
 // await returns when no helper is inside.
-func (c *crew) await() {
+func (c *Crew) await() {
 	var since time.Time
 	for i := 1; c.inside.Load() != 0; i++ {
 		if i%spins != 0 {
@@ -130,7 +134,7 @@ func (c *crew) await() {
 	}
 }
 
-func (c *crew) helper(i int) {
+func (c *Crew) helper(i int) {
 	done := int64(0)
 	for n := 1; !c.rest.Load(); n++ {
 		phase := c.phase.Load()
@@ -149,12 +153,12 @@ func (c *crew) helper(i int) {
 	c.there[i].Store(false)
 }
 
-func (c *crew) drain(worker int) {
+func (c *Crew) drain(worker int) {
 	for {
 		i := c.next.Add(1) - 1
 		if i >= c.chunks {
 			return
 		}
-		c.task.run(int(i), worker)
+		c.task.Run(int(i), worker)
 	}
 }

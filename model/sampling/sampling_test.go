@@ -1,4 +1,4 @@
-package model
+package sampling
 
 import (
 	"errors"
@@ -22,39 +22,39 @@ func TestSamplingProbabilities(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		s      Sampling
+		s      Settings
 		logits []float32
 		allow  []bool
 		want   []float64
 	}{
-		{"plain", Sampling{Temperature: 1}, ln(1, 2, 5), nil, []float64{0.125, 0.25, 0.625}},
-		{"cold", Sampling{Temperature: 0.5}, ln(1, 2, 5), nil, []float64{1. / 30, 4. / 30, 25. / 30}},
-		{"hot", Sampling{Temperature: 2}, ln(1, 4, 9), nil, []float64{1. / 6, 2. / 6, 3. / 6}},
-		{"argmax", Sampling{}, []float32{1, 3, 3, 2}, nil, []float64{0, 1, 0, 0}},
-		{"argmax among allowed", Sampling{}, []float32{1, 3, 3, 2}, []bool{true, false, false, true}, []float64{0, 0, 0, 1}},
-		{"mask", Sampling{Temperature: 1}, ln(1, 2, 5), []bool{true, true, false}, []float64{1. / 3, 2. / 3, 0}},
-		{"short mask", Sampling{Temperature: 1}, ln(1, 2, 5), []bool{true, true}, []float64{1. / 3, 2. / 3, 0}},
-		{"nothing allowed", Sampling{Temperature: 1}, ln(1, 2, 5), make([]bool, 3), []float64{0, 0, 0}},
-		{"top-k", Sampling{Temperature: 1, TopK: 2}, ln(1, 2, 5), nil, []float64{0, 2. / 7, 5. / 7}},
-		{"top-k takes the lower id", Sampling{Temperature: 1, TopK: 2}, []float32{0, 1, 0, 0}, nil,
+		{"plain", Settings{Temperature: 1}, ln(1, 2, 5), nil, []float64{0.125, 0.25, 0.625}},
+		{"cold", Settings{Temperature: 0.5}, ln(1, 2, 5), nil, []float64{1. / 30, 4. / 30, 25. / 30}},
+		{"hot", Settings{Temperature: 2}, ln(1, 4, 9), nil, []float64{1. / 6, 2. / 6, 3. / 6}},
+		{"argmax", Settings{}, []float32{1, 3, 3, 2}, nil, []float64{0, 1, 0, 0}},
+		{"argmax among allowed", Settings{}, []float32{1, 3, 3, 2}, []bool{true, false, false, true}, []float64{0, 0, 0, 1}},
+		{"mask", Settings{Temperature: 1}, ln(1, 2, 5), []bool{true, true, false}, []float64{1. / 3, 2. / 3, 0}},
+		{"short mask", Settings{Temperature: 1}, ln(1, 2, 5), []bool{true, true}, []float64{1. / 3, 2. / 3, 0}},
+		{"nothing allowed", Settings{Temperature: 1}, ln(1, 2, 5), make([]bool, 3), []float64{0, 0, 0}},
+		{"top-k", Settings{Temperature: 1, TopK: 2}, ln(1, 2, 5), nil, []float64{0, 2. / 7, 5. / 7}},
+		{"top-k takes the lower id", Settings{Temperature: 1, TopK: 2}, []float32{0, 1, 0, 0}, nil,
 			[]float64{1 / (1 + math.E), math.E / (1 + math.E), 0, 0}},
-		{"top-k above all", Sampling{Temperature: 1, TopK: 9}, ln(1, 3), nil, []float64{0.25, 0.75}},
-		{"top-k after the mask", Sampling{Temperature: 1, TopK: 1}, ln(1, 2, 5), []bool{true, true, false}, []float64{0, 1, 0}},
-		{"top-p", Sampling{Temperature: 1, TopP: 0.7}, ln(1, 2, 5), nil, []float64{0, 2. / 7, 5. / 7}},
-		{"top-p of less than the first", Sampling{Temperature: 1, TopP: 0.1}, ln(1, 2, 5), nil, []float64{0, 0, 1}},
-		{"top-p after temperature", Sampling{Temperature: 0.5, TopP: 0.9}, ln(1, 2, 5), nil, []float64{0, 4. / 29, 25. / 29}},
-		{"top-p after top-k", Sampling{Temperature: 1, TopK: 2, TopP: 0.7}, ln(1, 2, 5), nil, []float64{0, 0, 1}},
-		{"top-p 1 is off", Sampling{Temperature: 1, TopP: 1}, ln(1, 3), nil, []float64{0.25, 0.75}},
-		{"tiny temperature", Sampling{Temperature: 0.001}, []float32{-1e4, 5, 5.01, 88}, nil, []float64{0, 0, 0, 1}},
-		{"tiny temperature, tie", Sampling{Temperature: 1e-300}, []float32{7, 1, 7}, nil, []float64{0.5, 0, 0.5}},
-		{"smallest temperature", Sampling{Temperature: math.SmallestNonzeroFloat64}, []float32{1, 2}, nil, []float64{0, 1}},
-		{"0.001 resolves thousandths", Sampling{Temperature: 0.001}, []float32{0, 0.001}, nil, []float64{0.26894, 0.73106}},
-		{"infinite", Sampling{Temperature: 1}, []float32{1, inf, -inf, inf}, nil, []float64{0, 0.5, 0, 0.5}},
-		{"minus infinity alone", Sampling{Temperature: 1}, []float32{-inf, -inf}, nil, []float64{0, 0}},
-		{"NaN is never drawn", Sampling{Temperature: 1}, []float32{nan, 0, nan, 0}, nil, []float64{0, 0.5, 0, 0.5}},
-		{"NaN at argmax", Sampling{}, []float32{nan, 0, 1}, nil, []float64{0, 0, 1}},
-		{"huge logits", Sampling{Temperature: 1}, []float32{3e38, -3e38, 3e38}, nil, []float64{0.5, 0, 0.5}},
-		{"no logits", Sampling{Temperature: 1}, nil, nil, []float64{}},
+		{"top-k above all", Settings{Temperature: 1, TopK: 9}, ln(1, 3), nil, []float64{0.25, 0.75}},
+		{"top-k after the mask", Settings{Temperature: 1, TopK: 1}, ln(1, 2, 5), []bool{true, true, false}, []float64{0, 1, 0}},
+		{"top-p", Settings{Temperature: 1, TopP: 0.7}, ln(1, 2, 5), nil, []float64{0, 2. / 7, 5. / 7}},
+		{"top-p of less than the first", Settings{Temperature: 1, TopP: 0.1}, ln(1, 2, 5), nil, []float64{0, 0, 1}},
+		{"top-p after temperature", Settings{Temperature: 0.5, TopP: 0.9}, ln(1, 2, 5), nil, []float64{0, 4. / 29, 25. / 29}},
+		{"top-p after top-k", Settings{Temperature: 1, TopK: 2, TopP: 0.7}, ln(1, 2, 5), nil, []float64{0, 0, 1}},
+		{"top-p 1 is off", Settings{Temperature: 1, TopP: 1}, ln(1, 3), nil, []float64{0.25, 0.75}},
+		{"tiny temperature", Settings{Temperature: 0.001}, []float32{-1e4, 5, 5.01, 88}, nil, []float64{0, 0, 0, 1}},
+		{"tiny temperature, tie", Settings{Temperature: 1e-300}, []float32{7, 1, 7}, nil, []float64{0.5, 0, 0.5}},
+		{"smallest temperature", Settings{Temperature: math.SmallestNonzeroFloat64}, []float32{1, 2}, nil, []float64{0, 1}},
+		{"0.001 resolves thousandths", Settings{Temperature: 0.001}, []float32{0, 0.001}, nil, []float64{0.26894, 0.73106}},
+		{"infinite", Settings{Temperature: 1}, []float32{1, inf, -inf, inf}, nil, []float64{0, 0.5, 0, 0.5}},
+		{"minus infinity alone", Settings{Temperature: 1}, []float32{-inf, -inf}, nil, []float64{0, 0}},
+		{"NaN is never drawn", Settings{Temperature: 1}, []float32{nan, 0, nan, 0}, nil, []float64{0, 0.5, 0, 0.5}},
+		{"NaN at argmax", Settings{}, []float32{nan, 0, 1}, nil, []float64{0, 0, 1}},
+		{"huge logits", Settings{Temperature: 1}, []float32{3e38, -3e38, 3e38}, nil, []float64{0.5, 0, 0.5}},
+		{"no logits", Settings{Temperature: 1}, nil, nil, []float64{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.s.Validate(); err != nil {
@@ -94,15 +94,15 @@ func TestSamplerAgainstExactProbabilities(t *testing.T) {
 		allow[i] = rng.IntN(4) > 0
 	}
 	for _, c := range []struct {
-		s     Sampling
+		s     Settings
 		allow []bool
 	}{
-		{Sampling{Temperature: 1}, nil},
-		{Sampling{Temperature: 0.5}, allow},
-		{Sampling{Temperature: 3}, allow},
-		{Sampling{Temperature: 1, TopK: 7}, nil},
-		{Sampling{Temperature: 1.3, TopP: 0.8}, allow},
-		{Sampling{Temperature: 0.7, TopK: 12, TopP: 0.9}, allow},
+		{Settings{Temperature: 1}, nil},
+		{Settings{Temperature: 0.5}, allow},
+		{Settings{Temperature: 3}, allow},
+		{Settings{Temperature: 1, TopK: 7}, nil},
+		{Settings{Temperature: 1.3, TopP: 0.8}, allow},
+		{Settings{Temperature: 0.7, TopK: 12, TopP: 0.9}, allow},
 	} {
 		const draws = 50_000
 		counts := make([]int, len(logits))
@@ -154,7 +154,7 @@ func draw(p []float64, u float64) int {
 func TestSampleIsTheDistribution(t *testing.T) {
 	a, b := testRand(), testRand()
 	logits := make([]float32, 17)
-	s := Sampling{Temperature: 0.9}
+	s := Settings{Temperature: 0.9}
 	for range 3000 {
 		for i := range logits {
 			logits[i] = float32(2 * a.NormFloat64())
@@ -169,7 +169,7 @@ func TestSampleIsTheDistribution(t *testing.T) {
 
 func TestSamplingIsSeeded(t *testing.T) {
 	logits := []float32{0, 1, 2, 1, 0}
-	s := Sampling{Temperature: 1.5, TopP: 0.95}
+	s := Settings{Temperature: 1.5, TopP: 0.95}
 	sequence := func(seed uint64) (out []int) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		for range 50 {
@@ -181,14 +181,14 @@ func TestSamplingIsSeeded(t *testing.T) {
 		t.Error("the draws do not follow the seed")
 	}
 	// Argmax needs no random numbers.
-	if got := (Sampling{}).Sample(logits, nil, nil); got != 2 {
+	if got := (Settings{}).Sample(logits, nil, nil); got != 2 {
 		t.Errorf("argmax = %d", got)
 	}
 }
 
 func TestSamplingAllocatesNothing(t *testing.T) {
 	logits, rng := make([]float32, 100), testRand()
-	for _, s := range []Sampling{{}, {Temperature: 1}, {Temperature: 1, TopK: 5, TopP: 0.5}} {
+	for _, s := range []Settings{{}, {Temperature: 1}, {Temperature: 1, TopK: 5, TopP: 0.5}} {
 		// The average over many: the pool may be emptied in between.
 		if n := testing.AllocsPerRun(1000, func() { s.Sample(logits, nil, rng) }); n != 0 {
 			t.Errorf("%+v: a draw allocates %v times", s, n)
@@ -207,11 +207,11 @@ func BenchmarkSample(b *testing.B) {
 	}
 	for _, c := range []struct {
 		name  string
-		s     Sampling
+		s     Settings
 		allow []bool
 	}{
-		{"argmax", Sampling{}, nil}, {"all", Sampling{Temperature: 0.8}, nil}, {"legal", Sampling{Temperature: 0.8}, legal},
-		{"legal-filters", Sampling{Temperature: 0.8, TopK: 10, TopP: 0.9}, legal},
+		{"argmax", Settings{}, nil}, {"all", Settings{Temperature: 0.8}, nil}, {"legal", Settings{Temperature: 0.8}, legal},
+		{"legal-filters", Settings{Temperature: 0.8, TopK: 10, TopP: 0.9}, legal},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -223,11 +223,11 @@ func BenchmarkSample(b *testing.B) {
 }
 
 func TestSamplingValidate(t *testing.T) {
-	for _, s := range []Sampling{
+	for _, s := range []Settings{
 		{Temperature: -1}, {Temperature: math.NaN()}, {Temperature: math.Inf(1)},
 		{TopK: -1}, {TopP: -0.1}, {TopP: 1.1}, {TopP: math.NaN()},
 	} {
-		if err := s.Validate(); !errors.Is(err, ErrSampling) {
+		if err := s.Validate(); !errors.Is(err, ErrSettings) {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}

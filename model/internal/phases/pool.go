@@ -1,4 +1,7 @@
-package model
+// Package phases runs the short parallel phases of which a pass over the network
+// consists: each a Task in chunks, shared by the goroutines of a Pool, or of a Crew where
+// phases are too short for that.
+package phases
 
 import (
 	"runtime"
@@ -8,24 +11,24 @@ import (
 	"transcend/model/internal/standby"
 )
 
-// task is work cut into chunks that write to disjoint memory. How it is cut
+// Task is work cut into chunks that write to disjoint memory. How it is cut
 // depends on the shapes alone, never on the number of threads, and no chunk
 // reads what another writes: so the result has the same bits for any number of
 // threads, in whatever order chunks are taken.
-type task interface {
-	// run does one chunk. worker is below the pool's number of threads and
+type Task interface {
+	// Run does one chunk. worker is below the pool's number of threads and
 	// selects scratch memory that nobody else uses meanwhile.
-	run(chunk, worker int)
+	Run(chunk, worker int)
 }
 
-// pool runs tasks on the caller and helpers. A helper that comes too late for one
+// Pool runs tasks on the caller and helpers. A helper that comes too late for one
 // task finds the next, or nothing; nobody waits for it. There is nothing to close
 // and nothing to leak, and a run allocates nothing.
-type pool struct {
+type Pool struct {
 	threads int // at least 1
 
 	mu     sync.Mutex // guards task, joined, and going from idle to active
-	task   task       // nil: none that wants helpers
+	task   Task       // nil: none that wants helpers
 	joined int        // helpers that have taken part in task
 
 	chunks int64
@@ -36,26 +39,30 @@ type pool struct {
 	work   func() // p.helper as a value, made once
 }
 
-func newPool() *pool {
-	p := &pool{threads: runtime.GOMAXPROCS(0), idle: make(chan struct{}, 1)}
+// NewPool returns a pool of GOMAXPROCS threads.
+func NewPool() *Pool {
+	p := &Pool{threads: runtime.GOMAXPROCS(0), idle: make(chan struct{}, 1)}
 	p.work = p.helper
 	return p
 }
 
-// setThreads changes the number of threads; n below 1 means GOMAXPROCS.
-func (p *pool) setThreads(n int) {
+// SetThreads changes the number of threads; n below 1 means GOMAXPROCS.
+func (p *Pool) SetThreads(n int) {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
 	}
 	p.threads = n
 }
 
-// run does all chunks of t and returns when they are done.
-func (p *pool) run(chunks int, t task) {
+// Threads is how many goroutines share a task at most, the caller's among them.
+func (p *Pool) Threads() int { return p.threads }
+
+// Run does all chunks of t and returns when they are done.
+func (p *Pool) Run(chunks int, t Task) {
 	helpers := min(p.threads, chunks) - 1
 	if helpers < 1 {
 		for i := range chunks {
-			t.run(i, 0)
+			t.Run(i, 0)
 		}
 		return
 	}
@@ -75,7 +82,7 @@ func (p *pool) run(chunks int, t task) {
 
 // awaitHelpers returns when no helper is at work. As a rule that is less than a
 // chunk away, which is less than going to sleep and waking up.
-func (p *pool) awaitHelpers() {
+func (p *Pool) awaitHelpers() {
 	for range 50 {
 		for range 256 {
 			if p.active.Load() == 0 {
@@ -90,7 +97,7 @@ func (p *pool) awaitHelpers() {
 	}
 }
 
-func (p *pool) helper() {
+func (p *Pool) helper() {
 	p.mu.Lock()
 	t := p.task
 	if t == nil || p.joined >= p.threads-1 {
@@ -107,20 +114,20 @@ func (p *pool) helper() {
 	}
 }
 
-func (p *pool) drain(t task, worker int) {
+func (p *Pool) drain(t Task, worker int) {
 	for {
 		i := p.next.Add(1) - 1
 		if i >= p.chunks {
 			return
 		}
-		t.run(int(i), worker)
+		t.Run(int(i), worker)
 	}
 }
 
-// chunkCount is how many chunks of the given size n items make.
-func chunkCount(n, size int) int { return (n + size - 1) / size }
+// Chunks is how many chunks of the given size n items make.
+func Chunks(n, size int) int { return (n + size - 1) / size }
 
-// chunkRange is the half-open range of items in one chunk.
-func chunkRange(chunk, size, n int) (lo, hi int) {
+// Range is the half-open range of items in one chunk.
+func Range(chunk, size, n int) (lo, hi int) {
 	return chunk * size, min((chunk+1)*size, n)
 }

@@ -1,4 +1,4 @@
-package model
+package phases
 
 import (
 	"runtime"
@@ -12,7 +12,7 @@ type slowHelper struct {
 	begun, done atomic.Int32
 }
 
-func (s *slowHelper) run(_, worker int) {
+func (s *slowHelper) Run(_, worker int) {
 	s.begun.Add(1)
 	for s.begun.Load() < 2 {
 		runtime.Gosched()
@@ -28,30 +28,30 @@ func (s *slowHelper) run(_, worker int) {
 // TestCrewWaits: a task is done when run returns, also what helpers do of it, and a crew
 // whose helper was late goes on without.
 func TestCrewWaits(t *testing.T) {
-	c := newCrew(2)
+	c := NewCrew(2)
 	for range 20 {
 		for c.there[0].Load() { // still on its way home
 			runtime.Gosched()
 		}
 		c.alone = 0
-		c.begin(sharedWork)
-		if c.workers() != 2 {
+		c.Begin(sharedWork)
+		if c.Workers() != 2 {
 			t.Fatal("no helper for work that is worth it")
 		}
 		var s slowHelper
-		c.run(2, &s)
+		c.Run(2, &s)
 		if s.done.Load() != 2 {
 			t.Fatalf("%d of 2 chunks are done", s.done.Load())
 		}
-		c.end()
+		c.End()
 	}
 	c.alone = 1
-	c.begin(sharedWork)
-	if c.workers() != 1 || c.alone != 0 {
+	c.Begin(sharedWork)
+	if c.Workers() != 1 || c.alone != 0 {
 		t.Error("a late helper is called again at once")
 	}
-	c.begin(sharedWork - 1)
-	if c.workers() != 1 {
+	c.Begin(sharedWork - 1)
+	if c.Workers() != 1 {
 		t.Error("a helper is called for nothing")
 	}
 }

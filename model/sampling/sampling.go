@@ -1,4 +1,6 @@
-package model
+// Package sampling draws tokens from a model's logits: temperature, top-k, top-p and masks,
+// in one pass over the logits and without allocating.
+package sampling
 
 import (
 	"cmp"
@@ -12,12 +14,12 @@ import (
 	"transcend/model/internal/vec"
 )
 
-// Sampling says how a token is drawn from logits. The zero value is argmax.
+// Settings says how a token is drawn from logits. The zero value is argmax.
 //
 // The filters apply in this order: the allowed ids, the temperature, the TopK
 // most likely, the TopP nucleus; what remains is renormalized. Ties go to the
 // lower id throughout.
-type Sampling struct {
+type Settings struct {
 	// Temperature divides the logits. 0 chooses the largest logit. Any
 	// positive value is safe, however small.
 	Temperature float64
@@ -28,18 +30,18 @@ type Sampling struct {
 	TopP float64
 }
 
-// ErrSampling is what every error about an impossible Sampling wraps.
-var ErrSampling = errors.New("impossible sampling settings")
+// ErrSettings is what every error about an impossible Settings wraps.
+var ErrSettings = errors.New("impossible sampling settings")
 
 // Validate reports the first thing that is wrong with s.
-func (s Sampling) Validate() error {
+func (s Settings) Validate() error {
 	switch {
 	case !(s.Temperature >= 0) || math.IsInf(s.Temperature, 1):
-		return fmt.Errorf("model: %w: temperature %v, want 0 or a positive number", ErrSampling, s.Temperature)
+		return fmt.Errorf("sampling: %w: temperature %v, want 0 or a positive number", ErrSettings, s.Temperature)
 	case s.TopK < 0:
-		return fmt.Errorf("model: %w: top-k %d, want 0 (off) or more", ErrSampling, s.TopK)
+		return fmt.Errorf("sampling: %w: top-k %d, want 0 (off) or more", ErrSettings, s.TopK)
 	case !(s.TopP >= 0 && s.TopP <= 1):
-		return fmt.Errorf("model: %w: top-p %v, want 0 (off) to 1", ErrSampling, s.TopP)
+		return fmt.Errorf("sampling: %w: top-p %v, want 0 (off) to 1", ErrSettings, s.TopP)
 	}
 	return nil
 }
@@ -60,7 +62,7 @@ var pooled = sync.Pool{New: func() any { return new(candidates) }}
 // (allow nil permits all, a NaN and -Inf never are), weights to their logits, and
 // returns the index of the largest, the first among equals, or -1.
 func (c *candidates) collect(logits []float32, allow []bool) (best int) {
-	c.ids, c.weights = grow(c.ids, len(logits)), grow(c.weights, len(logits))
+	c.ids, c.weights = slices.Grow(c.ids[:0], len(logits))[:len(logits)], slices.Grow(c.weights[:0], len(logits))[:len(logits)]
 	n, best := 0, -1
 	largest := negativeInfinity
 	if allow != nil {
@@ -85,7 +87,7 @@ var negativeInfinity = float32(math.Inf(-1))
 // weigh sets the weights of the candidates at a positive temperature and returns
 // the index of the largest logit, or -1 when there are none. Only what is
 // permitted costs an exponential.
-func (s Sampling) weigh(c *candidates, logits []float32, allow []bool) (best int) {
+func (s Settings) weigh(c *candidates, logits []float32, allow []bool) (best int) {
 	best = c.collect(logits, allow)
 	if best < 0 {
 		return best
@@ -106,12 +108,12 @@ func (s Sampling) weigh(c *candidates, logits []float32, allow []bool) (best int
 }
 
 // filter takes away what TopK and TopP do not keep.
-func (s Sampling) filter(c *candidates, logits []float32) {
+func (s Settings) filter(c *candidates, logits []float32) {
 	nucleus := s.TopP > 0 && s.TopP < 1
 	if s.TopK == 0 && !nucleus {
 		return
 	}
-	order := grow(c.order, len(c.ids))[:0] // most likely first
+	order := slices.Grow(c.order[:0], len(c.ids)) // most likely first
 	for i, w := range c.weights {
 		if w > 0 {
 			order = append(order, int32(i))
@@ -163,14 +165,14 @@ func (c *candidates) total() float64 {
 // each logit; nil permits all. It uses exactly one number of rng, and none at
 // temperature 0, where rng may be nil. It goes over the logits once, and what
 // comes after, exponentials included, is for the permitted ids alone.
-func (s Sampling) Sample(logits []float32, allow []bool, rng *rand.Rand) int {
+func (s Settings) Sample(logits []float32, allow []bool, rng *rand.Rand) int {
 	c := pooled.Get().(*candidates)
 	defer pooled.Put(c)
 	return s.sample(c, logits, allow, rng)
 }
 
 // sample is Sample in the memory of c.
-func (s Sampling) sample(c *candidates, logits []float32, allow []bool, rng *rand.Rand) int {
+func (s Settings) sample(c *candidates, logits []float32, allow []bool, rng *rand.Rand) int {
 	if s.Temperature == 0 {
 		best := c.collect(logits, allow)
 		if best < 0 {
@@ -198,8 +200,8 @@ func (s Sampling) sample(c *candidates, logits []float32, allow []bool, rng *ran
 // Probabilities returns the distribution that Sample draws from, in dst when
 // it is large enough. Ids that cannot be drawn have exactly 0; when allow
 // permits none, all have. Probabilities below 1e-38 of the largest are 0.
-func (s Sampling) Probabilities(dst []float64, logits []float32, allow []bool) []float64 {
-	p := grow(dst, len(logits))
+func (s Settings) Probabilities(dst []float64, logits []float32, allow []bool) []float64 {
+	p := slices.Grow(dst[:0], len(logits))[:len(logits)]
 	clear(p)
 	c := pooled.Get().(*candidates)
 	defer pooled.Put(c)
