@@ -200,7 +200,7 @@ func TestXBoardAsksAgain(t *testing.T) {
 		t.Errorf("after %v: %v, options %v", took, c.Spec(), c.Options())
 	}
 	wantNoError(t, c.NewGame(t.Context(), 1))
-	mustMove(t, c, newGame(t, ""), engine.Limit{Depth: 1})
+	mustMove(t, c, boardtest.Game(t, ""), engine.Limit{Depth: 1})
 	wantNoError(t, c.Close())
 }
 
