@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -11,14 +10,16 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"transcend/cmd/arena/internal/arenatest"
+	"transcend/cmd/internal/commandtest"
 	"transcend/elo/leaderboard"
 	"transcend/internal/fakeengine"
 )
+
+func TestMain(m *testing.M) { commandtest.Main(m, main) }
 
 // TestKilledArenaPlaysTheMissingGames kills an arena with SIGKILL at 20 random
 // moments and compares the games in the end with those of an arena that nobody
@@ -28,10 +29,6 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 		t.Skip("kills processes for half a minute")
 	}
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "arena")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	fake, err := fakeengine.Build(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -39,47 +36,25 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 	checkpoint := arenatest.WriteModel(t, dir)
 	const kills, games = 20, 400
 	start := func(db string) *exec.Cmd {
-		cmd := exec.Command(bin, "--engine", fake, "--model", checkpoint, "--temp", "0.5,1", "--games", fmt.Sprint(games/2),
+		return commandtest.Start(t, dir, "--engine", fake, "--model", checkpoint, "--temp", "0.5,1", "--games", fmt.Sprint(games/2),
 			"--illegal", "mask", "--nodes", "1", "--max-moves", "40", "--seed", "11", "--db", db, "--concurrency", "3", "--quiet")
-		cmd.Dir = dir
-		cmd.Stderr = new(bytes.Buffer)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
 	}
-	began := time.Now()
-	undisturbed := start("undisturbed.db")
-	if err := undisturbed.Wait(); err != nil {
-		t.Fatalf("undisturbed arena: %v\n%s", err, undisturbed.Stderr)
-	}
-	whole := time.Since(began)
+	whole := commandtest.Wait(t, start("undisturbed.db"))
 	want := gamesOf(t, filepath.Join(dir, "undisturbed.db"))
 
 	rng := rand.New(rand.NewPCG(2, uint64(time.Now().UnixNano())))
+	killed := filepath.Join(dir, "killed.db")
 	var counts []int
 	// Kills that come before a game was stored come later and later.
 	longest := whole / kills
 	for len(counts) < kills {
-		cmd := start("killed.db")
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", len(counts), err, cmd.Stderr)
-			}
+		if !commandtest.Killed(t, start("killed.db"), time.Duration(rng.Int64N(int64(longest)))) {
 			// The machine has become faster: begin again, to be killed again.
-			arenatest.Compare(t, want, gamesOf(t, filepath.Join(dir, "killed.db")), games)
-			for _, suffix := range []string{"", "-wal", "-shm"} {
-				os.Remove(filepath.Join(dir, "killed.db"+suffix))
-			}
+			arenatest.Compare(t, want, gamesOf(t, killed), games)
+			removeDatabase(killed)
 			continue
-		case <-time.After(time.Duration(rng.Int64N(int64(longest)))):
-			cmd.Process.Signal(syscall.SIGKILL)
-			<-done
 		}
-		counts = append(counts, len(gamesOf(t, filepath.Join(dir, "killed.db"))))
+		counts = append(counts, len(gamesOf(t, killed)))
 		if counts[len(counts)-1] == 0 {
 			longest = min(longest*3/2, whole)
 		}
@@ -88,17 +63,14 @@ func TestKilledArenaPlaysTheMissingGames(t *testing.T) {
 	if slices.Max(counts) == 0 {
 		t.Error("no game was stored before any kill: the kills came too early to test anything")
 	}
-	last := start("killed.db")
-	if err := last.Wait(); err != nil {
-		t.Fatalf("last arena: %v\n%s", err, last.Stderr)
-	}
-	arenatest.Compare(t, want, gamesOf(t, filepath.Join(dir, "killed.db")), games)
+	commandtest.Wait(t, start("killed.db"))
+	arenatest.Compare(t, want, gamesOf(t, killed), games)
 	if runtime.GOOS == "linux" {
 		waitForNone(t, fake)
 	}
 }
 
-// gamesOf reads what defines each game of a database, by player and slot.
+// gamesOf reads what defines each game of a database, by player, opponent and slot.
 func gamesOf(t *testing.T, path string) map[string]string {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {
@@ -121,17 +93,28 @@ func gamesOf(t *testing.T, path string) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := store.Player(context.Background(), m.PlayerID)
-		if err != nil {
-			t.Fatal(err)
+		var names []string
+		for _, id := range []int64{m.PlayerID, m.OpponentID} {
+			p, err := store.Player(context.Background(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, p.Name)
 		}
-		key := fmt.Sprintf("%s/%d", p.Spec[leaderboard.SpecTemperature], g.Slot)
+		key := fmt.Sprint(names, g.Slot)
 		if _, twice := games[key]; twice {
 			t.Fatalf("game %s is there twice", key)
 		}
-		games[key] = fmt.Sprint(g.PlayerWhite, g.Seed, g.Result, g.Termination, g.LossCause, g.MoveText, g.PlayerMoves, g.Attempts, g.Illegal)
+		games[key] = fmt.Sprint(g.PlayerWhite, g.Seed, g.Opening, g.Result, g.Termination, g.LossCause, g.MoveText, g.PlayerMoves, g.Attempts, g.Illegal)
 	}
 	return games
+}
+
+// removeDatabase removes a database that nobody has open.
+func removeDatabase(path string) {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		os.Remove(path + suffix)
+	}
 }
 
 // waitForNone waits until no process runs the program, which the kernel sees to

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,11 +9,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"transcend/cmd/arena/internal/arenatest"
+	"transcend/cmd/internal/commandtest"
 )
 
 // TestKilledTournament kills "arena match" with SIGKILL at random moments, over
@@ -30,35 +29,15 @@ func TestKilledTournament(t *testing.T) {
 		kills, games = n, 334
 	}
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "arena")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	fake := arenatest.Fake(t)
 	start := func(db string) *exec.Cmd {
 		args := append([]string{"match", "--games", fmt.Sprint(games), "--maxmoves", "30", "--seed", "11", "--db", db, "--concurrency", "2", "-q",
 			"--pgn-out", db + ".pgn"}, arenatest.Fakes(fake, "a", "b", "c", "d")...)
-		cmd := exec.Command(bin, args...)
-		cmd.Dir = dir
-		cmd.Stderr = new(bytes.Buffer)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
+		return commandtest.Start(t, dir, args...)
 	}
-	began := time.Now()
-	undisturbed := start("undisturbed.db")
-	if err := undisturbed.Wait(); err != nil {
-		t.Fatalf("undisturbed: %v\n%s", err, undisturbed.Stderr)
-	}
-	whole := time.Since(began)
+	whole := commandtest.Wait(t, start("undisturbed.db"))
 	// What a start costs before the first game: all are played by now.
-	began = time.Now()
-	again := start("undisturbed.db")
-	if err := again.Wait(); err != nil {
-		t.Fatalf("again: %v\n%s", err, again.Stderr)
-	}
-	life := time.Since(began) + whole/time.Duration(kills)
+	life := commandtest.Wait(t, start("undisturbed.db")) + whole/time.Duration(kills)
 	want := arenatest.TournamentGames(t, filepath.Join(dir, "undisturbed.db"))
 
 	seed := uint64(time.Now().UnixNano())
@@ -67,25 +46,11 @@ func TestKilledTournament(t *testing.T) {
 	early := 0
 	var counts []int
 	for len(counts) < kills {
-		cmd := start("killed.db")
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", len(counts), err, cmd.Stderr)
-			}
+		if !commandtest.Killed(t, start("killed.db"), time.Duration(rng.Int64N(int64(2*life)))) {
 			// All games are played: begin again, to be killed again.
 			arenatest.Compare(t, want, arenatest.TournamentGames(t, killed), 6*games)
-			for _, suffix := range []string{"", "-wal", "-shm"} {
-				os.Remove(killed + suffix)
-			}
+			removeDatabase(killed)
 			continue
-		case <-time.After(time.Duration(rng.Int64N(int64(2 * life)))):
-			if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-				continue // it has just ended
-			}
-			<-done
 		}
 		if _, err := os.Stat(killed); err != nil {
 			early++ // before the database was made
@@ -94,10 +59,7 @@ func TestKilledTournament(t *testing.T) {
 		}
 		counts = append(counts, arenatest.StoredGames(t, killed))
 	}
-	last := start("killed.db")
-	if err := last.Wait(); err != nil {
-		t.Fatalf("last: %v\n%s", err, last.Stderr)
-	}
+	commandtest.Wait(t, start("killed.db"))
 	arenatest.Compare(t, want, arenatest.TournamentGames(t, killed), 6*games)
 	t.Logf("seed %d: %d kills of %d games, %d before there was a database, the last with %d games stored; undisturbed in %v", seed, kills, 6*games, early, counts[len(counts)-1], whole)
 	if slices.Max(counts) == 0 {

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -12,6 +8,7 @@ import (
 	"testing"
 
 	"transcend/cmd/arena/internal/arenatest"
+	"transcend/cmd/internal/commandtest"
 	"transcend/elo/leaderboard"
 	"transcend/internal/fakeengine"
 )
@@ -23,28 +20,16 @@ func TestKilledSweepChoosesTheSame(t *testing.T) {
 		t.Skip("kills processes")
 	}
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "arena")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	fake, err := fakeengine.Build(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkpoint := arenatest.WriteModel(t, dir)
 	start := func(db string) *exec.Cmd {
-		cmd := exec.Command(bin, append(arenatest.SweepArgs(fake, checkpoint), "--quiet", "--db", db)...)
-		cmd.Dir = dir
-		cmd.Stderr = new(bytes.Buffer)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
+		return commandtest.Start(t, dir, append(arenatest.SweepArgs(fake, checkpoint), "--quiet", "--db", db)...)
 	}
-	if cmd := start("undisturbed.db"); cmd.Wait() != nil {
-		t.Fatal(cmd.Stderr)
-	}
-	want := sweepGames(t, filepath.Join(dir, "undisturbed.db"))
+	commandtest.Wait(t, start("undisturbed.db"))
+	want := gamesOf(t, filepath.Join(dir, "undisturbed.db"))
 	killed := filepath.Join(dir, "killed.db")
 	// A start is killed when it has stored a few games more, all of them before the last game.
 	const kills, between = 5, 8
@@ -61,7 +46,7 @@ func TestKilledSweepChoosesTheSame(t *testing.T) {
 			cmd.Process.Signal(syscall.SIGKILL)
 			<-done
 		}
-		if stored = len(sweepGames(t, killed)); stored < len(want) {
+		if stored = len(gamesOf(t, killed)); stored < len(want) {
 			counts = append(counts, stored)
 			continue
 		}
@@ -70,23 +55,12 @@ func TestKilledSweepChoosesTheSame(t *testing.T) {
 			t.Fatalf("no sweep of 20 was killed %d times before it had played all games", kills)
 		}
 		counts = nil
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			os.Remove(killed + suffix)
-		}
+		removeDatabase(killed)
 	}
-	if cmd := start("killed.db"); cmd.Wait() != nil {
-		t.Fatal(cmd.Stderr)
-	}
-	got := sweepGames(t, killed)
+	commandtest.Wait(t, start("killed.db"))
+	got := gamesOf(t, killed)
 	t.Logf("games after the kills: %v, %d in the end", counts, len(got))
-	if len(want) != 80 || len(got) != len(want) {
-		t.Fatalf("%d games when killed, %d undisturbed", len(got), len(want))
-	}
-	for k, g := range want {
-		if got[k] != g {
-			t.Errorf("%s differs:\n%s\n%s", k, got[k], g)
-		}
-	}
+	arenatest.Compare(t, want, got, 80)
 }
 
 // waitForGames waits until a database holds n games, or the process that writes it has ended.
@@ -117,37 +91,4 @@ func waitForGames(t *testing.T, path string, n int, done <-chan error) (ended bo
 			return false
 		}
 	}
-}
-
-// sweepGames reads what defines each game, by player, opponent and slot.
-func sweepGames(t *testing.T, path string) map[string]string {
-	t.Helper()
-	if _, err := os.Stat(path); err != nil {
-		return nil
-	}
-	store, err := leaderboard.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	games := map[string]string{}
-	for g, err := range store.Games(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := store.Match(context.Background(), g.MatchID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, id := range []int64{m.PlayerID, m.OpponentID} {
-			p, err := store.Player(context.Background(), id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			names = append(names, p.Name)
-		}
-		games[fmt.Sprint(names, g.Slot)] = fmt.Sprint(g.PlayerWhite, g.Seed, g.Opening, g.Result, g.MoveText)
-	}
-	return games
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"transcend/analysis/checkpoint"
 	"transcend/cmd/arena/internal/arenatest"
+	"transcend/cmd/internal/commandtest"
 	"transcend/engine"
 	"transcend/engine/uci"
 	"transcend/internal/bitboard"
@@ -22,13 +22,10 @@ import (
 // client, and in process: the games of a seed are the same, move for move.
 func TestUCIGamesAreTheModelsGames(t *testing.T) {
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "arena")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	saved := arenatest.WriteModel(t, dir)
+	arena := commandtest.Command(dir, "uci", "--model", saved)
 	ctx := context.Background()
-	out, err := uci.Start(ctx, uci.Config{Path: bin, Args: []string{"uci", "--model", saved},
+	out, err := uci.Start(ctx, uci.Config{Path: arena.Path, Args: arena.Args[1:], Env: arena.Env,
 		Options: []uci.Option{{Name: "Temperature", Value: "1"}, {Name: "IllegalPolicy", Value: "resample-5"}, {Name: "Threads", Value: "2"}}})
 	if err != nil {
 		t.Fatal(err)

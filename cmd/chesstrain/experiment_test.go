@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"transcend/analysis/experiment"
+	"transcend/cmd/internal/commandtest"
 )
 
 func TestExperimentCommand(t *testing.T) {
@@ -82,32 +82,16 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 	}
 	dir := t.TempDir()
 	start := func(out string) *exec.Cmd {
-		cmd := process(dir, "experiment", "shared", "--preset", "tiny", "--steps", "60", "--checkpoint-time", "20ms",
+		return commandtest.Start(t, dir, "experiment", "shared", "--preset", "tiny", "--steps", "60", "--checkpoint-time", "20ms",
 			"--precision", "f32", "--quiet", "--out", out)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
 	}
-	began := time.Now()
-	undisturbed := start("undisturbed")
-	if err := undisturbed.Wait(); err != nil {
-		t.Fatalf("undisturbed: %v\n%s", err, undisturbed.Stderr)
-	}
-	whole := time.Since(began)
+	whole := commandtest.Wait(t, start("undisturbed"))
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	const kills = 8
 	killed := 0
 	var states []string
 	for tries := 0; killed < kills && tries < 3*kills; tries++ {
-		cmd := start("killed")
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", killed, err, cmd.Stderr)
-			}
+		if !commandtest.Killed(t, start("killed"), time.Duration(rng.Int64N(int64(whole)/2))) {
 			// Finished: some of it is lost, to be made again.
 			lost := [][]string{{"cells/*/result.json"}, {"cells/*/result.json", "cells/*/games.jsonl"}, {"cells/*/result.json", "cells/*/run"}, {"corpora/*"}, {"references/*"}}
 			for _, pattern := range lost[rng.IntN(len(lost))] {
@@ -121,9 +105,7 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 					}
 				}
 			}
-		case <-time.After(time.Duration(rng.Int64N(int64(whole) / 2))):
-			cmd.Process.Signal(syscall.SIGKILL)
-			<-done
+		} else {
 			killed++
 			states = append(states, state(filepath.Join(dir, "killed")))
 		}

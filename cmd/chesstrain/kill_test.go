@@ -10,30 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
+	"transcend/cmd/internal/commandtest"
 	"transcend/model"
 )
 
-// asCommand is set where this program is chesstrain and no test.
-const asCommand = "CHESSTRAIN_TEST_IS_COMMAND"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
-// process is the command as a process of its own, with stdout and stderr in buffers.
-func process(dir string, args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), asCommand+"=1")
-	cmd.Stdout, cmd.Stderr = new(bytes.Buffer), new(bytes.Buffer)
-	return cmd
-}
+func TestMain(m *testing.M) { commandtest.Main(m, main) }
 
 // TestKilledTrainerEndsWithTheSameWeights kills a trainer with SIGKILL at 20
 // random moments, anywhere from reading games to renaming a checkpoint, and
@@ -53,19 +37,8 @@ func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
 	flags := []string{"--pool", pool, "--league-games", "200", "--max-gap", "0", "--max-elo", "900", "--layers", "2", "--heads", "2", "--width", "32",
 		"--context", "64", "--rows", "4", "--steps", "200", "--eval-every", "70", "--eval-tokens", "500",
 		"--eval-positions", "20", "--checkpoint-every", "7", "--keep-checkpoints", "2", "--seed", "7", "--quiet"}
-	start := func(args ...string) *exec.Cmd {
-		cmd := process(dir, args...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
-	}
-	began := time.Now()
-	undisturbed := start(append(flags, "--out", "undisturbed")...)
-	if err := undisturbed.Wait(); err != nil {
-		t.Fatalf("undisturbed run: %v\n%s", err, undisturbed.Stderr)
-	}
-	whole := time.Since(began)
+	start := func(args ...string) *exec.Cmd { return commandtest.Start(t, dir, args...) }
+	whole := commandtest.Wait(t, start(append(flags, "--out", "undisturbed")...))
 
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	// The first kills come while games are read and written. A run that ends before it is killed was
@@ -80,33 +53,21 @@ func TestKilledTrainerEndsWithTheSameWeights(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "killed", "run.json")); errors.Is(err, fs.ErrNotExist) {
 			args = append(flags, "--out", "killed")
 		}
-		cmd := start(args...)
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
 		most := later
 		if killed < 5 {
 			most = first
 		}
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", killed, err, cmd.Stderr)
-			}
+		if !commandtest.Killed(t, start(args...), time.Duration(rng.Int64N(int64(most)))) {
 			// Finished: it goes on from the corpus that it kept.
 			removeCheckpoints(t, filepath.Join(dir, "killed"))
 			later = max(later*2/3, 2*time.Millisecond)
-		case <-time.After(time.Duration(rng.Int64N(int64(most)))):
-			cmd.Process.Signal(syscall.SIGKILL)
-			<-done
+		} else {
 			killed++
 			steps = append(steps, newestStep(filepath.Join(dir, "killed")))
 		}
 	}
 	t.Logf("newest checkpoint after each kill: %v", steps)
-	last := start("--resume", "--out", "killed", "--quiet")
-	if err := last.Wait(); err != nil {
-		t.Fatalf("last run: %v\n%s", err, last.Stderr)
-	}
+	commandtest.Wait(t, start("--resume", "--out", "killed", "--quiet"))
 
 	name := model.CheckpointName(200)
 	for _, file := range []string{"model.safetensors", "optimizer.safetensors"} {

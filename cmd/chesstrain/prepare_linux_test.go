@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"transcend/cmd/internal/commandtest"
 	"transcend/internal/cli"
 )
 
@@ -45,7 +46,7 @@ func TestPrepareMemory(t *testing.T) {
 		t.Helper()
 		s := endless(t, file, times)
 		out := filepath.Join(t.TempDir(), "x.parquet")
-		cmd := process("", append([]string{"prepare", "--lichess", "2023-01", "--lichess-url", s.URL, "--out", out}, flags...)...)
+		cmd := commandtest.Command("", append([]string{"prepare", "--lichess", "2023-01", "--lichess-url", s.URL, "--out", out}, flags...)...)
 		cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
 			return strings.HasPrefix(v, "GOMEMLIMIT=") || strings.HasPrefix(v, "GOGC=")
 		})
@@ -98,7 +99,7 @@ func TestKilledPrepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"prepare", "--lichess", "2023-01", "--max-elo", maxElo, "--out", out, "--force"}
-	cmd := process("", append(args, "--lichess-url", s.URL)...)
+	cmd := commandtest.Command("", append(args, "--lichess-url", s.URL)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -10,9 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"transcend/cmd/internal/commandtest"
 )
 
 // Experiments of the smallest size from plan to report, done once.
@@ -70,6 +70,8 @@ func TestExperiments(t *testing.T) {
 	}
 }
 
+func TestMain(m *testing.M) { commandtest.Main(m, main) }
+
 // TestKilledExperimentEndsTheSame kills an experiment with SIGKILL at random moments and compares what it ends with
 // to one that nobody disturbed. In the end two processes share the work.
 func TestKilledExperimentEndsTheSame(t *testing.T) {
@@ -77,36 +79,15 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 		t.Skip("kills processes for some seconds")
 	}
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "kgtrain")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	start := func(out string) *exec.Cmd {
-		cmd := exec.Command(bin, "denoise", "--preset", "tiny", "--steps", "60", "--seeds", "2", "--checkpoint-time", "10ms", "--keep-models", "--quiet", "--precision", "f32", "--out", out)
-		cmd.Dir, cmd.Stderr = dir, new(bytes.Buffer)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd
+		return commandtest.Start(t, dir, "denoise", "--preset", "tiny", "--steps", "60", "--seeds", "2", "--checkpoint-time", "10ms", "--keep-models", "--quiet", "--precision", "f32", "--out", out)
 	}
-	began := time.Now()
-	undisturbed := start("undisturbed")
-	if err := undisturbed.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, undisturbed.Stderr)
-	}
-	whole := time.Since(began)
-	seed := uint64(began.UnixNano())
+	whole := commandtest.Wait(t, start("undisturbed"))
+	seed := uint64(time.Now().UnixNano())
 	rng := rand.New(rand.NewPCG(1, seed))
 	killed := 0
 	for tries := 0; killed < 8 && tries < 40; tries++ {
-		cmd := start("killed")
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v\n%s", killed, err, cmd.Stderr)
-			}
+		if !commandtest.Killed(t, start("killed"), time.Duration(rng.Int64N(int64(whole)))) {
 			// Finished: results are lost, and some of the models.
 			for _, pattern := range []string{"cells/*/result.json", "cells/n1-*/run"} {
 				found, _ := filepath.Glob(filepath.Join(dir, "killed", pattern))
@@ -114,9 +95,7 @@ func TestKilledExperimentEndsTheSame(t *testing.T) {
 					os.RemoveAll(name)
 				}
 			}
-		case <-time.After(time.Duration(rng.Int64N(int64(whole)))):
-			cmd.Process.Signal(syscall.SIGKILL)
-			<-done
+		} else {
 			killed++
 		}
 	}
