@@ -7,16 +7,14 @@ import (
 	"math"
 	"runtime"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"transcend/analysis/checkpoint"
 	"transcend/cmd/arena/internal/checkpoints"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/engine"
 	"transcend/engine/uciserver"
 	"transcend/internal/cli"
 	"transcend/model"
-	"transcend/model/blas"
 	"transcend/model/sampling"
 	"transcend/model/shipped"
 )
@@ -95,11 +93,9 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if fs.Changed("seed") {
 		c.Seed = seed
 	}
-	kernels, err := blas.New(blas.Options{Threads: *threads})
-	if err != nil {
+	if err := compute.UseProductsOn(*threads, model.PrecisionF32); err != nil {
 		return err
 	}
-	blas32.Use(kernels)
 	if c.Model, err = checkpoint.Find(*dir); err != nil {
 		return err
 	}

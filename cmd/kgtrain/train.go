@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/cmd/internal/compute"
 	"transcend/internal/cli"
@@ -23,7 +22,6 @@ import (
 	"transcend/kg/lab"
 	"transcend/kg/text"
 	"transcend/model"
-	"transcend/model/blas"
 	"transcend/model/xla"
 )
 
@@ -311,16 +309,7 @@ func useProducts(name string, threads int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	o := blas.Options{Threads: threads}
-	if precision == model.PrecisionBF16 {
-		o.Precision = blas.BF16
-	}
-	impl, err := blas.New(o)
-	if err != nil {
-		return "", err
-	}
-	blas32.Use(impl)
-	return precision, nil
+	return precision, compute.UseProductsOn(threads, precision)
 }
 
 // plan shows what would be done.

@@ -57,10 +57,20 @@ func precisionHere(name string) (string, error) {
 	return model.PrecisionF32, nil
 }
 
-// UseProducts puts matrix products of a precision, which "" leaves at float32, and
-// a number of threads in place, for the whole process.
+// UseProducts makes the program run on a number of threads, with matrix products of a precision, as in
+// UseProductsOn, on all of them.
 func UseProducts(precision string, threads int) error {
-	o := blas.Options{}
+	if err := UseProductsOn(0, precision); err != nil {
+		return err
+	}
+	runtime.GOMAXPROCS(threads)
+	return nil
+}
+
+// UseProductsOn puts matrix products of a precision, which "" leaves at float32, in place for the whole
+// process, each on that many threads; 0 is all that the program runs on.
+func UseProductsOn(threads int, precision string) error {
+	o := blas.Options{Threads: threads}
 	if precision == model.PrecisionBF16 {
 		o.Precision = blas.BF16
 	}
@@ -72,7 +82,6 @@ func UseProducts(precision string, threads int) error {
 		return cli.WithHint(fmt.Errorf("the products of this run are in bf16, which the kernels in use here (%v) do not have", impl.Level()),
 			"continue it on a CPU with AMX or AVX-512 BF16, or begin a new run with --precision f32")
 	}
-	runtime.GOMAXPROCS(threads)
 	blas32.Use(impl)
 	return nil
 }

@@ -12,17 +12,15 @@ import (
 	"strings"
 	"sync"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"transcend/analysis"
 	"transcend/analysis/checkpoint"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/model"
-	"transcend/model/blas"
 	"transcend/model/sampling"
 	"transcend/model/shipped"
 )
@@ -50,11 +48,9 @@ type loadedModel struct {
 
 // New looks below the directories, which need not exist.
 func New(dirs []string) (*Finder, error) {
-	kernels, err := blas.New(blas.Options{})
-	if err != nil {
+	if err := compute.UseProductsOn(0, model.PrecisionF32); err != nil {
 		return nil, err
 	}
-	blas32.Use(kernels)
 	return &Finder{dirs: dirs, hashes: map[string]string{}}, nil
 }
 

@@ -16,9 +16,8 @@ import (
 	"sync"
 	"time"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"transcend/cmd/arena/internal/players"
+	"transcend/cmd/internal/compute"
 	"transcend/elo/leaderboard"
 	"transcend/engine"
 	"transcend/engine/arena"
@@ -28,7 +27,7 @@ import (
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
-	"transcend/model/blas"
+	"transcend/model"
 )
 
 // threads is what a game of these players needs: only one of them thinks.
@@ -239,11 +238,9 @@ func (t *running) makeEntrants(ctx context.Context) error {
 			if !t.book.Blindfold() {
 				return cli.WithHint(cli.Usagef("%s: models know a position by its moves alone, and these openings set positions up", config.Label()), "--openings builtin, or a PGN file")
 			}
-			kernels, err := blas.New(blas.Options{})
-			if err != nil {
+			if err := compute.UseProductsOn(0, model.PrecisionF32); err != nil {
 				return err
 			}
-			blas32.Use(kernels)
 		}
 		e, err := m.Make(ctx, config)
 		if err != nil {

@@ -14,11 +14,10 @@ import (
 	"sync"
 	"time"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"transcend/analysis/checkpoint"
 	"transcend/cmd/arena/internal/checkpoints"
 	"transcend/cmd/arena/internal/players"
+	"transcend/cmd/internal/compute"
 	"transcend/data"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
@@ -28,7 +27,6 @@ import (
 	"transcend/engine/match"
 	"transcend/internal/cli"
 	"transcend/model"
-	"transcend/model/blas"
 	"transcend/model/sampling"
 )
 
@@ -98,11 +96,9 @@ type subject struct {
 
 // open prepares everything that can fail before a game is played.
 func (a *sweeping) open(ctx context.Context) error {
-	kernels, err := blas.New(blas.Options{})
-	if err != nil {
+	if err := compute.UseProductsOn(0, model.PrecisionF32); err != nil {
 		return err
 	}
-	blas32.Use(kernels)
 	if err := a.openBook(); err != nil {
 		return err
 	}
