@@ -108,38 +108,22 @@ func (x *lexer) next() kind {
 		case '{':
 			return x.comment()
 		case ';':
-			end := lineEnd(b[i:])
-			if end < 0 {
-				if !x.last {
-					return kindMore
-				}
-				end = len(b) - i
+			x.s = i + 1
+			if !x.line(i) {
+				return kindMore
 			}
-			x.s, x.e, x.i = i+1, i+end, i+end
 			return kindComment
 		case '%':
 			if !isLineEnd(b[i-1]) {
 				return kindStray
 			}
-			end := lineEnd(b[i:])
-			if end < 0 {
-				if !x.last {
-					return kindMore
-				}
-				end = len(b) - i
-			}
-			i += end
-			continue
-		case '$':
-			j := i + 1
-			for j < len(b) && isDigit(b[j]) {
-				j++
-			}
-			if j == len(b) && !x.last {
+			if !x.line(i) {
 				return kindMore
 			}
-			x.e, x.i = j, j
-			return kindNote
+			i = x.i
+			continue
+		case '$':
+			return x.note(i)
 		case '(':
 			return kindOpen
 		case ')':
@@ -147,25 +131,7 @@ func (x *lexer) next() kind {
 		case '*':
 			return kindResult
 		case '[':
-			// At the start of a line the bracket alone says that tags begin,
-			// be they malformed; inside a line it takes a whole tag to say so.
-			if b[i-1] == '\n' {
-				if i+1 == len(b) {
-					return x.short(kindStray)
-				}
-				if isLetter(b[i+1]) {
-					x.i = i
-					return kindSection
-				}
-			}
-			switch tagShape(b, i) {
-			case shapeTag:
-				x.i = i
-				return kindSection
-			case shapeShort:
-				return x.short(kindStray)
-			}
-			return kindStray
+			return x.bracket(i)
 		}
 		return kindStray
 	}
@@ -177,6 +143,56 @@ func (x *lexer) short(k kind) kind {
 		return k
 	}
 	return kindMore
+}
+
+// line ends the token where the line of b[i] ends, and is false when that is still to come.
+func (x *lexer) line(i int) bool {
+	n := lineEnd(x.b[i:])
+	if n < 0 {
+		if !x.last {
+			return false
+		}
+		n = len(x.b) - i
+	}
+	x.e, x.i = i+n, i+n
+	return true
+}
+
+// note takes the numeric glyph whose dollar sign is at i.
+func (x *lexer) note(i int) kind {
+	j := i + 1
+	for j < len(x.b) && isDigit(x.b[j]) {
+		j++
+	}
+	if j == len(x.b) && !x.last {
+		return kindMore
+	}
+	x.e, x.i = j, j
+	return kindNote
+}
+
+// bracket says whether the bracket at i, which is the token so far, begins tags.
+func (x *lexer) bracket(i int) kind {
+	b := x.b
+	// At the start of a line the bracket alone says that tags begin,
+	// be they malformed; inside a line it takes a whole tag to say so.
+	if b[i-1] == '\n' {
+		if i+1 == len(b) {
+			return x.short(kindStray)
+		}
+		if isLetter(b[i+1]) {
+			x.i = i
+			return kindSection
+		}
+	}
+	switch tagShape(b, i) {
+	case shapeTag:
+		x.i = i
+		return kindSection
+	case shapeShort:
+		return x.short(kindStray)
+	}
+	return kindStray
 }
 
 // comment takes the comment whose opening brace is at x.s.

@@ -1,6 +1,7 @@
 package pgn
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 )
@@ -334,62 +335,17 @@ func parseTag(b []byte, last bool, k int, t *tagSpan) (n int, st status) {
 	for i < len(b) && isBlank(b[i]) {
 		i++
 	}
-	if i < len(b) && b[i] == '"' && isNameByte(b[name]) {
-		i++
-		value := i
-		escaped := false
-	value:
-		for i < len(b) {
-			switch b[i] {
-			case '"':
-				end := i
-				i++
-				for i < len(b) && isBlank(b[i]) {
-					i++
-				}
-				if i < len(b) && b[i] == ']' {
-					*t = tagSpan{int32(k + name), int32(k + nameEnd), int32(k + value), int32(k + end), escaped}
-					return i + 1, found
-				}
-				break value
-			case '\\':
-				escaped = true
-				i++
-				if i < len(b) && isLineEnd(b[i]) {
-					break value
-				}
-			case '\n', '\r':
-				break value
-			}
-			i++
+	value := i + 1
+	named := i < len(b) && b[i] == '"' && isNameByte(b[name])
+	if named {
+		if end, n, escaped := tagValue(b, value); n > 0 {
+			*t = tagSpan{int32(k + name), int32(k + nameEnd), int32(k + value), int32(k + end), escaped}
+			return n, found
 		}
-
-		// Not as it should be. When the line ends like a tag, its quotes were not
-		// escaped, or a backslash was not.
-		n = lineEnd(b)
-		if n < 0 {
-			if !last {
-				return 0, more
-			}
-			n = len(b)
-		}
-		end := n
-		for end > 0 && isBlank(b[end-1]) {
-			end--
-		}
-		if end > 0 && b[end-1] == ']' {
-			end--
-			for end > 0 && isBlank(b[end-1]) {
-				end--
-			}
-			if end--; end >= value && b[end] == '"' {
-				*t = tagSpan{int32(k + name), int32(k + nameEnd), int32(k + value), int32(k + end), true}
-				return n, found
-			}
-		}
-		return n, unclear
 	}
 
+	// Not as it should be. When the line ends like a tag, its quotes were not
+	// escaped, or a backslash was not.
 	n = lineEnd(b)
 	if n < 0 {
 		if !last {
@@ -397,7 +353,52 @@ func parseTag(b []byte, last bool, k int, t *tagSpan) (n int, st status) {
 		}
 		n = len(b)
 	}
+	if named {
+		if end := closingQuote(b[:n]); end >= value {
+			*t = tagSpan{int32(k + name), int32(k + nameEnd), int32(k + value), int32(k + end), true}
+			return n, found
+		}
+	}
 	return n, unclear
+}
+
+// tagValue returns the end of the value that begins at b[i], and that of its tag: 0 when
+// the first quote that is not escaped does not close the value and a bracket the tag.
+func tagValue(b []byte, i int) (end, n int, escaped bool) {
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			end = i
+			i++
+			for i < len(b) && isBlank(b[i]) {
+				i++
+			}
+			if i < len(b) && b[i] == ']' {
+				return end, i + 1, escaped
+			}
+			return 0, 0, false
+		case '\\':
+			escaped = true
+			i++
+			if i < len(b) && isLineEnd(b[i]) {
+				return 0, 0, false
+			}
+		case '\n', '\r':
+			return 0, 0, false
+		}
+	}
+	return 0, 0, false
+}
+
+// closingQuote returns the place of the last quote of a line that ends like a tag, and -1 for
+// one that does not.
+func closingQuote(line []byte) int {
+	line, closed := bytes.CutSuffix(bytes.TrimRight(line, " \t"), []byte("]"))
+	line, quoted := bytes.CutSuffix(bytes.TrimRight(line, " \t"), []byte(`"`))
+	if !closed || !quoted {
+		return -1
+	}
+	return len(line)
 }
 
 // appendUnescaped appends a tag value without its escapes: \" and \\. A
