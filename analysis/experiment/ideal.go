@@ -71,25 +71,41 @@ altogether. Headline: independent noise, rho 0.5.`,
 
 // concludeIdeal puts model, ceiling and experts beside each other.
 func concludeIdeal(r *judge.Report) error {
-	var table, chars, plies, positions strings.Builder
-	table.WriteString("Rewards are expectations in percentage points of the probability to win, agreement is with the expert's move without noise, all in the same positions of held-out games; intervals are from resampling games. Ratings are from the games above.\n\n")
-	table.WriteString("| cell | positions | player | rating | reward | above the best expert | agreement | legal |\n|---|--:|---|--:|--:|--:|--:|--:|\n")
-	chars.WriteString("Expected reward at a temperature over moves and over the characters of the same moves, and how far each is above the best expert. \"Another argmax\" is the share of positions in which the likeliest prefix, letter by letter, leads to another move than the likeliest one.\n\n")
-	chars.WriteString("| cell | another argmax | its reward less that of the argmax over moves | T | over moves | over characters |\n|---|--:|--:|--:|--:|--:|\n")
-	for _, d := range r.Cells {
-		s, err := summaryOf(d)
-		if err != nil {
+	summaries := make([]*measured, len(r.Cells))
+	for i, d := range r.Cells {
+		var err error
+		if summaries[i], err = summaryOf(d); err != nil {
 			return err
 		}
-		all := s.Part(ideal.All)
+		r.Words = append(r.Words, idealWords(r, d, summaries[i]))
+	}
+	r.Sections = append(r.Sections,
+		judge.Section{Title: "Model, ceiling and experts", Text: idealPlayers(r, summaries)},
+		judge.Section{Title: "Temperature over moves and over characters", Text: idealTemperatures(r, summaries)},
+		judge.Section{Title: "Agreement by ply", Text: idealPlies(r, summaries)})
+	if positions := idealPartings(r, summaries); positions != "" {
+		r.Sections = append(r.Sections, judge.Section{Title: "Where moves and characters part", Text: positions})
+	}
+	if err := rewardsPicture(r); err != nil {
+		return err
+	}
+	return pliesPicture(r)
+}
+
+// idealPlayers is a table of each cell's best expert, mixtures and model.
+func idealPlayers(r *judge.Report, summaries []*measured) string {
+	var b strings.Builder
+	b.WriteString("Rewards are expectations in percentage points of the probability to win, agreement is with the expert's move without noise, all in the same positions of held-out games; intervals are from resampling games. Ratings are from the games above.\n\n")
+	b.WriteString("| cell | positions | player | rating | reward | above the best expert | agreement | legal |\n|---|--:|---|--:|--:|--:|--:|--:|\n")
+	for i, d := range r.Cells {
+		all := summaries[i].Part(ideal.All)
 		add := func(name, rating string, row *ideal.RowSummary) {
 			if row != nil {
-				fmt.Fprintf(&table, "| %s | %d | %s | %s | %s | %s | %.1f%% | %.1f%% |\n", d.Cell.Name, s.Positions, name, rating,
+				fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %.1f%% | %.1f%% |\n", d.Cell.Name, summaries[i].Positions, name, rating,
 					points(row.Reward), signed(*row.AboveBest), 100*row.Agreement.Value, 100*row.Legal)
 			}
 		}
-		best := all.BestExpert()
-		add("best expert", bestExpert(r, d), best)
+		add("best expert", bestExpert(r, d), all.BestExpert())
 		for _, v := range []ideally{{tau: coldTau}, {tau: coldTau, characters: true}, {tau: coldTau, posterior: true}, {tau: 1}} {
 			name := fmt.Sprintf("ideal T=%g", v.tau)
 			switch {
@@ -106,28 +122,36 @@ func concludeIdeal(r *judge.Report) error {
 			rating, _ := r.Ratings.Of(&d.Cell, m.Name)
 			add(m.Name, judge.RatingText(rating), m)
 		}
-		for i, t := range d.Cell.Measure.Temperatures {
+	}
+	return b.String()
+}
+
+// idealTemperatures is a table of rewards by temperature, over moves and over characters.
+func idealTemperatures(r *judge.Report, summaries []*measured) string {
+	var b strings.Builder
+	b.WriteString("Expected reward at a temperature over moves and over the characters of the same moves, and how far each is above the best expert. \"Another argmax\" is the share of positions in which the likeliest prefix, letter by letter, leads to another move than the likeliest one.\n\n")
+	b.WriteString("| cell | another argmax | its reward less that of the argmax over moves | T | over moves | over characters |\n|---|--:|--:|--:|--:|--:|\n")
+	for i, d := range r.Cells {
+		all := summaries[i].Part(ideal.All)
+		for k, t := range d.Cell.Measure.Temperatures {
 			head := "| | | |"
-			if i == 0 {
+			if k == 0 {
 				head = fmt.Sprintf("| %s | %s | %s |", d.Cell.Name, percentOf(all.Differ[0]), signed(*all.Characters))
 			}
 			moves, characters := mixtureOf(all, ideally{tau: t}), mixtureOf(all, ideally{tau: t, characters: true})
-			fmt.Fprintf(&chars, "%s %g | %s (%s) | %s (%s) |\n", head, t, points(moves.Reward), signed(*moves.AboveBest), points(characters.Reward), signed(*characters.AboveBest))
+			fmt.Fprintf(&b, "%s %g | %s (%s) | %s (%s) |\n", head, t, points(moves.Reward), signed(*moves.AboveBest), points(characters.Reward), signed(*characters.AboveBest))
 		}
-		for _, x := range s.Differ[:min(3, len(s.Differ))] {
-			fmt.Fprintf(&positions, "* %s, game %d, ply %d, `%s`: likeliest move %s with %.3f; moves that begin with %c have %.3f together, of which letter by letter %s (%.3f) is taken: %+.1f.\n",
-				d.Cell.Name, x.Game, x.Ply, x.FEN, x.Move, x.MoveP, x.Characters[0], x.Prefix, x.Characters, x.CharP, 100*x.Gain)
-		}
-		r.Words = append(r.Words, idealWords(r, d, s))
 	}
-	plies.WriteString("Agreement with the expert's move without noise, by half-move.\n\n| cell | plies | positions | experts | ideal | model |\n|---|---|--:|--:|--:|--:|\n")
-	for _, d := range r.Cells {
-		s, err := summaryOf(d)
-		if err != nil {
-			return err
-		}
+	return b.String()
+}
+
+// idealPlies is a table of agreement by half-move.
+func idealPlies(r *judge.Report, summaries []*measured) string {
+	var b strings.Builder
+	b.WriteString("Agreement with the expert's move without noise, by half-move.\n\n| cell | plies | positions | experts | ideal | model |\n|---|---|--:|--:|--:|--:|\n")
+	for i, d := range r.Cells {
 		for _, band := range ideal.Bands() {
-			p := s.Part(band)
+			p := summaries[i].Part(band)
 			if p == nil {
 				continue
 			}
@@ -135,21 +159,23 @@ func concludeIdeal(r *judge.Report) error {
 			if m := modelOf(p, d); m != nil {
 				model = percentOf(m.Agreement)
 			}
-			fmt.Fprintf(&plies, "| %s | %s | %d | %s | %s | %s |\n", d.Cell.Name, strings.TrimPrefix(p.Part, "plies "), p.Positions,
+			fmt.Fprintf(&b, "| %s | %s | %d | %s | %s | %s |\n", d.Cell.Name, strings.TrimPrefix(p.Part, "plies "), p.Positions,
 				percentOf(p.BestExpert().Agreement), percentOf(mixtureOf(p, ideally{tau: coldTau}).Agreement), model)
 		}
 	}
-	r.Sections = append(r.Sections,
-		judge.Section{Title: "Model, ceiling and experts", Text: table.String()},
-		judge.Section{Title: "Temperature over moves and over characters", Text: chars.String()},
-		judge.Section{Title: "Agreement by ply", Text: plies.String()})
-	if positions.Len() > 0 {
-		r.Sections = append(r.Sections, judge.Section{Title: "Where moves and characters part", Text: positions.String()})
+	return b.String()
+}
+
+// idealPartings lists positions in which the likeliest move is not the likeliest letter by letter.
+func idealPartings(r *judge.Report, summaries []*measured) string {
+	var b strings.Builder
+	for i, d := range r.Cells {
+		for _, x := range summaries[i].Differ[:min(3, len(summaries[i].Differ))] {
+			fmt.Fprintf(&b, "* %s, game %d, ply %d, `%s`: likeliest move %s with %.3f; moves that begin with %c have %.3f together, of which letter by letter %s (%.3f) is taken: %+.1f.\n",
+				d.Cell.Name, x.Game, x.Ply, x.FEN, x.Move, x.MoveP, x.Characters[0], x.Prefix, x.Characters, x.CharP, 100*x.Gain)
+		}
 	}
-	if err := rewardsPicture(r); err != nil {
-		return err
-	}
-	return pliesPicture(r)
+	return b.String()
 }
 
 // idealWords is the verdict on a cell.
