@@ -97,72 +97,30 @@ type column struct {
 	flex bool
 }
 
+// What a table leaves free: before its first column and between any two.
+const tableIndent, tableGap = 2, 2
+
 // table adds a table. A cell is a string, a count, a share, or nil: empty.
 // Columns with bars take float64 or, for bars of several parts, []float64.
 func (p *page) table(columns []column, rows [][]any) {
 	cells := make([][]string, len(rows))
-	widths := make([]int, len(columns))
-	for c, col := range columns {
-		widths[c] = columnsOf.StringWidth(col.head)
-	}
 	for r, row := range rows {
 		cells[r] = make([]string, len(columns))
 		for c, v := range row {
-			if columns[c].bar > 0 {
-				continue
+			if columns[c].bar == 0 {
+				cells[r][c] = cellText(v)
 			}
-			cells[r][c] = cellText(v)
-			widths[c] = max(widths[c], columnsOf.StringWidth(cells[r][c]))
 		}
 	}
-	const indent, gap = 2, 2
-	free, bars := p.width-indent+gap, 0
-	for c, col := range columns {
-		free -= gap
-		if col.bar > 0 {
-			bars++
-		} else {
-			free -= widths[c]
-		}
-	}
-	const leastBar = 8
-	for c, col := range columns {
-		if lack := bars*leastBar - free; col.flex && lack > 0 {
-			lack = min(lack, widths[c]-8)
-			widths[c] -= lack
-			free += lack
-		}
-	}
-	for c, col := range columns {
-		if col.bar > 0 {
-			widths[c] = min(col.bar, max(free/bars, leastBar))
-		}
-	}
-	put := func(texts []string) {
-		var b strings.Builder
-		b.WriteString(strings.Repeat(" ", indent))
-		for c, s := range texts {
-			if c > 0 {
-				b.WriteString(strings.Repeat(" ", gap))
-			}
-			s = columnsOf.Truncate(s, widths[c], "…")
-			if columns[c].left || columns[c].bar > 0 {
-				s = columnsOf.FillRight(s, widths[c])
-			} else {
-				s = columnsOf.FillLeft(s, widths[c])
-			}
-			b.WriteString(s)
-		}
-		p.line("%s", b.String())
-	}
+	widths := columnWidths(columns, cells, p.width)
 	heads := make([]string, len(columns))
-	any := false
+	named := false
 	for c, col := range columns {
 		heads[c] = col.head
-		any = any || col.head != ""
+		named = named || col.head != ""
 	}
-	if any {
-		put(heads)
+	if named {
+		p.row(columns, widths, heads)
 	}
 	for r, row := range rows {
 		for c, v := range row {
@@ -176,8 +134,60 @@ func (p *page) table(columns []column, rows [][]any) {
 				cells[r][c] = parts(v, widths[c])
 			}
 		}
-		put(cells[r])
+		p.row(columns, widths, cells[r])
 	}
+}
+
+// columnWidths are the widths of columns with these texts on a page: flexible ones give up
+// what bars, which share the rest, need at least.
+func columnWidths(columns []column, cells [][]string, page int) []int {
+	const leastBar = 8
+	widths := make([]int, len(columns))
+	free, bars := page-tableIndent+tableGap, 0
+	for c, col := range columns {
+		free -= tableGap
+		if col.bar > 0 {
+			bars++
+			continue
+		}
+		widths[c] = columnsOf.StringWidth(col.head)
+		for _, texts := range cells {
+			widths[c] = max(widths[c], columnsOf.StringWidth(texts[c]))
+		}
+		free -= widths[c]
+	}
+	for c, col := range columns {
+		if lack := bars*leastBar - free; col.flex && lack > 0 {
+			lack = min(lack, widths[c]-8)
+			widths[c] -= lack
+			free += lack
+		}
+	}
+	for c, col := range columns {
+		if col.bar > 0 {
+			widths[c] = min(col.bar, max(free/bars, leastBar))
+		}
+	}
+	return widths
+}
+
+// row adds a row of a table.
+func (p *page) row(columns []column, widths []int, texts []string) {
+	var b strings.Builder
+	b.WriteString(strings.Repeat(" ", tableIndent))
+	for c, s := range texts {
+		if c > 0 {
+			b.WriteString(strings.Repeat(" ", tableGap))
+		}
+		s = columnsOf.Truncate(s, widths[c], "…")
+		if columns[c].left || columns[c].bar > 0 {
+			s = columnsOf.FillRight(s, widths[c])
+		} else {
+			s = columnsOf.FillLeft(s, widths[c])
+		}
+		b.WriteString(s)
+	}
+	p.line("%s", b.String())
 }
 
 // share is a number between 0 and 1 that is shown in per cent.
