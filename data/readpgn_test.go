@@ -12,38 +12,18 @@ import (
 	"transcend/internal/bitboard"
 	"transcend/internal/boardtest"
 	"transcend/pgn"
+	"transcend/pgn/pgntest"
 )
-
-// Games as a text, without any tag beyond those that are given: "Name value".
-func record(movetext string, tags ...string) string {
-	var b strings.Builder
-	b.WriteString("[Event \"x\"]\n")
-	for _, tag := range tags {
-		name, value, _ := strings.Cut(tag, " ")
-		fmt.Fprintf(&b, "[%s %q]\n", name, value)
-	}
-	return b.String() + "\n" + movetext + "\n\n"
-}
-
-func reader(t testing.TB, text string) *pgn.Reader {
-	t.Helper()
-	r, err := pgn.NewReader("games.pgn", strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
-	return r
-}
 
 const fourPlies = "1. e4 e5 2. Nf3 Nc6 1-0"
 
 func TestGameFields(t *testing.T) {
-	text := record(fourPlies, "White Anna", "Black Bernd", "Termination Time forfeit", "Site https://lichess.org/x", "Date 2018.06.02", "UTCDate 2018.06.01", "TimeControl 300+5", "WhiteElo 1500", "BlackElo 1501?", "Result 0-1") +
-		record(fourPlies, "Site ?", "Date ????.??.??", "TimeControl ?") +
-		record(fourPlies, "White ?", "Date 2018.??.??", "TimeControl -", "Termination ?") +
-		strings.Replace(record(fourPlies), `"x"`, `"Rated Blitz tournament https://lichess.org/tournament/abc"`, 1) +
-		strings.Replace(record(fourPlies), `"x"`, `"Casual Blitz game"`, 1)
-	c, _, err := ReadCorpus(t.Context(), reader(t, text), filter.Filter{})
+	text := pgntest.Game(fourPlies, "White Anna", "Black Bernd", "Termination Time forfeit", "Site https://lichess.org/x", "Date 2018.06.02", "UTCDate 2018.06.01", "TimeControl 300+5", "WhiteElo 1500", "BlackElo 1501?", "Result 0-1") +
+		pgntest.Game(fourPlies, "Site ?", "Date ????.??.??", "TimeControl ?") +
+		pgntest.Game(fourPlies, "White ?", "Date 2018.??.??", "TimeControl -", "Termination ?") +
+		strings.Replace(pgntest.Game(fourPlies), `"x"`, `"Rated Blitz tournament https://lichess.org/tournament/abc"`, 1) +
+		strings.Replace(pgntest.Game(fourPlies), `"x"`, `"Casual Blitz game"`, 1)
+	c, _, err := ReadCorpus(t.Context(), pgntest.Reader(t, text), filter.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +49,7 @@ func TestReadPGNStops(t *testing.T) {
 		{errFull, errFull}, {ErrStop, nil}, {fmt.Errorf("seven: %w", ErrStop), nil},
 	} {
 		n := 0
-		report, err := ReadPGN(t.Context(), reader(t, strings.Repeat(record(fourPlies), 20)), filter.Filter{}, func(*Game) error {
+		report, err := ReadPGN(t.Context(), pgntest.Reader(t, strings.Repeat(pgntest.Game(fourPlies), 20)), filter.Filter{}, func(*Game) error {
 			if n++; n == 7 {
 				return test.stop
 			}
@@ -79,7 +59,7 @@ func TestReadPGNStops(t *testing.T) {
 			t.Errorf("%v: %v %+v", test.stop, err, report)
 		}
 	}
-	r, err := pgn.NewReader("cut", io.MultiReader(strings.NewReader(strings.Repeat(record(fourPlies), 20)), iotest.ErrReader(errFull)))
+	r, err := pgn.NewReader("cut", io.MultiReader(strings.NewReader(strings.Repeat(pgntest.Game(fourPlies), 20)), iotest.ErrReader(errFull)))
 	if err != nil {
 		t.Fatal(err)
 	}

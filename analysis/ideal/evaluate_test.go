@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"transcend/data/league"
+	"transcend/data/league/leaguetest"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
 	"transcend/internal/boardtest"
@@ -43,24 +44,6 @@ func TestRewards(t *testing.T) {
 	}
 }
 
-func pool(t testing.TB, players ...string) *league.Pool {
-	t.Helper()
-	p, err := league.ReadPool("test", strings.NewReader(strings.Join(players, "\n")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func named(t testing.TB, name string) *league.Pool {
-	t.Helper()
-	p, ok := league.Ratings().Pool(name)
-	if !ok {
-		t.Fatalf("no pool %s", name)
-	}
-	return p
-}
-
 func games(c *league.Corpus, n int) (all []*league.Game) {
 	mover := league.NewMover(0)
 	for number := range n {
@@ -75,7 +58,7 @@ var small = EvaluateOptions{
 
 // TestEvaluate adds up from the players' own distributions what it says of experts and mixtures.
 func TestEvaluate(t *testing.T) {
-	p := pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.3,seed=2", "ply1:phase=opening,weak=0.8", "ply1:rho=0.9")
+	p := leaguetest.Pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.3,seed=2", "ply1:phase=opening,weak=0.8", "ply1:rho=0.9")
 	o := small
 	o.Share = 0
 	o.Corpus = &league.Corpus{Pool: p, Seed: 9, MaxPlies: 30, Openings: league.OpeningRule{RandomPlies: 3}}
@@ -188,7 +171,7 @@ func TestEvaluate(t *testing.T) {
 func TestEvaluateFinds(t *testing.T) {
 	run := func(name string, threads int) *Evaluation {
 		o := small
-		o.Corpus = &league.Corpus{Pool: named(t, name), Seed: 5, MaxPlies: 100}
+		o.Corpus = &league.Corpus{Pool: leaguetest.Named(t, name), Seed: 5, MaxPlies: 100}
 		o.Games, o.Threads = games(o.Corpus, 12), threads
 		o.Others = []Policy{{Names: []string{"first", "nothing"}, New: func() (PolicyFunc, error) {
 			return func(_ context.Context, _ *bitboard.Game, _ []bitboard.Move, out [][]float64) (bool, error) {
@@ -229,7 +212,7 @@ func TestEvaluateFinds(t *testing.T) {
 }
 
 func TestEvaluateRefuses(t *testing.T) {
-	noise := league.Corpus{Pool: named(t, "noise"), MaxPlies: 20}
+	noise := league.Corpus{Pool: leaguetest.Named(t, "noise"), MaxPlies: 20}
 	for want, change := range map[string]func(*EvaluateOptions){
 		"at least one game": func(o *EvaluateOptions) { o.Games = nil },
 		"share":             func(o *EvaluateOptions) { o.Share = 2 },

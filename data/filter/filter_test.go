@@ -19,37 +19,17 @@ import (
 	"transcend/internal/golden"
 	"transcend/internal/realgames"
 	"transcend/pgn"
+	"transcend/pgn/pgntest"
 )
-
-func reader(t testing.TB, text string) *pgn.Reader {
-	t.Helper()
-	r, err := pgn.NewReader("games.pgn", strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
-	return r
-}
 
 // read returns how many games of a text are kept, and the report about them.
 func read(t *testing.T, text string, f Filter) (games int, r Report) {
 	t.Helper()
-	r, err := Read(t.Context(), reader(t, text), f, func(*pgn.Game) error { games++; return nil })
+	r, err := Read(t.Context(), pgntest.Reader(t, text), f, func(*pgn.Game) error { games++; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return games, r
-}
-
-// record writes one game: tags as "Name value" and movetext.
-func record(movetext string, tags ...string) string {
-	var b strings.Builder
-	b.WriteString("[Event \"x\"]\n")
-	for _, tag := range tags {
-		name, value, _ := strings.Cut(tag, " ")
-		fmt.Fprintf(&b, "[%s %q]\n", name, value)
-	}
-	return b.String() + "\n" + movetext + "\n\n"
 }
 
 const fourPlies = "1. e4 e5 2. Nf3 Nc6 1-0"
@@ -62,43 +42,43 @@ func TestRules(t *testing.T) {
 		pgn  string
 		rule string // "": kept; "broken"
 	}{
-		"everything":                  {Filter{}, record(fourPlies), ""},
-		"no rating, no rule":          {Filter{}, record(fourPlies, "WhiteElo 900"), ""},
-		"at the cap":                  {capped, record(fourPlies, both("1500", "1500")...), ""},
-		"white above":                 {capped, record(fourPlies, both("1501", "800")...), RuleMaxElo},
-		"black above":                 {capped, record(fourPlies, both("800", "1501")...), RuleMaxElo},
-		"mean below, maximum above":   {capped, record(fourPlies, both("900", "1600")...), RuleMaxElo},
-		"no white":                    {capped, record(fourPlies, "BlackElo 800"), RuleNoRating},
-		"black unknown":               {capped, record(fourPlies, both("800", "?")...), RuleNoRating},
-		"zero":                        {capped, record(fourPlies, both("0", "800")...), RuleNoRating},
-		"provisional":                 {capped, record(fourPlies, both("1400?", "800")...), ""},
-		"floor needs ratings":         {Filter{MinElo: 1000}, record(fourPlies), RuleNoRating},
-		"at the floor":                {Filter{MinElo: 1000}, record(fourPlies, both("1000", "1000")...), ""},
-		"one below the floor":         {Filter{MinElo: 1000}, record(fourPlies, both("2000", "999")...), RuleMinElo},
-		"white below the floor":       {Filter{MinElo: 1000}, record(fourPlies, both("999", "2000")...), RuleMinElo},
-		"cap before floor":            {Filter{MaxElo: 1500, MinElo: 1000}, record(fourPlies, both("2000", "999")...), RuleMaxElo},
-		"variant":                     {capped, record(fourPlies, "Variant Atomic"), RuleVariant},
-		"standard variant":            {Filter{}, record(fourPlies, "Variant Standard"), ""},
-		"variant before rating":       {capped, record(fourPlies, append(both("1", "2000"), "Variant Chess960")...), RuleVariant},
-		"setup":                       {Filter{}, record("1. Ke2 *", "SetUp 1", "FEN 4k3/8/8/8/8/8/8/4K3 w - - 0 1"), RuleSetup},
-		"FEN without SetUp":           {Filter{}, record("1. Ke2 *", "FEN 4k3/8/8/8/8/8/8/4K3 w - - 0 1"), RuleSetup},
-		"FEN of the start":            {Filter{}, record(fourPlies, "SetUp 1", "FEN rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"), ""},
-		"FEN switched off":            {Filter{}, record(fourPlies, "SetUp 0", "FEN 4k3/8/8/8/8/8/8/4K3 w - - 0 1"), ""},
-		"start without castling":      {Filter{}, record(fourPlies, "SetUp 1", "FEN rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w - - 0 1"), RuleSetup},
-		"unfinished":                  {Filter{}, record("1. e4 *", "Result *"), RuleResult},
-		"no result at all":            {Filter{}, record("1. e4"), RuleResult},
-		"result in the movetext":      {Filter{}, record(fourPlies, "Result *"), ""},
-		"unfinished and weak":         {capped, record("1. e4 *", both("1600", "1600")...), RuleMaxElo},
-		"enough plies":                {Filter{MinPlies: 4}, record(fourPlies), ""},
-		"too few plies":               {Filter{MinPlies: 5}, record(fourPlies), RuleMinPlies},
-		"no move":                     {Filter{}, record("0-1"), RuleMinPlies},
-		"illegal":                     {Filter{}, record("1. e4 e5 2. Ke3 1-0"), "broken"},
-		"illegal in a dropped game":   {capped, record("1. e4 e5 2. Ke3 1-0", both("1600", "1")...), RuleMaxElo},
-		"SetUp without FEN is broken": {Filter{}, record(fourPlies, "SetUp 1"), "broken"},
+		"everything":                  {Filter{}, pgntest.Game(fourPlies), ""},
+		"no rating, no rule":          {Filter{}, pgntest.Game(fourPlies, "WhiteElo 900"), ""},
+		"at the cap":                  {capped, pgntest.Game(fourPlies, both("1500", "1500")...), ""},
+		"white above":                 {capped, pgntest.Game(fourPlies, both("1501", "800")...), RuleMaxElo},
+		"black above":                 {capped, pgntest.Game(fourPlies, both("800", "1501")...), RuleMaxElo},
+		"mean below, maximum above":   {capped, pgntest.Game(fourPlies, both("900", "1600")...), RuleMaxElo},
+		"no white":                    {capped, pgntest.Game(fourPlies, "BlackElo 800"), RuleNoRating},
+		"black unknown":               {capped, pgntest.Game(fourPlies, both("800", "?")...), RuleNoRating},
+		"zero":                        {capped, pgntest.Game(fourPlies, both("0", "800")...), RuleNoRating},
+		"provisional":                 {capped, pgntest.Game(fourPlies, both("1400?", "800")...), ""},
+		"floor needs ratings":         {Filter{MinElo: 1000}, pgntest.Game(fourPlies), RuleNoRating},
+		"at the floor":                {Filter{MinElo: 1000}, pgntest.Game(fourPlies, both("1000", "1000")...), ""},
+		"one below the floor":         {Filter{MinElo: 1000}, pgntest.Game(fourPlies, both("2000", "999")...), RuleMinElo},
+		"white below the floor":       {Filter{MinElo: 1000}, pgntest.Game(fourPlies, both("999", "2000")...), RuleMinElo},
+		"cap before floor":            {Filter{MaxElo: 1500, MinElo: 1000}, pgntest.Game(fourPlies, both("2000", "999")...), RuleMaxElo},
+		"variant":                     {capped, pgntest.Game(fourPlies, "Variant Atomic"), RuleVariant},
+		"standard variant":            {Filter{}, pgntest.Game(fourPlies, "Variant Standard"), ""},
+		"variant before rating":       {capped, pgntest.Game(fourPlies, append(both("1", "2000"), "Variant Chess960")...), RuleVariant},
+		"setup":                       {Filter{}, pgntest.Game("1. Ke2 *", "SetUp 1", "FEN 4k3/8/8/8/8/8/8/4K3 w - - 0 1"), RuleSetup},
+		"FEN without SetUp":           {Filter{}, pgntest.Game("1. Ke2 *", "FEN 4k3/8/8/8/8/8/8/4K3 w - - 0 1"), RuleSetup},
+		"FEN of the start":            {Filter{}, pgntest.Game(fourPlies, "SetUp 1", "FEN rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"), ""},
+		"FEN switched off":            {Filter{}, pgntest.Game(fourPlies, "SetUp 0", "FEN 4k3/8/8/8/8/8/8/4K3 w - - 0 1"), ""},
+		"start without castling":      {Filter{}, pgntest.Game(fourPlies, "SetUp 1", "FEN rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w - - 0 1"), RuleSetup},
+		"unfinished":                  {Filter{}, pgntest.Game("1. e4 *", "Result *"), RuleResult},
+		"no result at all":            {Filter{}, pgntest.Game("1. e4"), RuleResult},
+		"result in the movetext":      {Filter{}, pgntest.Game(fourPlies, "Result *"), ""},
+		"unfinished and weak":         {capped, pgntest.Game("1. e4 *", both("1600", "1600")...), RuleMaxElo},
+		"enough plies":                {Filter{MinPlies: 4}, pgntest.Game(fourPlies), ""},
+		"too few plies":               {Filter{MinPlies: 5}, pgntest.Game(fourPlies), RuleMinPlies},
+		"no move":                     {Filter{}, pgntest.Game("0-1"), RuleMinPlies},
+		"illegal":                     {Filter{}, pgntest.Game("1. e4 e5 2. Ke3 1-0"), "broken"},
+		"illegal in a dropped game":   {capped, pgntest.Game("1. e4 e5 2. Ke3 1-0", both("1600", "1")...), RuleMaxElo},
+		"SetUp without FEN is broken": {Filter{}, pgntest.Game(fourPlies, "SetUp 1"), "broken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Neighbors that are kept by every filter here.
-			good := record("1. d4 d5 2. c4 c6 3. Nf3 Nf6 0-1", both("1200", "1200")...)
+			good := pgntest.Game("1. d4 d5 2. c4 c6 3. Nf3 Nf6 0-1", both("1200", "1200")...)
 			games, report := read(t, good+test.pgn+good, test.f)
 			kept, dropped, examples := 2, 0, 0
 			for _, d := range report.Dropped {
@@ -138,9 +118,9 @@ func TestRules(t *testing.T) {
 }
 
 func TestDuplicates(t *testing.T) {
-	a := record(fourPlies, "WhiteElo 900", "BlackElo 901", "Site one")
-	b := record(fourPlies, "WhiteElo 900", "BlackElo 901", "Site two")
-	other := record(fourPlies, "WhiteElo 900", "BlackElo 902")
+	a := pgntest.Game(fourPlies, "WhiteElo 900", "BlackElo 901", "Site one")
+	b := pgntest.Game(fourPlies, "WhiteElo 900", "BlackElo 901", "Site two")
+	other := pgntest.Game(fourPlies, "WhiteElo 900", "BlackElo 902")
 	text := a + b + other + a
 	for _, drop := range []bool{false, true} {
 		games, report := read(t, text, Filter{DropDuplicates: drop})
@@ -167,7 +147,7 @@ func TestValidate(t *testing.T) {
 		{Since: "June"}, {Until: "2018.13"}, {Since: "2018.06.32"}, {Since: "18.06"}, {Until: "????.06"}, {Since: "2018.06.01.01"}, {Since: "2018..01"},
 		{Since: "2018.07", Until: "2018.06"}, {Since: "2018.06.02", Until: "2018.06.01"}, {Player: "  "},
 	} {
-		if _, err := Read(t.Context(), reader(t, ""), f, nil); err == nil {
+		if _, err := Read(t.Context(), pgntest.Reader(t, ""), f, nil); err == nil {
 			t.Errorf("%+v is accepted", f)
 		}
 	}
@@ -277,14 +257,14 @@ func TestTagRules(t *testing.T) {
 		"other result":           {lost, lichess("Result 1-0"), RuleOtherResult, "1-0"},
 		"result in the movetext": {lost, lichess("Result *"), "", ""},
 		"movetext, other":        {Filter{Results: []string{"1-0"}}, lichess("Result"), RuleOtherResult, "0-1"},
-		"unfinished":             {Filter{Results: []string{"1-0"}}, record("1. e4 *", "Result *"), RuleResult, ""},
+		"unfinished":             {Filter{Results: []string{"1-0"}}, pgntest.Game("1. e4 *", "Result *"), RuleResult, ""},
 
 		"all of them": {Filter{MaxElo: 2100, MinElo: 2000, RatingBand: Band{2000, 2100}, Speeds: []Speed{Blitz}, RatedOnly: true, NoBots: true, Terminations: []string{"time forfeit"},
 			Since: "2017", Until: "2017.04", Player: "costello", Results: []string{"0-1"}, MinPlies: 3, DropDuplicates: true}, lichess(), "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// After a game that is neither kept nor dropped.
-			games, report := read(t, record("1. e5 *")+test.pgn, test.f)
+			games, report := read(t, pgntest.Game("1. e5 *")+test.pgn, test.f)
 			for _, d := range report.Dropped {
 				switch {
 				case d.Rule != test.rule && d.Count > 0 && !slices.ContainsFunc(d.Examples, func(e Example) bool { return e.Game == 1 }):
@@ -334,7 +314,7 @@ func TestTagRulesDoNotAllocate(t *testing.T) {
 		lichess("UTCDate "+long) + lichess("Black "+long) + lichess("Result 1-0") + lichess("WhiteElo 999") + lichess("TimeControl "+long)
 	rules := f.rules()
 	dropped := map[string]int{}
-	r := reader(t, text)
+	r := pgntest.Reader(t, text)
 	r.Filter(func(h *pgn.Header) bool {
 		for i := range rules {
 			if rules[i].header == nil {
@@ -469,14 +449,14 @@ func messy() string {
 		return []string{fmt.Sprintf("WhiteElo %d", w), fmt.Sprintf("BlackElo %d", bl)}
 	}
 	for i := range 1200 {
-		b.WriteString(record(fourPlies, elo(900+i%100, 1000+i)...))
+		b.WriteString(pgntest.Game(fourPlies, elo(900+i%100, 1000+i)...))
 	}
-	b.WriteString(record("1. e4 e5 2. Ke3 1-0", elo(900, 900)...))
-	b.WriteString(record("1. e4 *", elo(900, 900)...))
-	b.WriteString(record(fourPlies, append(elo(900, 900), "Variant Horde")...))
-	b.WriteString(record("1. e4 1-0", "WhiteElo 1000", "BlackElo ?"))
-	b.WriteString(record("1-0", elo(900, 900)...))
-	b.WriteString(record(fourPlies, elo(900, 1000)...))
+	b.WriteString(pgntest.Game("1. e4 e5 2. Ke3 1-0", elo(900, 900)...))
+	b.WriteString(pgntest.Game("1. e4 *", elo(900, 900)...))
+	b.WriteString(pgntest.Game(fourPlies, append(elo(900, 900), "Variant Horde")...))
+	b.WriteString(pgntest.Game("1. e4 1-0", "WhiteElo 1000", "BlackElo ?"))
+	b.WriteString(pgntest.Game("1-0", elo(900, 900)...))
+	b.WriteString(pgntest.Game(fourPlies, elo(900, 1000)...))
 	return b.String()
 }
 
@@ -520,7 +500,7 @@ func TestReport(t *testing.T) {
 func TestReadStops(t *testing.T) {
 	errFull := errors.New("disk full")
 	n := 0
-	report, err := Read(t.Context(), reader(t, messy()), Filter{}, func(*pgn.Game) error {
+	report, err := Read(t.Context(), pgntest.Reader(t, messy()), Filter{}, func(*pgn.Game) error {
 		if n++; n == 5 {
 			return errFull
 		}
@@ -530,7 +510,7 @@ func TestReadStops(t *testing.T) {
 		t.Errorf("emit's error: %v %+v", err, report)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	report, err = Read(ctx, reader(t, messy()), Filter{}, func(*pgn.Game) error {
+	report, err = Read(ctx, pgntest.Reader(t, messy()), Filter{}, func(*pgn.Game) error {
 		cancel(errFull)
 		return nil
 	})
@@ -539,7 +519,7 @@ func TestReadStops(t *testing.T) {
 	}
 	// Where every game is dropped by its tags, too.
 	ctx, cancel = context.WithCancelCause(t.Context())
-	endless := &endlessGames{game: record(fourPlies, "WhiteElo 2000", "BlackElo 2000"), after: 1 << 20, then: func() { cancel(errFull) }}
+	endless := &endlessGames{game: pgntest.Game(fourPlies, "WhiteElo 2000", "BlackElo 2000"), after: 1 << 20, then: func() { cancel(errFull) }}
 	r, err := pgn.NewReader("endless", endless)
 	if err != nil {
 		t.Fatal(err)
@@ -683,7 +663,7 @@ func TestReportAtStop(t *testing.T) {
 	for _, stop := range []int{1, 2, 50, 500, 600, 700, 1 << 30} {
 		var reports []Report
 		for _, workers := range []int{1, 2, 4} {
-			r := reader(t, strings.Repeat(text.String(), 2))
+			r := pgntest.Reader(t, strings.Repeat(text.String(), 2))
 			r.Workers(workers)
 			n := 0
 			report, err := Read(t.Context(), r, Filter{MaxElo: 1000}, func(*pgn.Game) error {
@@ -720,7 +700,7 @@ func BenchmarkTagRules(b *testing.B) {
 	f := Filter{MaxElo: 2500, MinElo: 1000, RatingBand: Band{1000, 2500}, Speeds: []Speed{Rapid, Blitz}, RatedOnly: true, NoBots: true,
 		Terminations: []string{"normal", "time forfeit"}, Since: "2015", Until: "2019.06", Player: "Costello", Results: []string{"0-1"}}
 	rules := f.rules()
-	r := reader(b, lichess())
+	r := pgntest.Reader(b, lichess())
 	r.Filter(func(h *pgn.Header) bool {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -16,6 +16,7 @@ import (
 
 	"transcend/internal/bitboard"
 	"transcend/pgn"
+	"transcend/pgn/pgntest"
 )
 
 func pool(t testing.TB, name string) *Pool {
@@ -82,11 +83,7 @@ func TestGamesAreTheSameOnAnyNumberOfCores(t *testing.T) {
 func TestGamesSayWhoPlayed(t *testing.T) {
 	c := &Corpus{Pool: pool(t, "specialists"), Seed: 3}
 	text := write(t, c, 0, 6, 2)
-	r, err := pgn.NewReader("games", strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := pgntest.Reader(t, text)
 	games := 0
 	for r.Scan() {
 		if err := r.BadGame(); err != nil {

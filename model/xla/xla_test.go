@@ -15,9 +15,11 @@ import (
 	"transcend/data/batches"
 	"transcend/data/filter"
 	"transcend/data/league"
+	"transcend/data/league/leaguetest"
 	"transcend/model"
 	"transcend/model/safetensors"
 	"transcend/pgn"
+	"transcend/pgn/pgntest"
 )
 
 // open returns an engine on GoMLX's backend in Go.
@@ -264,13 +266,9 @@ func TestEngineMakesTheSameSteps(t *testing.T) {
 // TestGradientsOfRealBatches: what loaders make of games, in every tokenizer, input and
 // packing.
 func TestGradientsOfRealBatches(t *testing.T) {
-	pool, err := league.ReadPool("test", strings.NewReader("ply1:rho=0.3 1000\nply1:rho=0.6 900\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var text strings.Builder
 	w := pgn.NewWriter(&text)
-	c := league.Corpus{Pool: pool, Seed: 1, MaxPlies: 60}
+	c := league.Corpus{Pool: leaguetest.Pool(t, "ply1:rho=0.3 1000", "ply1:rho=0.6 900"), Seed: 1, MaxPlies: 60}
 	for g, err := range c.Games(context.Background(), 0, 12, 0) {
 		if err == nil {
 			err = w.Write(g.PGN())
@@ -280,11 +278,7 @@ func TestGradientsOfRealBatches(t *testing.T) {
 		}
 	}
 	corpus := data.NewCorpus()
-	games, err := pgn.NewReader("test", strings.NewReader(text.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := data.ReadPGN(context.Background(), games, filter.Filter{}, func(g *data.Game) error {
+	if _, err := data.ReadPGN(context.Background(), pgntest.Reader(t, text.String()), filter.Filter{}, func(g *data.Game) error {
 		corpus.Append(g)
 		return nil
 	}); err != nil {

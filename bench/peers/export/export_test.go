@@ -12,6 +12,7 @@ import (
 	"transcend/data"
 	"transcend/data/batches"
 	"transcend/data/league"
+	"transcend/data/league/leaguetest"
 	"transcend/internal/cli"
 	"transcend/model"
 )
@@ -19,12 +20,8 @@ import (
 // writeCorpus writes games of simulated players.
 func writeCorpus(t *testing.T, path string) *data.Corpus {
 	t.Helper()
-	pool, err := league.OpenPool("noise")
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := data.NewCorpus()
-	games := league.Corpus{Pool: pool, Seed: 1, MaxPlies: 160}
+	games := league.Corpus{Pool: leaguetest.Named(t, "noise"), Seed: 1, MaxPlies: 160}
 	for g, err := range games.Games(context.Background(), 0, 200, 0) {
 		if err != nil {
 			t.Fatal(err)

@@ -7,13 +7,14 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"transcend/data/league"
+	"transcend/data/league/leaguetest"
 	"transcend/internal/bitboard"
 	"transcend/internal/boardtest"
 )
 
 // TestPosterior compares with Bayes' rule over all pairs of players, written out.
 func TestPosterior(t *testing.T) {
-	p := pool(t, "random 400", "ply1:rho=0.6 450", "boltz:depth=1,t=200 500", "ply1:rho=0.5,book=italian+london 520", "ply1:rho=0.1,phase=endgame 900")
+	p := leaguetest.Pool(t, "random 400", "ply1:rho=0.6 450", "boltz:depth=1,t=200 500", "ply1:rho=0.5,book=italian+london 520", "ply1:rho=0.1,phase=endgame 900")
 	mover := league.NewMover(0)
 	for _, gap := range []int{0, 60} {
 		m := mixture(t, p, Options{MaxGap: gap})
@@ -82,7 +83,7 @@ func TestPosterior(t *testing.T) {
 // TestPosteriorOfLongGames has likelihoods that no float64 holds, and a player who alone explains
 // either side but cannot have played both.
 func TestPosteriorOfLongGames(t *testing.T) {
-	m := mixture(t, pool(t, "ply1", "random", "ply1:rho=0.5"), Options{})
+	m := mixture(t, leaguetest.Pool(t, "ply1", "random", "ply1:rho=0.5"), Options{})
 	b := m.NewBelief(bitboard.Start())
 	b.logs = [2][]float64{{0, -2000, -2001}, {0, -2000, -2001}}
 	with := math.Exp(-1)
@@ -96,7 +97,7 @@ func TestPosteriorOfLongGames(t *testing.T) {
 
 // TestImpossible has moves that nobody in the pool plays: they tell nothing.
 func TestImpossible(t *testing.T) {
-	p := pool(t, "ply1:rho=0.3,book=italian", "ply1:rho=0.3,book=london", "ply1:rho=0.1,book=london")
+	p := leaguetest.Pool(t, "ply1:rho=0.3,book=italian", "ply1:rho=0.3,book=london", "ply1:rho=0.1,book=london")
 	m := mixture(t, p, Options{})
 	g := boardtest.Game(t, "", "a2a3", "e7e5", "h2h3")
 	b := m.NewBelief(g.StartPosition())

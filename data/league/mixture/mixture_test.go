@@ -13,28 +13,11 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"transcend/data/league"
+	"transcend/data/league/leaguetest"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
 	"transcend/internal/boardtest"
 )
-
-func pool(t testing.TB, players ...string) *league.Pool {
-	t.Helper()
-	p, err := league.ReadPool("test", strings.NewReader(strings.Join(players, "\n")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func named(t testing.TB, name string) *league.Pool {
-	t.Helper()
-	p, ok := league.Ratings().Pool(name)
-	if !ok {
-		t.Fatalf("no pool %s", name)
-	}
-	return p
-}
 
 func mixture(t testing.TB, p *league.Pool, o Options) *Mixture {
 	t.Helper()
@@ -62,7 +45,7 @@ const (
 
 // TestMixtureByHand has a mate in one: whoever searches plays Rd8, noise plays all moves alike.
 func TestMixtureByHand(t *testing.T) {
-	m := mixture(t, pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.6", "random", "ply1:rho=0.3,seed=2"), Options{})
+	m := mixture(t, leaguetest.Pool(t, "ply1:rho=0.3,seed=1", "ply1:rho=0.6", "random", "ply1:rho=0.3,seed=2"), Options{})
 	g := boardtest.Game(t, backRank)
 	p := position(t, m, g)
 	f := p.Mix(nil, m.Prior(bitboard.White))
@@ -97,7 +80,7 @@ func TestMixtureByHand(t *testing.T) {
 func TestMixtureIsThatOfItsPlayers(t *testing.T) {
 	mover := league.NewMover(0)
 	for _, name := range league.Ratings().PoolNames() {
-		p := named(t, name)
+		p := leaguetest.Named(t, name)
 		m := mixture(t, p, Options{})
 		c := league.Corpus{Pool: p, Seed: 7, MaxPlies: 60}
 		game := c.Play(league.NewMover(0), 0)
@@ -144,10 +127,10 @@ func TestMixtureIsThatOfThePool(t *testing.T) {
 		pool *league.Pool
 		fen  string
 	}{
-		{named(t, "specialists"), middlegame},
-		{named(t, "noise"), bitboard.StartFEN},
-		{named(t, "tastes"), rookEnding},
-		{pool(t, "ply2:blind=pawn,miss=0.5,rho=0.2", "boltz:depth=1,t=40", "random", "ply1:rho=0.3,shared=3"), middlegame},
+		{leaguetest.Named(t, "specialists"), middlegame},
+		{leaguetest.Named(t, "noise"), bitboard.StartFEN},
+		{leaguetest.Named(t, "tastes"), rookEnding},
+		{leaguetest.Pool(t, "ply2:blind=pawn,miss=0.5,rho=0.2", "boltz:depth=1,t=40", "random", "ply1:rho=0.3,shared=3"), middlegame},
 	} {
 		m := mixture(t, c.pool, Options{})
 		g := boardtest.Game(t, c.fen)
@@ -190,14 +173,14 @@ func TestMixtureIsThatOfThePool(t *testing.T) {
 }
 
 func TestSharedAndUnseen(t *testing.T) {
-	p := named(t, "shared")
+	p := leaguetest.Named(t, "shared")
 	g := boardtest.Game(t, middlegame)
 	m := mixture(t, p, Options{})
 	if f := position(t, m, g).Mix(nil, m.Prior(bitboard.White)); slices.Max(f) < 1-1e-12 {
 		t.Errorf("shared noise leaves %v to chance", f)
 	}
 	unseen := mixture(t, p, Options{Unseen: true})
-	noise := mixture(t, named(t, "noise"), Options{})
+	noise := mixture(t, leaguetest.Named(t, "noise"), Options{})
 	got := position(t, unseen, g).Mix(nil, unseen.Prior(bitboard.White))
 	want := position(t, noise, g).Mix(nil, noise.Prior(bitboard.White))
 	if !slices.Equal(got, want) {
@@ -208,7 +191,7 @@ func TestSharedAndUnseen(t *testing.T) {
 // TestConcurrent asks for the same positions from several goroutines: each is computed once, and with
 // a tiny cache again, to the same.
 func TestConcurrent(t *testing.T) {
-	p := named(t, "noise")
+	p := leaguetest.Named(t, "noise")
 	game := (&league.Corpus{Pool: p, Seed: 3, MaxPlies: 40}).Play(league.NewMover(0), 1)
 	walk := func(m *Mixture) (all []*Position) {
 		g := bitboard.NewGame(bitboard.Start())
@@ -257,7 +240,7 @@ func TestNewRefuses(t *testing.T) {
 	for want, p := range map[string]*league.Pool{
 		"no players":   {},
 		"2001 players": many,
-		"no rating":    pool(t, "ply1:rho=0.123", "ply1:rho=0.234"),
+		"no rating":    leaguetest.Pool(t, "ply1:rho=0.123", "ply1:rho=0.234"),
 	} {
 		if _, err := New(p, Options{MaxGap: 10}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -267,7 +250,7 @@ func TestNewRefuses(t *testing.T) {
 
 // TestPrior counts the colors of the players of a corpus whose ratings have to be near.
 func TestPrior(t *testing.T) {
-	p := pool(t, "random 400", "ply1:rho=0.9 450", "ply1:rho=0.5 500", "ply1:rho=0.1 900")
+	p := leaguetest.Pool(t, "random 400", "ply1:rho=0.9 450", "ply1:rho=0.5 500", "ply1:rho=0.1 900")
 	for _, gap := range []int{0, 50} {
 		m := mixture(t, p, Options{MaxGap: gap})
 		c := league.Corpus{Pool: p, Seed: 5, MaxGap: gap, MaxPlies: 1}
@@ -315,7 +298,7 @@ func TestKeys(t *testing.T) {
 // BenchmarkMixture computes the positions of a game that are not in the cache, for a pool whose
 // players share a search, and prints how much faster that is than asking every player.
 func BenchmarkMixture(b *testing.B) {
-	p := named(b, "noise")
+	p := leaguetest.Named(b, "noise")
 	game := (&league.Corpus{Pool: p, Seed: 3}).Play(league.NewMover(0), 2)
 	board := bitboard.NewGame(bitboard.Start())
 	var games []*bitboard.Game
