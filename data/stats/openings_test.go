@@ -114,16 +114,7 @@ func TestBookAgainstLibrary(t *testing.T) {
 	transposed := 0
 	for _, row := range o.rows {
 		line := strings.Fields(row.PGN())
-		p := bitboard.Start()
-		var list []bitboard.Move
-		for _, uci := range line {
-			m, err := p.ParseUCIMove(uci)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.Make(m)
-			list = append(list, m)
-		}
+		list := boardtest.Game(t, "", line...).Moves()
 		if name := b.classify(list); !sameOpening(b, name, row) {
 			t.Errorf("%s: %+v", row.PGN(), b.names[name])
 		}
@@ -132,7 +123,7 @@ func TestBookAgainstLibrary(t *testing.T) {
 		}
 		// Not the whole line, so that what follows may lead back into the book.
 		list = list[:1+rng.IntN(len(list))]
-		p = bitboard.Start()
+		p := bitboard.Start()
 		for _, m := range list {
 			p.Make(m)
 		}
