@@ -236,73 +236,104 @@ func (w *world) families() {
 		}
 		byCity[c] = append(byCity[c], p)
 	}
-	type tie struct {
-		edge
-		rank float64
+	k := kindred{
+		world: w, possible: map[int][]tie{},
+		mother: relationID("mother"), father: relationID("father"), spouse: relationID("spouse"), sibling: relationID("sibling"), child: relationID("child"),
 	}
-	possible := map[int][]tie{}
-	mother, father, spouse, sibling, child := relationID("mother"), relationID("father"), relationID("spouse"), relationID("sibling"), relationID("child")
-	family := 0
 	for _, c := range cities {
-		free := byCity[c]
-		draw.Shuffle(&w.rng, free)
-		free = free[:len(free)*3/5]
-		var grown []int // children who may be parents of later families
-		take := func() int {
-			if len(grown) > 0 && w.rng.Chance(0.45) {
-				p := grown[0]
-				grown = grown[1:]
-				return p
-			}
-			if len(free) == 0 {
-				return -1
-			}
-			p := free[0]
-			free = free[1:]
-			return p
-		}
-		for len(free) > 2 {
-			a, b := take(), take()
-			if a < 0 || b < 0 || a == b || w.entities[a].family != 0 && w.entities[a].family == w.entities[b].family {
-				continue
-			}
-			family++
-			record := func(r, head, tail int) {
-				possible[r] = append(possible[r], tie{edge{head, tail}, w.rng.Float64()})
-			}
-			// Symmetric ties share a rank, so that both directions are recorded.
-			both := func(r, a, b int) {
-				rank := w.rng.Float64()
-				possible[r] = append(possible[r], tie{edge{a, b}, rank}, tie{edge{b, a}, rank})
-			}
-			both(spouse, a, b)
-			var children []int
-			for range 1 + w.rng.IntN(4) {
-				if len(free) == 0 {
-					break
-				}
-				x := free[0]
-				free = free[1:]
-				w.entities[x].family = family
-				for _, y := range children {
-					both(sibling, x, y)
-				}
-				children = append(children, x)
-				record(mother, x, a)
-				record(father, x, b)
-				record(child, a, x)
-				record(child, b, x)
-			}
-			grown = append(grown, children...)
-		}
+		draw.Shuffle(&w.rng, byCity[c])
+		k.settle(byCity[c][:len(byCity[c])*3/5])
 	}
-	for _, r := range []int{mother, father, spouse, sibling, child} {
-		all := possible[r]
+	for _, r := range []int{k.mother, k.father, k.spouse, k.sibling, k.child} {
+		all := k.possible[r]
 		slices.SortStableFunc(all, func(x, y tie) int { return cmp.Compare(x.rank, y.rank) })
 		for _, x := range all[:min(len(all), w.quota(r))] {
 			w.add(r, x.head, x.tail)
 		}
 	}
+}
+
+// kindred are the families of the people of one city after the other.
+type kindred struct {
+	*world
+	mother, father, spouse, sibling, child int
+
+	possible map[int][]tie // of each relation
+	families int
+	free     []int // of the city, who have no family yet
+	grown    []int // children who may be parents of later families
+}
+
+// tie is an edge that is recorded when its rank is among the lowest.
+type tie struct {
+	edge
+	rank float64
+}
+
+// settle makes families of people until hardly anybody is free.
+func (k *kindred) settle(people []int) {
+	k.free, k.grown = people, nil
+	for len(k.free) > 2 {
+		a, b := k.parent(), k.parent()
+		if a < 0 || b < 0 || a == b || k.entities[a].family != 0 && k.entities[a].family == k.entities[b].family {
+			continue
+		}
+		k.family(a, b)
+	}
+}
+
+// parent takes somebody who may found a family, -1 when there is nobody.
+func (k *kindred) parent() int {
+	if len(k.grown) > 0 && k.rng.Chance(0.45) {
+		p := k.grown[0]
+		k.grown = k.grown[1:]
+		return p
+	}
+	return k.take()
+}
+
+// take takes somebody who is free, -1 when there is nobody.
+func (k *kindred) take() int {
+	if len(k.free) == 0 {
+		return -1
+	}
+	p := k.free[0]
+	k.free = k.free[1:]
+	return p
+}
+
+// family marries a, the mother, and b and gives them children.
+func (k *kindred) family(a, b int) {
+	k.families++
+	k.both(k.spouse, a, b)
+	var children []int
+	for range 1 + k.rng.IntN(4) {
+		x := k.take()
+		if x < 0 {
+			break
+		}
+		k.entities[x].family = k.families
+		for _, y := range children {
+			k.both(k.sibling, x, y)
+		}
+		children = append(children, x)
+		k.record(k.mother, x, a)
+		k.record(k.father, x, b)
+		k.record(k.child, a, x)
+		k.record(k.child, b, x)
+	}
+	k.grown = append(k.grown, children...)
+}
+
+func (k *kindred) record(r, head, tail int) {
+	k.possible[r] = append(k.possible[r], tie{edge{head, tail}, k.rng.Float64()})
+}
+
+// both records a symmetric tie: its directions share a rank, so that both are among the
+// lowest or neither.
+func (k *kindred) both(r, a, b int) {
+	rank := k.rng.Float64()
+	k.possible[r] = append(k.possible[r], tie{edge{a, b}, rank}, tie{edge{b, a}, rank})
 }
 
 // relate draws the edges of a relation.
