@@ -2,6 +2,7 @@
 package logistic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -58,15 +59,7 @@ func Fit(ctx context.Context, d *Data, o Options) (*Regression, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Epochs == 0 {
-		o.Epochs = 20
-	}
-	if o.Batch == 0 {
-		o.Batch = 256
-	}
-	if o.Rate == 0 {
-		o.Rate = 0.01
-	}
+	o.Epochs, o.Batch, o.Rate = cmp.Or(o.Epochs, 20), cmp.Or(o.Batch, 256), cmp.Or(o.Rate, 0.01)
 	o.Batch = min(o.Batch, d.N)
 	out := d.Heads * d.Classes
 	r := &Regression{
@@ -76,11 +69,8 @@ func Fit(ctx context.Context, d *Data, o Options) (*Regression, error) {
 	r.standardize(d)
 	const beta1, beta2, epsilon = 0.9, 0.999, 1e-8
 	var (
-		x       = make([]float32, o.Batch*d.Dim)
-		logits  = make([]float32, o.Batch*out)
-		dw      = make([]float32, len(r.weights))
-		db      = make([]float32, out)
-		moments = [2]adam{newAdam(len(dw)), newAdam(len(db))}
+		g       = newGradient(r, o.Batch)
+		moments = [2]adam{newAdam(len(g.weights)), newAdam(len(g.bias))}
 		order   = make([]int, d.N)
 		rng     = rand.New(rand.NewPCG(o.Seed, 0x6c6f676974))
 	)
@@ -95,41 +85,60 @@ func Fit(ctx context.Context, d *Data, o Options) (*Regression, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("logistic: %w", err)
 			}
-			part := order[lo:min(lo+o.Batch, d.N)]
-			n := len(part)
-			for i, at := range part {
-				r.row(x[i*d.Dim:(i+1)*d.Dim], d.X[at*d.Dim:(at+1)*d.Dim])
-			}
-			r.logits(logits[:n*out], x[:n*d.Dim], n)
-			clear(db)
-			for i, at := range part {
-				row := logits[i*out : (i+1)*out]
-				for h := range d.Heads {
-					p := row[h*d.Classes : (h+1)*d.Classes]
-					softmax(p)
-					p[d.Labels[at*d.Heads+h]]--
-				}
-				for j, g := range row {
-					db[j] += g
-				}
-			}
-			blas32.Gemm(blas.Trans, blas.NoTrans, 1/float32(n), general(x, n, d.Dim), general(logits, n, out), 0, general(dw, d.Dim, out))
-			if o.L2 > 0 {
-				for i, w := range r.weights {
-					dw[i] += float32(o.L2) * w
-				}
-			}
-			for j := range db {
-				db[j] /= float32(n)
-			}
+			g.compute(r, d, order[lo:min(lo+o.Batch, d.N)], float32(o.L2))
 			step++
 			rate := o.Rate * 0.5 * (1 + math.Cos(math.Pi*float64(step-1)/float64(steps)))
 			rate *= math.Sqrt(1-math.Pow(beta2, float64(step))) / (1 - math.Pow(beta1, float64(step)))
-			moments[0].step(r.weights, dw, float32(rate), beta1, beta2, epsilon)
-			moments[1].step(r.bias, db, float32(rate), beta1, beta2, epsilon)
+			moments[0].step(r.weights, g.weights, float32(rate), beta1, beta2, epsilon)
+			moments[1].step(r.bias, g.bias, float32(rate), beta1, beta2, epsilon)
 		}
 	}
 	return r, nil
+}
+
+// gradient is that of the loss in a mini-batch, with what it takes to compute it.
+type gradient struct {
+	weights []float32 // (dim, heads·classes)
+	bias    []float32 // (heads·classes)
+	x       []float32 // (batch, dim) standardized
+	logits  []float32 // (batch, heads·classes), then their gradients
+}
+
+func newGradient(r *Regression, batch int) *gradient {
+	return &gradient{
+		weights: make([]float32, len(r.weights)), bias: make([]float32, len(r.bias)),
+		x: make([]float32, batch*r.dim), logits: make([]float32, batch*len(r.bias)),
+	}
+}
+
+// compute takes the gradient of the mean over the inputs at these places.
+func (g *gradient) compute(r *Regression, d *Data, at []int, l2 float32) {
+	n, out := len(at), len(r.bias)
+	for i, a := range at {
+		r.row(g.x[i*d.Dim:(i+1)*d.Dim], d.X[a*d.Dim:(a+1)*d.Dim])
+	}
+	r.logits(g.logits[:n*out], g.x[:n*d.Dim], n)
+	clear(g.bias)
+	for i, a := range at {
+		row := g.logits[i*out : (i+1)*out]
+		for h := range d.Heads {
+			p := row[h*d.Classes : (h+1)*d.Classes]
+			softmax(p)
+			p[d.Labels[a*d.Heads+h]]--
+		}
+		for j, v := range row {
+			g.bias[j] += v
+		}
+	}
+	blas32.Gemm(blas.Trans, blas.NoTrans, 1/float32(n), general(g.x, n, d.Dim), general(g.logits, n, out), 0, general(g.weights, d.Dim, out))
+	if l2 > 0 {
+		for i, w := range r.weights {
+			g.weights[i] += l2 * w
+		}
+	}
+	for j := range g.bias {
+		g.bias[j] /= float32(n)
+	}
 }
 
 func general(x []float32, rows, columns int) blas32.General {
