@@ -40,20 +40,16 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 	if err != nil {
 		return nil, fmt.Errorf("analysis: precision: %w", err)
 	}
-	slots := m.Config().ExtraSlots
-	decoders := []*model.BatchDecoder{m.NewBatchDecoder(model.BatchOptions{})}
+	decoders := lockstep{slots: m.Config().ExtraSlots}
+	decoders.add(m.NewBatchDecoder(model.BatchOptions{}))
 	out := make([]Precision, len(options))
 	for i, o := range options {
-		decoders = append(decoders, m.NewBatchDecoder(o))
-		out[i].Decoder = decoders[i+1].Precision()
-	}
-	sequences := make([][]*model.Sequence, len(decoders))
-	for i, d := range decoders {
-		for range sideBySide {
-			sequences[i] = append(sequences[i], d.NewSequence())
-		}
+		d := m.NewBatchDecoder(o)
+		decoders.add(d)
+		out[i].Decoder = d.Precision()
 	}
 	var p, q []float64
+	settings := sampling.Settings{Temperature: 1}
 	order := rand.New(rand.NewPCG(seed, 0x507265636973)).Perm(games.Len())
 	for at := 0; at < len(order) && (positions == 0 || len(out) > 0 && out[0].Positions < positions); at += sideBySide {
 		chosen := order[at:min(at+sideBySide, len(order))]
@@ -69,30 +65,8 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 			text := tok.AppendPrompt(nil, game.Moves())
 			texts[i] = text[:min(len(text), m.Config().Context)]
 			extras[i] = enc.AppendExtras(nil, game, 0, len(texts[i]))
-			for _, s := range sequences {
-				s[i].Truncate(0)
-			}
 		}
-		steps := make([][]model.Step, len(decoders))
-		for t := 0; ; t++ {
-			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("analysis: precision: %w", err)
-			}
-			for d := range decoders {
-				steps[d] = steps[d][:0]
-				for i, text := range texts {
-					if t < len(text) {
-						steps[d] = append(steps[d], model.Step{Sequence: sequences[d][i], Tokens: text[t : t+1], Extras: extras[i][t*slots : (t+1)*slots]})
-					}
-				}
-				if err := decoders[d].Append(steps[d]); err != nil {
-					return nil, fmt.Errorf("analysis: precision: %w", err)
-				}
-			}
-			if len(steps[0]) == 0 {
-				break
-			}
-			settings := sampling.Settings{Temperature: 1}
+		err := decoders.read(ctx, texts, extras, func(steps [][]model.Step) {
 			for i, s := range steps[0] {
 				p = settings.Probabilities(p, s.Logits, nil)
 				for o := range options {
@@ -100,6 +74,9 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 					out[o].add(p, q)
 				}
 			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("analysis: precision: %w", err)
 		}
 		for o := range out {
 			out[o].Games += len(chosen)
@@ -112,6 +89,52 @@ func ComparePrecision(ctx context.Context, m *model.Model, tok data.Tokenizer, g
 		}
 	}
 	return out, nil
+}
+
+// lockstep are decoders of one model that read the same texts side by side.
+type lockstep struct {
+	slots     int // extra ids of a token
+	decoders  []*model.BatchDecoder
+	sequences [][]*model.Sequence // of each decoder, sideBySide of them
+}
+
+func (l *lockstep) add(d *model.BatchDecoder) {
+	var sequences []*model.Sequence
+	for range sideBySide {
+		sequences = append(sequences, d.NewSequence())
+	}
+	l.decoders, l.sequences = append(l.decoders, d), append(l.sequences, sequences)
+}
+
+// read reads up to sideBySide texts from their beginnings and calls each after every token, with the steps of
+// each decoder: one for every text that has a token there.
+func (l *lockstep) read(ctx context.Context, texts, extras [][]int32, each func(steps [][]model.Step)) error {
+	for _, sequences := range l.sequences {
+		for _, s := range sequences {
+			s.Truncate(0)
+		}
+	}
+	steps := make([][]model.Step, len(l.decoders))
+	for t := 0; ; t++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for d, decoder := range l.decoders {
+			steps[d] = steps[d][:0]
+			for i, text := range texts {
+				if t < len(text) {
+					steps[d] = append(steps[d], model.Step{Sequence: l.sequences[d][i], Tokens: text[t : t+1], Extras: extras[i][t*l.slots : (t+1)*l.slots]})
+				}
+			}
+			if err := decoder.Append(steps[d]); err != nil {
+				return err
+			}
+		}
+		if len(steps[0]) == 0 {
+			return nil
+		}
+		each(steps)
+	}
 }
 
 // add counts a position; the means are sums until the end.
