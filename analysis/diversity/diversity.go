@@ -185,10 +185,7 @@ func (t *tally) game(moves []bitboard.Move, band, actions, plies int) error {
 // stateKey is a hash of what a FEN has; the half-move is counted beside it. The lowest 8 bits of those from which
 // moves are counted are replaced by the number of legal ones.
 func stateKey(p *bitboard.Position) uint64 {
-	z := p.Hash() + uint64(p.HalfmoveClock()+1)*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	return draw.Mix(p.Hash(), uint64(p.HalfmoveClock()+1))
 }
 
 func (s *sample) add(moves []bitboard.Move, plies, most int) {

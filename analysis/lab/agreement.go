@@ -16,6 +16,7 @@ import (
 	"transcend/engine"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
+	"transcend/internal/draw"
 	"transcend/internal/parallel"
 )
 
@@ -179,7 +180,7 @@ func (l *Lab) agreement(ctx context.Context, s *Setup) (*Agreements, error) {
 			return nil, nil, err
 		}
 		return func(ctx context.Context, i int) error {
-			bands, err := w.walk(ctx, games[i], mix(s.Cell.Seed, uint64(i)), seen, total)
+			bands, err := w.walk(ctx, games[i], draw.Mix(s.Cell.Seed, uint64(i)), seen, total)
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ import (
 	"transcend/internal/atomicfile"
 	"transcend/internal/bitboard"
 	"transcend/internal/cli"
+	"transcend/internal/draw"
 )
 
 // protocol is how the games of a cell go.
@@ -91,15 +92,7 @@ func gameSeed(parts ...string) uint64 {
 		h.Write([]byte(p))
 		h.Write([]byte{0})
 	}
-	return mix(h.Sum64(), 0x67616d6573)
-}
-
-// mix is SplitMix64's finalizer.
-func mix(a, b uint64) uint64 {
-	x := a + b*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return draw.Mix(h.Sum64(), 0x67616d6573)
 }
 
 // play plays what is missing in a file of games and returns all that belong to the
@@ -324,8 +317,8 @@ func (w *worker) opening(seed uint64) match.Opening {
 			if len(moves) == 0 {
 				break
 			}
-			draw := mix(mix(seed, try), uint64(ply)) >> 11
-			if err := board.Make(moves[int(float64(draw)*0x1p-53*float64(len(moves)))]); err != nil {
+			x := draw.Mix(draw.Mix(seed, try), uint64(ply)) >> 11
+			if err := board.Make(moves[int(float64(x)*0x1p-53*float64(len(moves)))]); err != nil {
 				panic(err) // they are the legal ones
 			}
 		}

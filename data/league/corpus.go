@@ -13,6 +13,7 @@ import (
 	"transcend/data"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
+	"transcend/internal/draw"
 	"transcend/pgn"
 )
 
@@ -138,8 +139,8 @@ const (
 
 // Play plays the game of a number, which must not be negative.
 func (c *Corpus) Play(m *Mover, number int) *Game {
-	seed := mix(mix(c.Seed, 0x67616d65), uint64(number))
-	pick := func(n int, which uint64) int { return int(draw(seed, which) * float64(n)) }
+	seed := draw.Mix(draw.Mix(c.Seed, 0x67616d65), uint64(number))
+	pick := func(n int, which uint64) int { return int(uniform(seed, which) * float64(n)) }
 	white := pick(len(c.Pool.Players), drawWhite)
 	others := c.Pool.Near(white, c.MaxGap)
 	black := others[pick(len(others), drawBlack)]

@@ -9,6 +9,7 @@ import (
 
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
+	"transcend/internal/draw"
 )
 
 // Player is a simulated player: how it searches and how it errs. It is a value
@@ -204,25 +205,17 @@ const (
 	drawMove              // which move at a temperature
 )
 
-// draw returns a number in [0, 1) that follows from key and the draw's number.
-func draw(key uint64, number uint64) float64 {
-	return float64(mix(key, number)>>11) * 0x1p-53
-}
-
-// mix derives a number from two (SplitMix64's finalizer).
-func mix(a, b uint64) uint64 {
-	x := a + b*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+// uniform returns a number in [0, 1) that follows from key and the draw's number.
+func uniform(key uint64, number uint64) float64 {
+	return float64(draw.Mix(key, number)>>11) * 0x1p-53
 }
 
 // keys returns what the draws of a move follow from: those of the repertoire and
 // those of the errors.
 func (p *Player) keys(g *bitboard.Game, seed uint64) (own, errs uint64) {
-	own = mix(mix(mix(seed, 0x6c6561677565), p.Seed), uint64(g.Ply()))
+	own = draw.Mix(draw.Mix(draw.Mix(seed, 0x6c6561677565), p.Seed), uint64(g.Ply()))
 	if p.Shared {
-		return own, mix(mix(p.SharedSeed, 0x736861726564), g.Position().Hash())
+		return own, draw.Mix(draw.Mix(p.SharedSeed, 0x736861726564), g.Position().Hash())
 	}
 	return own, own
 }
@@ -245,17 +238,17 @@ func (m *Mover) Play(p *Player, g *bitboard.Game, seed uint64, limit search.Opti
 	pos := g.Position()
 	own, errs := p.keys(g, seed)
 	if line := p.Repertoire.at(pos); line != nil {
-		return Played{Move: sample(line, draw(own, drawLine)), Book: true}
+		return Played{Move: sample(line, uniform(own, drawLine)), Book: true}
 	}
-	if noise := p.noise(pos); noise > 0 && draw(errs, drawNoise) < noise {
+	if noise := p.noise(pos); noise > 0 && uniform(errs, drawNoise) < noise {
 		moves := m.sorted(pos)
 		if len(moves) == 0 {
 			return Played{}
 		}
-		return Played{Move: moves[int(draw(errs, drawRandom)*float64(len(moves)))], Random: true}
+		return Played{Move: moves[int(uniform(errs, drawRandom)*float64(len(moves)))], Random: true}
 	}
 	blind := p.Blind
-	if blind != 0 && draw(errs, drawMiss) >= p.Miss {
+	if blind != 0 && uniform(errs, drawMiss) >= p.Miss {
 		blind = 0
 	}
 	result := m.searchFor(p, g, limit, blind)
@@ -265,7 +258,7 @@ func (m *Mover) Play(p *Player, g *bitboard.Game, seed uint64, limit search.Opti
 	if p.Temperature == 0 && p.Taste == 0 {
 		return Played{Move: result.Move, Search: result}
 	}
-	return Played{Move: sample(m.soft(p, pos, result), draw(errs, drawMove)), Search: result}
+	return Played{Move: sample(m.soft(p, pos, result), uniform(errs, drawMove)), Search: result}
 }
 
 // Distribution returns the exact probability of every legal move with which p plays it in
@@ -386,8 +379,8 @@ func (m *Mover) soft(p *Player, pos *bitboard.Position, result search.Result) []
 		}
 		score := float64(r.Score)
 		if p.Taste > 0 {
-			key := mix(mix(p.Seed, 0x7461737465), pos.Hash())
-			score += math.Floor(draw(key, uint64(r.Move)) * float64(p.Taste+1))
+			key := draw.Mix(draw.Mix(p.Seed, 0x7461737465), pos.Hash())
+			score += math.Floor(uniform(key, uint64(r.Move)) * float64(p.Taste+1))
 		}
 		m.order = append(m.order, Chance{r.Move, score})
 		best = max(best, score)

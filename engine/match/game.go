@@ -15,6 +15,7 @@ import (
 
 	"transcend/engine"
 	"transcend/internal/bitboard"
+	"transcend/internal/draw"
 )
 
 // Ways in which a game ends without the rules ending it.
@@ -180,7 +181,7 @@ type referee struct {
 func (r *referee) begin(ctx context.Context, opening Opening, seed uint64) error {
 	for i, p := range r.players {
 		// The two must not draw the same random numbers.
-		if err := p.NewGame(ctx, mix(seed, uint64(i)+1)); err != nil {
+		if err := p.NewGame(ctx, draw.Mix(seed, uint64(i)+1)); err != nil {
 			return r.failure(ctx, i, err)
 		}
 	}
@@ -380,12 +381,4 @@ func (g *Game) Score(i int) float64 {
 		return 0
 	}
 	return 1
-}
-
-// mix derives a seed from two numbers (SplitMix64's finalizer).
-func mix(a, b uint64) uint64 {
-	x := a + b*0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"transcend/engine"
+	"transcend/internal/draw"
 )
 
 // Factory makes a player for one worker; see WorkerOf.
@@ -88,7 +89,7 @@ var ErrStop = errors.New("match: enough games were played")
 const keepPlayers = 4
 
 // SlotSeed is the seed of a slot's game.
-func SlotSeed(seed uint64, slot int) uint64 { return mix(seed, uint64(slot)+0x5107) }
+func SlotSeed(seed uint64, slot int) uint64 { return draw.Mix(seed, uint64(slot)+0x5107) }
 
 // White is the index of the player who has White in a slot: they alternate,
 // so an even number of slots is balanced.

@@ -31,6 +31,9 @@ func New(seed uint64, path ...uint64) Stream {
 	return Stream{s}
 }
 
+// Mix derives a number from two: the b-th that a stream with the state a returns, counted from 1.
+func Mix(a, b uint64) uint64 { return mix(a + b*gamma) }
+
 // Uint64 returns 64 random bits.
 func (s *Stream) Uint64() uint64 {
 	s.state += gamma

@@ -14,6 +14,12 @@ func TestSplitMix(t *testing.T) {
 			t.Errorf("%x, want %x", got, want)
 		}
 	}
+	s = Stream{state: 77}
+	for i := range uint64(5) {
+		if got, want := Mix(77, i+1), s.Uint64(); got != want {
+			t.Errorf("number %d: %x, want %x", i+1, got, want)
+		}
+	}
 }
 
 func TestPathsDiffer(t *testing.T) {

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"transcend/internal/bitboard"
+	"transcend/internal/draw"
 )
 
 // Exit codes, all unlike those of a Go program that panics (2).
@@ -644,22 +645,14 @@ func choose(seed uint64, p *bitboard.Position, buf []bitboard.Move) bitboard.Mov
 	// The half move clock tells the visits of one position apart, or games would
 	// repeat themselves. Each move gets a hash and the smallest wins, so that the
 	// order of generation does not matter.
-	h := mix(p.Hash() + mix(seed+uint64(p.HalfmoveClock())<<56))
+	h := draw.Mix(p.Hash()+draw.Mix(seed+uint64(p.HalfmoveClock())<<56, 1), 1)
 	best, least := bitboard.NoMove, uint64(0)
 	for _, m := range moves {
-		if v := mix(h + uint64(m)); best == bitboard.NoMove || v < least {
+		if v := draw.Mix(h+uint64(m), 1); best == bitboard.NoMove || v < least {
 			best, least = m, v
 		}
 	}
 	return best
-}
-
-// mix is the output function of SplitMix64.
-func mix(h uint64) uint64 {
-	h += 0x9e3779b97f4a7c15
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return h ^ h>>31
 }
 
 // answer sends what precedes bestmove, and bestmove.
