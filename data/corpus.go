@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -238,20 +239,8 @@ func (c *Corpus) WithoutDuplicates() *Corpus {
 		other := c.at(int(j))
 		// A hash of 64 bits does collide in a corpus of 10^9 games.
 		return !(d.result[at] == d.result[other] && d.white[at] == d.white[other] && d.black[at] == d.black[other] &&
-			equalMoves(moves, c.Moves(int(j))))
+			slices.Equal(moves, c.Moves(int(j))))
 	})
-}
-
-func equalMoves(a, b []bitboard.Move) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // Duplicates returns how many games WithoutDuplicates leaves out.

@@ -351,7 +351,7 @@ func readTensors(path string, want []safetensors.Tensor) error {
 		if !ok {
 			return fmt.Errorf("tensor %q is missing", t.Name)
 		}
-		if !equalShape(info.Shape, t.Shape) {
+		if !slices.Equal(info.Shape, t.Shape) {
 			return fmt.Errorf("tensor %q has shape %v, the model has %v", t.Name, info.Shape, t.Shape)
 		}
 		if err := f.ReadFloat32(t.Name, t.Data); err != nil {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"transcend/model/safetensors"
@@ -230,7 +231,7 @@ func matchTensors(f *safetensors.File, cfg Config, prefix string) (names map[str
 			continue
 		case !ok:
 			return nil, false, fmt.Errorf("tensor %q is missing", name)
-		case !equalShape(info.Shape, t.shape):
+		case !slices.Equal(info.Shape, t.shape):
 			return nil, false, fmt.Errorf("tensor %q has shape %v, %s makes it %v", name, info.Shape, configFile, t.shape)
 		}
 		names[t.name] = name
@@ -267,18 +268,6 @@ func checkOutputTied(f *safetensors.File, m *Model) error {
 		}
 	}
 	return nil
-}
-
-func equalShape(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 func (m *Model) biasesAreZero() bool {

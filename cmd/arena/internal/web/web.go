@@ -25,6 +25,7 @@ import (
 	"transcend/elo"
 	"transcend/elo/curves"
 	"transcend/elo/leaderboard"
+	"transcend/engine/arena"
 	"transcend/internal/bitboard"
 )
 
@@ -243,7 +244,7 @@ func (s *Site) choices(ctx context.Context, g leaderboard.Game, p leaderboard.Pl
 	case g.StartFEN != "" && g.StartFEN != bitboard.StartFEN:
 		return nil, errors.New("the game does not begin in the initial position, and a model is shown moves only")
 	}
-	moves := movesOf(g.Moves)
+	moves := arena.MovesOf(g.Moves)
 	var plies []int
 	switch {
 	case ply >= 0 && ply <= len(moves):
@@ -281,15 +282,6 @@ func (s *Site) choices(ctx context.Context, g leaderboard.Game, p leaderboard.Pl
 	}
 	s.answered[key] = answer
 	return answer, nil
-}
-
-// movesOf converts stored codes.
-func movesOf(codes []uint16) []bitboard.Move {
-	moves := make([]bitboard.Move, len(codes))
-	for i, c := range codes {
-		moves[i] = bitboard.Move(c)
-	}
-	return moves
 }
 
 // replay plays stored moves from a position. What cannot be played ends the
