@@ -9,6 +9,8 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"transcend/model/internal/bf16"
 )
 
 //go:generate go -C gen run ./packed -out ../packed_amd64.s -stubs ../packed_amd64.go -pkg blas
@@ -109,7 +111,7 @@ func packAt(level Level, b blas32.General, trans bool, s Storage) *Packed {
 				x := *src.at(l, j)
 				switch s {
 				case StoreBF16:
-					x = widened(bf16Word(x))
+					x = bf16.Widen(bf16.Narrow(x))
 				case StoreInt8:
 					x *= p.steps[j]
 				}
@@ -129,7 +131,7 @@ func packAt(level Level, b blas32.General, trans bool, s Storage) *Packed {
 			words := p.words
 			p.words, p.bytes = nil, make([]int8, len(words))
 			for i, w := range words {
-				p.bytes[i] = int8(widened(w))
+				p.bytes[i] = int8(bf16.Widen(w))
 			}
 		}
 	default:
@@ -151,7 +153,7 @@ func packAt(level Level, b blas32.General, trans bool, s Storage) *Packed {
 		case StoreBF16:
 			p.words = make([]uint16, len(panels))
 			for i, x := range panels {
-				p.words[i] = bf16Word(x)
+				p.words[i] = bf16.Narrow(x)
 			}
 		case StoreInt8:
 			p.bytes = make([]int8, len(panels))
@@ -189,29 +191,14 @@ func (p *Packed) quantize(b matrix) []float32 {
 	return out
 }
 
-// bf16Word is x rounded to bf16, to nearest even, as VCVTNEPS2BF16 does it:
-// subnormals become zero, NaN stays NaN.
-func bf16Word(x float32) uint16 {
-	b := math.Float32bits(x)
-	switch {
-	case b&0x7f800000 == 0:
-		return uint16(b >> 16 & 0x8000)
-	case x != x:
-		return uint16(b>>16 | 0x40)
-	}
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
-}
-
 // BF16Words returns src rounded to bf16 as a Packed with StoreBF16 holds it.
 func BF16Words(src []float32) []uint16 {
 	out := make([]uint16, len(src))
 	for i, x := range src {
-		out[i] = bf16Word(x)
+		out[i] = bf16.Narrow(x)
 	}
 	return out
 }
-
-func widened(w uint16) float32 { return math.Float32frombits(uint32(w) << 16) }
 
 // Panels is the number of panels of columns, the pieces that Multiply takes.
 func (p *Packed) Panels() int { return ceil(p.n, p.width) }

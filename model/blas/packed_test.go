@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/model/internal/bf16"
 )
 
 var storages = []Storage{StoreF32, StoreBF16, StoreInt8}
@@ -188,8 +190,8 @@ func TestWidenTwins(t *testing.T) {
 			if math.Float32bits(x) != uint32(i)<<16 {
 				t.Fatalf("%v: %#x became %#x", level, i, math.Float32bits(x))
 			}
-			if x == x && (i&0x7f80 != 0 || i&0x7f == 0) && bf16Word(x) != words[i] {
-				t.Fatalf("bf16Word(%v) = %#x", x, bf16Word(x))
+			if x == x && (i&0x7f80 != 0 || i&0x7f == 0) && bf16.Narrow(x) != words[i] {
+				t.Fatalf("bf16.Narrow(%v) = %#x", x, bf16.Narrow(x))
 			}
 		}
 		small := make([]int8, 256)
@@ -201,17 +203,17 @@ func TestWidenTwins(t *testing.T) {
 			w.tiles(256, &small[0], &words[0])
 		}
 		for i, x := range small {
-			if floats[i] != float32(x) || w.tiles != nil && widened(words[i]) != float32(x) {
+			if floats[i] != float32(x) || w.tiles != nil && bf16.Widen(words[i]) != float32(x) {
 				t.Fatalf("%v: %d became %v and %#x", level, x, floats[i], words[i])
 			}
 		}
 	}
 	for x, want := range map[float32]uint16{1: 0x3f80, 1 + 1.0/256: 0x3f80, 1 + 3.0/256: 0x3f82, 1e-40: 0, -1e-40: 0x8000, math.MaxFloat32: 0x7f80} {
-		if got := bf16Word(x); got != want {
-			t.Errorf("bf16Word(%v) = %#x, want %#x", x, got, want)
+		if got := bf16.Narrow(x); got != want {
+			t.Errorf("bf16.Narrow(%v) = %#x, want %#x", x, got, want)
 		}
 	}
-	if w := widened(bf16Word(math.Float32frombits(0x7f800001))); w == w {
+	if w := bf16.Widen(bf16.Narrow(math.Float32frombits(0x7f800001))); w == w {
 		t.Error("a NaN became a number")
 	}
 }

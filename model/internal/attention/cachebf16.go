@@ -2,10 +2,11 @@ package attention
 
 import (
 	"fmt"
-	"math"
 	"unsafe"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"transcend/model/internal/bf16"
 )
 
 //go:generate go -C gen run ./cache -out ../cache_amd64.s -stubs ../cache_amd64.go -pkg attention
@@ -70,7 +71,7 @@ func (w *Workspace) narrowRow(dst []uint16, src []float32) {
 	}
 	whole *= Panel
 	for i, x := range src[whole:] {
-		dst[whole+i] = narrowed(x)
+		dst[whole+i] = bf16.Narrow(x)
 	}
 	clear(dst[len(src):])
 }
@@ -137,21 +138,6 @@ func (w *Workspace) ReserveBF16(m, d int) {
 	}
 }
 
-// narrowed is x rounded to bf16 as VCVTNEPS2BF16 does it: to nearest even, subnormals
-// to zero, NaN to NaN.
-func narrowed(x float32) uint16 {
-	b := math.Float32bits(x)
-	switch {
-	case b&0x7f800000 == 0:
-		return uint16(b >> 16 & 0x8000)
-	case x != x:
-		return uint16(b>>16 | 0x40)
-	}
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
-}
-
-func widened(w uint16) float32 { return math.Float32frombits(uint32(w) << 16) }
-
 // plainHalf are the kernels in Go: the conversions to the same bits as the assembly,
 // the sums without fusing.
 var plainHalf = halfKernels{
@@ -171,8 +157,8 @@ func scoresPlain(panels, pairs int, q *float32, keys *uint16, s *float32) {
 		for c := range pairs {
 			words := (*[2 * Panel]uint16)(ks[(p*pairs+c)*2*Panel:])
 			for x := range Panel {
-				low[x] += qs[2*c] * widened(words[2*x])
-				high[x] += qs[2*c+1] * widened(words[2*x+1])
+				low[x] += qs[2*c] * bf16.Widen(words[2*x])
+				high[x] += qs[2*c+1] * bf16.Widen(words[2*x+1])
 			}
 		}
 		for x := range Panel {
@@ -191,7 +177,7 @@ func sumPlain(n, panels int, weights *float32, rows *uint16, dst *float32) {
 		for j, f := range ws {
 			t, r := &strands[j%4], (*[4]uint16)(rs[j*width+x:])
 			for i := range t {
-				t[i] += f * widened(r[i])
+				t[i] += f * bf16.Widen(r[i])
 			}
 		}
 		for i := range 4 {
@@ -205,8 +191,8 @@ func widenPairsPlain(n int, src *uint16, dst *float32) {
 	from, to := unsafe.Slice(src, n*2*Panel), unsafe.Slice(dst, n*2*Panel)
 	for i := range n {
 		for x := range Panel {
-			to[i*2*Panel+x] = widened(from[i*2*Panel+2*x])
-			to[i*2*Panel+Panel+x] = widened(from[i*2*Panel+2*x+1])
+			to[i*2*Panel+x] = bf16.Widen(from[i*2*Panel+2*x])
+			to[i*2*Panel+Panel+x] = bf16.Widen(from[i*2*Panel+2*x+1])
 		}
 	}
 }
@@ -215,7 +201,7 @@ func widenPairsPlain(n int, src *uint16, dst *float32) {
 func widenPlain(n int, src *uint16, dst *float32) {
 	to := unsafe.Slice(dst, n*Panel)
 	for i, w := range unsafe.Slice(src, n*Panel) {
-		to[i] = widened(w)
+		to[i] = bf16.Widen(w)
 	}
 }
 
@@ -223,6 +209,6 @@ func widenPlain(n int, src *uint16, dst *float32) {
 func narrowPlain(n int, src *float32, dst *uint16) {
 	to := unsafe.Slice(dst, n*Panel)
 	for i, x := range unsafe.Slice(src, n*Panel) {
-		to[i] = narrowed(x)
+		to[i] = bf16.Narrow(x)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/model/blas"
+	"transcend/model/internal/bf16"
 )
 
 const nanBF16 = 0x7fff
@@ -30,7 +31,7 @@ func rounded(rng *rand.Rand, m, d int) *problem {
 	p := &problem{q: randomMatrix(rng, m, d), k: randomMatrix(rng, m, d), v: randomMatrix(rng, m, d), dout: randomMatrix(rng, m, d)}
 	for _, x := range [][]float32{p.k.Data, p.v.Data} {
 		for i := range x {
-			x[i] = widened(narrowed(x[i]))
+			x[i] = bf16.Widen(bf16.Narrow(x[i]))
 		}
 	}
 	p.solve()
@@ -84,7 +85,7 @@ func TestHalfTwins(t *testing.T) {
 		words := func(n int) []uint16 {
 			x := make([]uint16, n)
 			for i := range x {
-				x[i] = narrowed(float32(rng.NormFloat64()))
+				x[i] = bf16.Narrow(float32(rng.NormFloat64()))
 			}
 			return x
 		}
@@ -130,7 +131,7 @@ func TestNarrow(t *testing.T) {
 	want := make([]uint16, len(x))
 	narrowPlain(n, &x[0], &want[0])
 	for i, w := range want {
-		y, back := float64(x[i]), float64(widened(w))
+		y, back := float64(x[i]), float64(bf16.Widen(w))
 		switch {
 		case y != y:
 			if back == back {
