@@ -136,8 +136,8 @@ func (b *Batch) errorAt(i int, format string, args ...any) error {
 	return fmt.Errorf("model: %w: row %d, token %d: %s", ErrBatch, i/b.Context, i%b.Context, fmt.Sprintf(format, args...))
 }
 
-// targetCount counts the tokens that have a loss.
-func (b *Batch) targetCount() int {
+// TargetCount counts the tokens that have a loss.
+func (b *Batch) TargetCount() int {
 	n := 0
 	for _, t := range b.Targets {
 		if t >= 0 {

@@ -85,7 +85,7 @@ func (m *Model) LossAndGradient(b *Batch) (Evaluation, []NamedTensor, error) {
 	if err := b.Validate(m.cfg); err != nil {
 		return Evaluation{}, nil, err
 	}
-	n := b.targetCount()
+	n := b.TargetCount()
 	if n == 0 {
 		return Evaluation{}, nil, fmt.Errorf("model: %w: no token has a target", ErrBatch)
 	}

@@ -597,7 +597,7 @@ func (nw *network) lossAndGradient(b *Batch, g *params, scale float64, set bool)
 				clear(v)
 			}
 		}
-		if b.targetCount() == 0 {
+		if b.TargetCount() == 0 {
 			clear(g.wte)
 		}
 	}

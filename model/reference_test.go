@@ -316,7 +316,7 @@ func TestGradientsMatchFiniteDifferences(t *testing.T) {
 			m := mustNew(t, cfg, 2)
 			randomize(m, 2)
 			batches := []*Batch{randomBatch(cfg, 2, 9, 3), randomBatch(cfg, 1, 6, 4)}
-			count := batches[0].targetCount() + batches[1].targetCount()
+			count := batches[0].TargetCount() + batches[1].TargetCount()
 			g := newParams(cfg)
 			nw := newNetwork(m, phases.NewPool(), true)
 			nw.head.chunkRows = 5 // so that the loss takes several chunks

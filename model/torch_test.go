@@ -130,7 +130,7 @@ func TestPyTorchLogitsLossAndGradients(t *testing.T) {
 
 			grads := newParams(m.cfg)
 			nw := newNetwork(m, phases.NewPool(), true)
-			e := nw.lossAndGradient(b, grads, 1/float64(b.targetCount()), true)
+			e := nw.lossAndGradient(b, grads, 1/float64(b.TargetCount()), true)
 			compare(t, "loss", []float32{float32(e.Loss())}, g.floats("loss"), torchTolerance)
 			for _, tensor := range grads.tensors(m.cfg) {
 				compare(t, "gradient of "+tensor.Name, tensor.Data, g.floats("grad."+tensor.Name), torchTolerance)

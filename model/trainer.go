@@ -229,7 +229,7 @@ func (t *Trainer) draw(batches []*Batch) (tokens int, err error) {
 		if err := b.Validate(t.model.cfg); err != nil {
 			return 0, err
 		}
-		tokens += b.targetCount()
+		tokens += b.TargetCount()
 	}
 	if tokens == 0 {
 		return 0, fmt.Errorf("%w: no token has a target", ErrBatch)

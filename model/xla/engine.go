@@ -420,19 +420,8 @@ func (e *engine) Evaluate(b *model.Batch, average bool) (model.Evaluation, error
 	if err != nil {
 		return result, err
 	}
-	result.Count = targets(b)
+	result.Count = b.TargetCount()
 	return result, nil
-}
-
-// targets counts the tokens that have a loss.
-func targets(b *model.Batch) int {
-	n := 0
-	for _, t := range b.Targets {
-		if t >= 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // gradient is the summed loss on b and the gradient of its mean, in the order of the flat
@@ -472,7 +461,7 @@ func (e *engine) look(b *model.Batch, kind programKind, average bool, read func(
 	}
 	var rates []float32
 	if kind == gradientProgram {
-		rates = []float32{1 / float32(max(1, targets(b)))}
+		rates = []float32{1 / float32(max(1, b.TargetCount()))}
 	}
 	err = catch(func() error {
 		p, err := e.program(k)
