@@ -85,6 +85,20 @@ func (s *Status) Printf(format string, args ...any) {
 	io.WriteString(s.w, line)
 }
 
+// Warner returns what writes warnings, from any goroutine: above what is live, or, where that is not
+// shown because a command is quiet, to w.
+func Warner(quiet bool, w io.Writer, live interface{ Printf(string, ...any) }) func(text string) {
+	if !quiet {
+		return func(text string) { live.Printf("warning: %s", text) }
+	}
+	var mu sync.Mutex
+	return func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(w, "warning: %s\n", text)
+	}
+}
+
 // Close removes the live line; what is printed afterwards is plain. Nobody else
 // may be using s. A second Close does nothing.
 func (s *Status) Close() {

@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 
 	"transcend/cmd/arena/internal/players"
@@ -125,10 +124,10 @@ type running struct {
 	entrants []arena.Entrant
 	workerN  int
 
-	block   *cli.Block
-	began   time.Time
-	drawn   time.Time  // when the live table was
-	warning sync.Mutex // the workers warn
+	block *cli.Block
+	began time.Time
+	drawn time.Time // when the live table was
+	warn  func(text string)
 }
 
 // open prepares everything that can fail before a game is played.
@@ -138,6 +137,7 @@ func (t *running) open(ctx context.Context) (err error) {
 		progress = io.Discard
 	}
 	t.block, t.began = cli.NewBlock(progress), time.Now()
+	t.warn = cli.Warner(t.quiet, t.stderr, t.block)
 	warning := ""
 	if t.workerN, warning, err = t.workers(); err != nil {
 		return err
@@ -209,19 +209,6 @@ func (t *running) resized(n int) {
 	if threads := t.threads(); n*threads > runtime.NumCPU() {
 		t.warn(crowded(n, threads, runtime.NumCPU()))
 	}
-}
-
-// warn writes a warning above the live lines, and also when progress is not
-// shown.
-func (t *running) warn(text string) {
-	text = "warning: " + text
-	if t.quiet {
-		t.warning.Lock()
-		defer t.warning.Unlock()
-		fmt.Fprintln(t.stderr, text)
-		return
-	}
-	t.block.Printf("%s", text)
 }
 
 // makeEntrants makes and tries every player.

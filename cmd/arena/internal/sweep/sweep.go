@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"transcend/analysis/checkpoint"
@@ -46,7 +45,7 @@ func Play(ctx context.Context, stdout, stderr io.Writer, args []string, of Progr
 	if s.quiet {
 		progress = io.Discard
 	}
-	a := &sweeping{settings: s, progress: progress, warnings: stderr}
+	a := &sweeping{settings: s, progress: progress, stderr: stderr}
 	a.decoders = s.device.Decoders(a.printf)
 	defer a.decoders.Close()
 	if err := a.open(ctx); err != nil {
@@ -72,8 +71,7 @@ func Play(ctx context.Context, stdout, stderr io.Writer, args []string, of Progr
 type sweeping struct {
 	*settings
 	progress io.Writer
-	warnings io.Writer // also when progress is discarded
-	warning  sync.Mutex
+	stderr   io.Writer // for warnings, also when progress is discarded
 
 	store     *leaderboard.Store
 	sweep     *arena.Sweep
@@ -131,7 +129,7 @@ func (a *sweeping) open(ctx context.Context) error {
 		Contests: contests, Opponents: opponents, Even: a.choose == chooseEven, Games: a.games, Precision: a.interval, BlackFirst: a.protocol == protocolPaper,
 		Protocol: a.protocolName(), Openings: a.book, Limit: a.limit, Rules: match.Rules{MaxPlies: 2 * a.maxMoves, NoClaims: a.noClaims}, Seed: a.seed,
 		Rescore: a.rescore(), Retries: a.retries, Concurrency: a.concurrency,
-		Show: arena.SweepShow{Warn: a.warn, Resized: a.resized, Announced: a.announce, Begun: a.view.show, Finished: a.view.finished, Elsewhere: a.view.elsewhere},
+		Show: arena.SweepShow{Warn: cli.Warner(a.quiet, a.stderr, a.view.status), Resized: a.resized, Announced: a.announce, Begun: a.view.show, Finished: a.view.finished, Elsewhere: a.view.elsewhere},
 	})
 	if err != nil {
 		a.store.Close()
@@ -279,19 +277,6 @@ func (a *sweeping) rescore() func(*match.Game) {
 
 // resized says that the number of games at once was changed.
 func (a *sweeping) resized(n int) { a.view.status.Printf("%d games at once from now on", n) }
-
-// warn writes a warning above the live line, and to standard error where
-// progress is not shown.
-func (a *sweeping) warn(text string) {
-	text = "warning: " + text
-	if a.quiet {
-		a.warning.Lock() // the workers warn
-		defer a.warning.Unlock()
-		fmt.Fprintln(a.warnings, text)
-		return
-	}
-	a.view.status.Printf("%s", text)
-}
 
 // report prints the result, writes the PGN and draws the pictures.
 func (a *sweeping) report(ctx context.Context, stdout io.Writer) error {
