@@ -36,8 +36,8 @@ type clause struct {
 	others   []int32 // the other ends
 }
 
-// article writes an entry about an entity.
-func (w *Writer) article(dst []byte, entity int32, facts []kg.Edge, level Level, rng *draw.Stream) []byte {
+// clausesOf puts facts into clauses about an entity, those of one relation together.
+func clausesOf(entity int32, facts []kg.Edge) []clause {
 	var clauses []clause
 	for _, e := range facts {
 		head, other := e.Head == entity, e.Tail
@@ -56,58 +56,70 @@ func (w *Writer) article(dst []byte, entity int32, facts []kg.Edge, level Level,
 		}
 		clauses[i].others = append(clauses[i].others, other)
 	}
+	return clauses
+}
+
+// article writes an entry about an entity.
+func (w *Writer) article(dst []byte, entity int32, facts []kg.Edge, level Level, rng *draw.Stream) []byte {
+	clauses := clausesOf(entity, facts)
 	draw.Shuffle(rng, clauses)
-	name, typ := w.name(entity), w.g.Types[w.g.Entities[entity].Type]
 	start := len(dst)
-	for i := 0; i < len(clauses); {
-		if len(dst) > start {
+	for len(clauses) > 0 {
+		first := len(dst) == start
+		if !first {
 			dst = append(dst, ' ')
 		}
-		c := clauses[i]
+		c := clauses[0]
 		if level == Creative && len(c.others) == 1 && rng.IntN(4) == 0 {
 			e := kg.Edge{Head: entity, Relation: c.relation, Tail: c.others[0]}
 			if !c.head {
 				e.Head, e.Tail = e.Tail, e.Head
 			}
 			dst = w.Sentence(dst, e, rng.IntN(Variants))
-			i++
+			clauses = clauses[1:]
 			continue
 		}
-		many := min(1+rng.IntN(3), len(clauses)-i)
-		first := len(dst) == start
-		relative := many > 1 && rng.IntN(3) == 0
-		switch {
-		case level == Creative && rng.IntN(3) == 0:
-			dst = append(dst, draw.Pick(rng, openings)...)
-			dst = append(dst, name...)
-		case !first && rng.IntN(3) == 0:
-			dst = append(dst, "This "...)
-			dst = append(dst, typ...)
-		default:
-			dst = append(dst, name...)
-		}
-		for j, c := range clauses[i : i+many] {
-			switch {
-			case relative && j == 0:
-				dst = append(dst, relativePronoun(typ)...)
-			case relative && j == 1:
-				dst = append(dst, ", "...)
-			case j == 0:
-				dst = append(dst, ' ')
-			case j == many-1:
-				dst = append(dst, " and "...)
-			default:
-				dst = append(dst, ", "...)
-			}
-			dst = w.predicate(dst, c, rng)
-		}
-		if level == Creative && rng.IntN(5) == 0 {
-			dst = append(dst, draw.Pick(rng, asides)...)
-		}
-		dst = append(dst, '.')
-		i += many
+		many := min(1+rng.IntN(3), len(clauses))
+		dst = w.join(dst, entity, clauses[:many], first, level, rng)
+		clauses = clauses[many:]
 	}
 	return dst
+}
+
+// join writes a sentence of clauses that share their subject; first is whether it is the first
+// of an entry.
+func (w *Writer) join(dst []byte, entity int32, clauses []clause, first bool, level Level, rng *draw.Stream) []byte {
+	name, typ := w.name(entity), w.g.Types[w.g.Entities[entity].Type]
+	relative := len(clauses) > 1 && rng.IntN(3) == 0
+	switch {
+	case level == Creative && rng.IntN(3) == 0:
+		dst = append(dst, draw.Pick(rng, openings)...)
+		dst = append(dst, name...)
+	case !first && rng.IntN(3) == 0:
+		dst = append(dst, "This "...)
+		dst = append(dst, typ...)
+	default:
+		dst = append(dst, name...)
+	}
+	for i, c := range clauses {
+		switch {
+		case relative && i == 0:
+			dst = append(dst, relativePronoun(typ)...)
+		case relative && i == 1:
+			dst = append(dst, ", "...)
+		case i == 0:
+			dst = append(dst, ' ')
+		case i == len(clauses)-1:
+			dst = append(dst, " and "...)
+		default:
+			dst = append(dst, ", "...)
+		}
+		dst = w.predicate(dst, c, rng)
+	}
+	if level == Creative && rng.IntN(5) == 0 {
+		dst = append(dst, draw.Pick(rng, asides)...)
+	}
+	return append(dst, '.')
 }
 
 func relativePronoun(typ string) string {
