@@ -360,62 +360,23 @@ func generalizeClaims(by map[string]*generalization) []lab.Claim {
 	if all == nil {
 		all = new(generalization) // without results nothing can be compared with it
 	}
-	worst, name := 1.0, ""
-	for _, g := range by {
-		if x := g.Facts.All[0].Mean; x < worst || x == worst && g.Name < name {
-			worst, name = x, g.Name
-		}
-	}
-	claims := []lab.Claim{{Claim: "single facts are known nearly perfectly in all settings", Paper: "near perfect (stated)",
-		Ours: fmt.Sprintf("at least %s (%s)", percent(worst), name), Verdict: lab.Reproduced}}
-	if len(by) == 0 {
-		claims[0] = lab.Claim{Claim: claims[0].Claim, Paper: claims[0].Paper, Verdict: lab.NotTested, Why: "cells are missing"}
-	}
-	if worst < 0.95 {
-		claims[0].Verdict, claims[0].Why = lab.NotReproduced, "the training is too short for these facts"
-	}
+	known, worst := singleFacts(by)
+	claims := []lab.Claim{known}
 	// more says that a-b is over 0.
 	more := func(claim, paper, what string, a, b []eval.Estimate) {
-		c := lab.Claim{Claim: claim, Paper: paper}
-		defer func() { claims = append(claims, c) }()
-		if a == nil || b == nil {
-			c.Verdict, c.Why = lab.NotTested, "cells are missing"
-			return
-		}
-		a, b = sameSeeds(a, b)
-		mean, low, high, err := eval.Difference(a, b)
-		if err != nil {
-			c.Verdict, c.Why = lab.NotTested, err.Error()
-			return
-		}
-		c.Ours = fmt.Sprintf("%s: %s against %s, %s", what, percent(eval.Over(a).Mean), percent(eval.Over(b).Mean), points(mean, low, high))
-		switch {
-		case worst < learned:
-			c.Verdict, c.Why = lab.NotTested, "single facts are not known well enough"
-		case low > 0:
-			c.Verdict = lab.Reproduced
-		case high < 0:
-			c.Verdict, c.Why = lab.NotReproduced, "it is the other way round"
-		default:
-			c.Verdict, c.Why = lab.NotReproduced, "the interval of the difference holds zero"
-		}
+		claims = append(claims, moreRight(claim, paper, what, a, b, worst))
 	}
 	more("more two-hop examples, more right answers across areas", "0.25 with 20k, 0.34 with 80k (figure; text)", "all against a quarter",
 		all.estimates(across), by["n25"].estimates(across))
 	more("inside areas held-out questions are easier than across", "0.70 against 0.34 (figure; text)", "within against across",
 		all.estimates(within), all.estimates(across))
-	var majority []eval.Estimate
+	var majority, pairs []eval.Estimate
 	for _, x := range all.results {
-		m := x.Across.Baselines.Majority
-		majority = append(majority, eval.Estimate{Mean: m, Low: m, High: m})
+		baselines := &x.Across.Baselines
+		majority, pairs = append(majority, sure(baselines.Majority)), append(pairs, sure(baselines.PairMajority))
 	}
 	more("across areas more are right than by the most common answer of the relation", "0.34 against 0.20 (text)", "model against baseline",
 		all.estimates(across), majority)
-	var pairs []eval.Estimate
-	for _, x := range all.results {
-		m := x.Across.Baselines.PairMajority
-		pairs = append(pairs, eval.Estimate{Mean: m, Low: m, High: m})
-	}
 	more("beyond the paper: more than by the most common answer of the two relations in the whole graph", "not there", "model against baseline",
 		all.estimates(across), pairs)
 	level4 := by[fmt.Sprint(groupOneHop, text.Creative)]
@@ -426,6 +387,55 @@ func generalizeClaims(by map[string]*generalization) []lab.Claim {
 		by[groupChain].estimates(across), all.estimates(across))
 	more("and inside areas", "0.92 against 0.70 (figure)", "with the bridge against without", by[groupChain].estimates(within), all.estimates(within))
 	return claims
+}
+
+// sure is an estimate of what was counted in whole.
+func sure(x float64) eval.Estimate { return eval.Estimate{Mean: x, Low: x, High: x} }
+
+// singleFacts judges that all groups know them; worst is how much the one that knows least does.
+func singleFacts(by map[string]*generalization) (c lab.Claim, worst float64) {
+	worst, name := 1.0, ""
+	for _, g := range by {
+		if x := g.Facts.All[0].Mean; x < worst || x == worst && g.Name < name {
+			worst, name = x, g.Name
+		}
+	}
+	c = lab.Claim{Claim: "single facts are known nearly perfectly in all settings", Paper: "near perfect (stated)"}
+	if len(by) == 0 {
+		c.Verdict, c.Why = lab.NotTested, "cells are missing"
+		return c, worst
+	}
+	c.Ours, c.Verdict = fmt.Sprintf("at least %s (%s)", percent(worst), name), lab.Reproduced
+	if worst < 0.95 {
+		c.Verdict, c.Why = lab.NotReproduced, "the training is too short for these facts"
+	}
+	return c, worst
+}
+
+// moreRight judges that a is more than b; worst is how much of the single facts is known.
+func moreRight(claim, paper, what string, a, b []eval.Estimate, worst float64) lab.Claim {
+	c := lab.Claim{Claim: claim, Paper: paper, Verdict: lab.NotTested, Why: "cells are missing"}
+	if a == nil || b == nil {
+		return c
+	}
+	a, b = sameSeeds(a, b)
+	mean, low, high, err := eval.Difference(a, b)
+	if err != nil {
+		c.Why = err.Error()
+		return c
+	}
+	c.Ours = fmt.Sprintf("%s: %s against %s, %s", what, percent(eval.Over(a).Mean), percent(eval.Over(b).Mean), points(mean, low, high))
+	switch {
+	case worst < learned:
+		c.Why = "single facts are not known well enough"
+	case low > 0:
+		c.Verdict, c.Why = lab.Reproduced, ""
+	case high < 0:
+		c.Verdict, c.Why = lab.NotReproduced, "it is the other way round"
+	default:
+		c.Verdict, c.Why = lab.NotReproduced, "the interval of the difference holds zero"
+	}
+	return c
 }
 
 // sameSeeds are the estimates of the seeds that both have: plans count seeds from 1.

@@ -53,9 +53,8 @@ type selectGrid struct {
 	alpha    []float64
 }
 
-func planSelect(s lab.Settings) ([]lab.Cell, error) {
-	var grid []selectGrid
-	extra := false
+// selectGrids are the cells of some settings; extra is whether those that are not the paper's go with them.
+func selectGrids(s lab.Settings) (grids []selectGrid, extra bool) {
 	switch {
 	case s.Experts != nil || s.Coverage != nil || s.Alpha != nil:
 		experts, coverage, alpha := s.Experts, s.Coverage, s.Alpha
@@ -68,31 +67,33 @@ func planSelect(s lab.Settings) ([]lab.Cell, error) {
 		if alpha == nil {
 			alpha = []float64{0.8, 0.9, 0.95, 1}
 		}
-		for _, c := range coverage {
-			for _, n := range experts {
-				grid = append(grid, selectGrid{c, n, alpha})
-			}
-		}
+		return crossed(coverage, experts, alpha), false
 	case s.Preset == lab.PresetTiny:
-		grid = []selectGrid{{0.1, 20, []float64{1}}}
+		return []selectGrid{{0.1, 20, []float64{1}}}, false
 	case s.Preset == lab.PresetLaptop:
-		extra = true
-		grid = []selectGrid{
+		return []selectGrid{
 			{0.01, 100, []float64{0.95, 1}},
 			{0.01, 1000, []float64{0.8, 0.95, 1}},
 			{0.1, 1, []float64{1}},
 			{0.1, 10, []float64{0.8, 1}},
 			{0.1, 100, []float64{0.8, 0.9, 1}},
 			{0.1, 1000, []float64{0.8, 1}},
-		}
-	default:
-		extra = true
-		for _, c := range []float64{0.01, 0.1} {
-			for _, n := range []int{1, 10, 100, 1000} {
-				grid = append(grid, selectGrid{c, n, []float64{0.8, 0.85, 0.9, 0.95, 0.98, 1}})
-			}
+		}, true
+	}
+	return crossed([]float64{0.01, 0.1}, []int{1, 10, 100, 1000}, []float64{0.8, 0.85, 0.9, 0.95, 0.98, 1}), true
+}
+
+func crossed(coverage []float64, experts []int, alpha []float64) (grids []selectGrid) {
+	for _, c := range coverage {
+		for _, n := range experts {
+			grids = append(grids, selectGrid{c, n, alpha})
 		}
 	}
+	return grids
+}
+
+func planSelect(s lab.Settings) ([]lab.Cell, error) {
+	grids, extra := selectGrids(s)
 	var cells []lab.Cell
 	add := func(name string, change func(*lab.Cell)) {
 		c := Base(s)
@@ -105,7 +106,7 @@ func planSelect(s lab.Settings) ([]lab.Cell, error) {
 		change(&c)
 		cells = append(cells, repeat(c, seedCount(s))...)
 	}
-	for _, g := range grid {
+	for _, g := range grids {
 		for _, alpha := range g.alpha {
 			add(selectName(g.experts, g.coverage, alpha), func(c *lab.Cell) {
 				c.Team.Experts, c.Team.Specialists, c.Team.Alpha = g.experts, g.coverage, alpha
