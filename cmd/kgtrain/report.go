@@ -116,18 +116,7 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 	}
 	// The graph of the results, unless another was asked for.
 	if from.in == "" && !flags.Changed("scale") && !flags.Changed("seed") {
-		from.scale = 0.05
-		for _, r := range results {
-			if len(r.Cells) > 0 {
-				g := r.Cells[0].Cell.Graph
-				if g.File == "" {
-					from.scale, from.seed = g.Scale, g.Seed
-				} else if _, err := os.Stat(g.File); err == nil {
-					from.in, *templates = g.File, g.Templates
-				}
-				break
-			}
-		}
+		from.follow(results, templates)
 	}
 	g, err := from.graph(flags, stderr)
 	if err != nil {
@@ -168,6 +157,21 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d experiments\n", *out, len(results))
 	return err
+}
+
+// follow takes the graph, and the words for it, of the first results that have any.
+func (o *origin) follow(results []*result, templates *string) {
+	o.scale = 0.05
+	i := slices.IndexFunc(results, func(r *result) bool { return len(r.Cells) > 0 })
+	if i < 0 {
+		return
+	}
+	g := results[i].Cells[0].Cell.Graph
+	if g.File == "" {
+		o.scale, o.seed = g.Scale, g.Seed
+	} else if _, err := os.Stat(g.File); err == nil {
+		o.in, *templates = g.File, g.Templates
+	}
 }
 
 // verdictClass is the style of a verdict.

@@ -102,24 +102,49 @@ func (o *training) addFlags(fs *pflag.FlagSet) {
 	cli.Alias(fs, "learning-rate", "lr")
 }
 
+// trainHead is the help before the flags of the command that does these experiments.
+func trainHead(name string, experiments []lab.Experiment) string {
+	var b strings.Builder
+	if len(experiments) == 1 {
+		e := experiments[0]
+		fmt.Fprintf(&b, "%s\n\nusage: kgtrain %s [flags]\n\n%s\n\n", e.About, e.Name, e.Help)
+	} else {
+		fmt.Fprintf(&b, "All experiments, one after the other.\n\nusage: kgtrain all [flags]\n\n")
+		for _, e := range experiments {
+			fmt.Fprintf(&b, "  %-12s %s\n", e.Name, e.About)
+		}
+		fmt.Fprintln(&b)
+	}
+	fmt.Fprintf(&b, "examples:\n  kgtrain %s --dry-run\n  kgtrain %s --preset laptop --out results\n  kgtrain %s --preset tiny --out /tmp/tiny\n\nflags:\n", name, name, name)
+	return b.String()
+}
+
+// cells are those of an experiment that were asked for, after a look whether each can be done.
+func (o *training) cells(ctx context.Context, l *lab.Lab, e *lab.Experiment) ([]lab.Cell, error) {
+	cells, err := e.Cells(o.settings)
+	if err != nil {
+		return nil, cli.Usagef("%w", err)
+	}
+	if cells, err = cli.Matching(o.only, cells, func(c *lab.Cell) string { return c.Name }); err != nil {
+		return nil, err
+	}
+	for i := range cells {
+		if _, err := l.Setup(ctx, &cells[i]); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, cli.Usagef("%s: cell %s: %w", e.Name, cells[i].Name, err)
+		}
+	}
+	return cells, nil
+}
+
 // runExperiments does experiments one after the other: the command of one, or all.
 func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string, name string, experiments []lab.Experiment) error {
 	var o training
 	fs := cli.FlagSet(program + " " + name)
 	o.addFlags(fs)
-	var head strings.Builder
-	if len(experiments) == 1 {
-		e := experiments[0]
-		fmt.Fprintf(&head, "%s\n\nusage: kgtrain %s [flags]\n\n%s\n\n", e.About, e.Name, e.Help)
-	} else {
-		fmt.Fprintf(&head, "All experiments, one after the other.\n\nusage: kgtrain all [flags]\n\n")
-		for _, e := range experiments {
-			fmt.Fprintf(&head, "  %-12s %s\n", e.Name, e.About)
-		}
-		fmt.Fprintln(&head)
-	}
-	fmt.Fprintf(&head, "examples:\n  kgtrain %s --dry-run\n  kgtrain %s --preset laptop --out results\n  kgtrain %s --preset tiny --out /tmp/tiny\n\nflags:\n", name, name, name)
-	if err := cli.Parse(fs, args, stdout, cli.Help(fs, head.String(), trainTail)); err != nil {
+	if err := cli.Parse(fs, args, stdout, cli.Help(fs, trainHead(name, experiments), trainTail)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
@@ -136,20 +161,9 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 	l := &lab.Lab{Dir: o.out, Program: cli.Version(), Parallel: o.parallel, CheckpointInterval: o.checkpoints, KeepModels: o.keep}
 	plans := make([][]lab.Cell, len(experiments))
 	for i := range experiments {
-		cells, err := experiments[i].Cells(o.settings)
-		if err != nil {
-			return cli.Usagef("%w", err)
-		}
-		if plans[i], err = cli.Matching(o.only, cells, func(c *lab.Cell) string { return c.Name }); err != nil {
+		var err error
+		if plans[i], err = o.cells(ctx, l, &experiments[i]); err != nil {
 			return err
-		}
-		for j := range plans[i] {
-			if _, err := l.Setup(ctx, &plans[i][j]); err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				return cli.Usagef("%s: cell %s: %w", experiments[i].Name, plans[i][j].Name, err)
-			}
 		}
 	}
 	if !fs.Changed("threads") {
