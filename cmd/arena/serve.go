@@ -131,28 +131,34 @@ func serve(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 		fmt.Fprintf(stderr, "%s: anybody who can reach %s can read the whole database\n", program, listener.Addr())
 	}
 
-	var background sync.WaitGroup
+	var looking sync.WaitGroup
 	scanning, stopScanning := context.WithCancel(ctx)
-	background.Go(func() {
+	defer looking.Wait()
+	defer stopScanning()
+	looking.Go(func() {
 		if players, err := store.Players(scanning); err == nil {
 			models.LookFor(scanning, players)
 		}
 	})
+	return serveUntil(ctx, server, listener)
+}
+
+// serveUntil serves until ctx is done, which is no error.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
 	served := make(chan error, 1)
-	background.Go(func() { served <- server.Serve(listener) })
+	go func() { served <- server.Serve(listener) }()
+	var err error
 	select {
 	case err = <-served:
 	case <-ctx.Done():
 		// Pages are quick; a question to a model ends with its request.
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
 		if server.Shutdown(grace) != nil {
 			server.Close()
 		}
-		cancel()
 		err = <-served
 	}
-	stopScanning()
-	background.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil // stopping is how it ends
 	}
