@@ -199,7 +199,7 @@ func (l *Lab) agreement(ctx context.Context, s *Setup) (*Agreements, error) {
 		}, nil, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("experiment: agreement: %w", err)
+		return nil, fmt.Errorf("lab: agreement: %w", err)
 	}
 	return total, nil
 }
@@ -212,7 +212,7 @@ func (l *Lab) occurrences(ctx context.Context, s *Setup, games []*league.Game) (
 		for _, m := range g.Moves {
 			seen[board.Position().Hash()] = 0
 			if err := board.Make(m); err != nil {
-				return nil, fmt.Errorf("experiment: game %d: %w", g.Number+1, err)
+				return nil, fmt.Errorf("lab: game %d: %w", g.Number+1, err)
 			}
 		}
 	}
@@ -309,7 +309,7 @@ func (w *walker) walk(ctx context.Context, g *league.Game, seed uint64, seen map
 			}
 		}
 		if err := board.Make(played); err != nil {
-			return nil, fmt.Errorf("experiment: game %d: %w", g.Number+1, err)
+			return nil, fmt.Errorf("lab: game %d: %w", g.Number+1, err)
 		}
 	}
 	return counts, nil

@@ -185,7 +185,7 @@ func (c *Cell) Key() string {
 func key(settings any) string {
 	b, err := json.Marshal(settings)
 	if err != nil {
-		panic(fmt.Sprintf("experiment: settings: %v", err)) // they are plain values
+		panic(fmt.Sprintf("lab: settings: %v", err)) // they are plain values
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:6])
@@ -197,11 +197,11 @@ const nameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 // Validate reports settings that cannot be carried out.
 func (c *Cell) Validate() error {
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("experiment: cell %s: %s", c.Name, fmt.Sprintf(format, args...))
+		return fmt.Errorf("lab: cell %s: %s", c.Name, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case c.Name == "" || strings.Trim(c.Name, nameChars) != "" || strings.HasPrefix(c.Name, "."):
-		return fmt.Errorf("experiment: %q is no name of a cell", c.Name)
+		return fmt.Errorf("lab: %q is no name of a cell", c.Name)
 	case c.Group == "":
 		return bad("no group")
 	case c.Corpus.Games < 1 && !c.Model.None():
@@ -248,11 +248,11 @@ func (c *Cell) Validate() error {
 // Cells plans, and checks what was planned.
 func (e *Experiment) Cells(s Settings) ([]Cell, error) {
 	if !slices.Contains(Presets(), s.Preset) {
-		return nil, fmt.Errorf("experiment: %s: no preset %q", e.Name, s.Preset)
+		return nil, fmt.Errorf("lab: %s: no preset %q", e.Name, s.Preset)
 	}
 	cells, err := e.Plan(s)
 	if err != nil {
-		return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
+		return nil, fmt.Errorf("lab: %s: %w", e.Name, err)
 	}
 	names, keys := map[string]bool{}, map[string]string{}
 	for i := range cells {
@@ -261,16 +261,16 @@ func (e *Experiment) Cells(s Settings) ([]Cell, error) {
 			return nil, err
 		}
 		if names[c.Name] {
-			return nil, fmt.Errorf("experiment: %s: two cells are called %s", e.Name, c.Name)
+			return nil, fmt.Errorf("lab: %s: two cells are called %s", e.Name, c.Name)
 		}
 		names[c.Name] = true
 		if other := keys[c.Key()]; other != "" {
-			return nil, fmt.Errorf("experiment: %s: cells %s and %s are the same", e.Name, other, c.Name)
+			return nil, fmt.Errorf("lab: %s: cells %s and %s are the same", e.Name, other, c.Name)
 		}
 		keys[c.Key()] = c.Name
 	}
 	if len(cells) == 0 {
-		return nil, fmt.Errorf("experiment: %s: the plan is empty", e.Name)
+		return nil, fmt.Errorf("lab: %s: the plan is empty", e.Name)
 	}
 	return cells, nil
 }

@@ -21,7 +21,7 @@ func (c *Corpus) Pool() (*league.Pool, error) {
 	table := league.Ratings()
 	pool := &league.Pool{Name: "experts", Scale: table.Scale}
 	if len(c.Ratings) > 0 && len(c.Ratings) != len(c.Players) {
-		return nil, fmt.Errorf("experiment: %d ratings of %d players", len(c.Ratings), len(c.Players))
+		return nil, fmt.Errorf("lab: %d ratings of %d players", len(c.Ratings), len(c.Players))
 	}
 	for i, text := range c.Players {
 		p, err := league.Parse(text)
@@ -36,7 +36,7 @@ func (c *Corpus) Pool() (*league.Pool, error) {
 	}
 	for _, i := range c.Measured {
 		if i < 0 || i >= len(c.Players) {
-			return nil, fmt.Errorf("experiment: there is no expert %d of %d", i, len(c.Players))
+			return nil, fmt.Errorf("lab: there is no expert %d of %d", i, len(c.Players))
 		}
 	}
 	return pool, pool.Validate()
@@ -95,7 +95,7 @@ func (l *Lab) corpusFiles(c *Cell) (games, about string) {
 func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 	path, about := l.corpusFiles(c)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	// Another process may be at it; what it makes is what this one would make.
 	unlock, err := l.waitLock(ctx, path+".lock", "for the games that another process plays")
@@ -104,7 +104,7 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 	}
 	defer unlock()
 	if err := atomicfile.RemoveTemporaries(filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	stats := new(CorpusStats)
 	if ok, err := atomicfile.ReadJSON(about, stats); ok || err != nil {
@@ -126,7 +126,7 @@ func (l *Lab) corpus(ctx context.Context, c *Cell) (*CorpusStats, error) {
 		stats.Played++
 		if limit := c.Corpus.MaxElo; limit > 0 && max(g.White.Elo, g.Black.Elo) > limit {
 			if stats.Played > 1000 && training.Len() == 0 {
-				return nil, fmt.Errorf("experiment: cell %s: none of the first %d games is under the cap of %d", c.Name, stats.Played, limit)
+				return nil, fmt.Errorf("lab: cell %s: none of the first %d games is under the cap of %d", c.Name, stats.Played, limit)
 			}
 			continue
 		}

@@ -41,7 +41,7 @@ func newProtocol(m *Measure) (p protocol, err error) {
 		return p, err
 	}
 	if p.openings.Named {
-		return p, errors.New("experiment: games are played from start or random:N")
+		return p, errors.New("lab: games are played from start or random:N")
 	}
 	if p.policy, err = engine.ParseIllegalPolicy(m.Policy); err != nil {
 		return p, err
@@ -144,7 +144,7 @@ type gameTask struct {
 func (l *Lab) playTasks(ctx context.Context, path string, seed uint64, proto protocol, tasks []gameTask, total int, ended func(PlayedGame)) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
-		return fmt.Errorf("experiment: %w", err)
+		return fmt.Errorf("lab: %w", err)
 	}
 	defer f.Close()
 	outer := ctx
@@ -194,7 +194,7 @@ func (l *Lab) playTasks(ctx context.Context, path string, seed uint64, proto pro
 				}
 				mu.Unlock()
 				if err != nil {
-					cancel(fmt.Errorf("experiment: %w", err))
+					cancel(fmt.Errorf("lab: %w", err))
 					return
 				}
 			}
@@ -218,24 +218,24 @@ func readLines[T any](path string, each func(T)) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("experiment: %w", err)
+		return fmt.Errorf("lab: %w", err)
 	}
 	whole := bytes.LastIndexByte(b, '\n') + 1
 	if whole < len(b) {
 		if err := atomicfile.WriteBytes(path, 0o644, b[:whole]); err != nil {
-			return fmt.Errorf("experiment: %w", err)
+			return fmt.Errorf("lab: %w", err)
 		}
 	}
 	lines := bufio.NewScanner(bytes.NewReader(b[:whole]))
 	for number := 1; lines.Scan(); number++ {
 		var v T
 		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			return cli.WithHint(fmt.Errorf("experiment: %s: line %d: %w", path, number, err), "delete the file: its games are played again")
+			return cli.WithHint(fmt.Errorf("lab: %s: line %d: %w", path, number, err), "delete the file: its games are played again")
 		}
 		each(v)
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("experiment: %s: %w", path, err)
+		return fmt.Errorf("lab: %s: %w", path, err)
 	}
 	return nil
 }
@@ -275,7 +275,7 @@ func (w *worker) player(ctx context.Context, e *Entrant) (engine.Player, error) 
 	}
 	p, err := e.New(context.WithValue(ctx, moverKey{}, w.mover))
 	if err != nil {
-		return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
+		return nil, fmt.Errorf("lab: %s: %w", e.Name, err)
 	}
 	w.held[e.Name] = p
 	return p, nil
@@ -300,7 +300,7 @@ func (w *worker) play(ctx context.Context, seed uint64, p *Pairing, number int) 
 	}
 	g, err := match.Play(ctx, players, match.White(number), gameSeed(base, p.A.Name, p.B.Name, strconv.Itoa(number)), opening, rules)
 	if err != nil {
-		return PlayedGame{}, fmt.Errorf("experiment: %s against %s, game %d: %w", p.A.Name, p.B.Name, number+1, err)
+		return PlayedGame{}, fmt.Errorf("lab: %s against %s, game %d: %w", p.A.Name, p.B.Name, number+1, err)
 	}
 	return PlayedGame{
 		A: p.A.Name, B: p.B.Name, Number: number, Half: int(2 * g.Score(0)), Plies: len(g.Moves), End: g.Termination,
@@ -382,7 +382,7 @@ func (s *simulated) Move(ctx context.Context, g *bitboard.Game, _ engine.Limit) 
 	}
 	played := s.mover.Play(&s.player, g, s.seed, search.Options{})
 	if played.Move == bitboard.NoMove {
-		return engine.Reply{}, fmt.Errorf("experiment: %s: %w", s.Name(), engine.ErrGameOver)
+		return engine.Reply{}, fmt.Errorf("lab: %s: %w", s.Name(), engine.ErrGameOver)
 	}
 	return engine.Reply{Move: played.Move, Attempts: 1}, nil
 }

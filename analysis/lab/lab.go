@@ -95,19 +95,19 @@ func (e *Experiment) gamesFile() string { return "games-" + e.Name + ".jsonl" }
 func (l *Lab) Do(ctx context.Context, e *Experiment, c *Cell) (*Done, error) {
 	dir := l.cellDir(c)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "cell.lock"))
 	ok, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("experiment: locking %s: %w", dir, err)
+		return nil, fmt.Errorf("lab: locking %s: %w", dir, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("experiment: cell %s: %w", c.Name, ErrBusy)
+		return nil, fmt.Errorf("lab: cell %s: %w", c.Name, ErrBusy)
 	}
 	defer lock.Close()
 	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	done, err := l.do(ctx, e, c, dir)
 	if err != nil && ctx.Err() == nil {
@@ -181,7 +181,7 @@ func (l *Lab) do(ctx context.Context, e *Experiment, c *Cell, dir string) (*Done
 	if e.Players != nil {
 		extra, err := e.Players(ctx, setup)
 		if err != nil {
-			return nil, fmt.Errorf("experiment: %s: players: %w", e.Name, err)
+			return nil, fmt.Errorf("lab: %s: players: %w", e.Name, err)
 		}
 		if err := meet(e.gamesFile(), extra); err != nil {
 			return nil, err
@@ -224,7 +224,7 @@ func (e *Experiment) measureOnce(ctx context.Context, setup *Setup, path string,
 	}
 	value, err := e.Measure(ctx, setup)
 	if err != nil {
-		return fmt.Errorf("experiment: %s: %w", e.Name, err)
+		return fmt.Errorf("lab: %s: %w", e.Name, err)
 	}
 	if err := atomicfile.WriteJSON(path, value); err != nil {
 		return err
@@ -266,7 +266,7 @@ func (l *Lab) references(ctx context.Context, c *Cell, s *Setup, proto protocol)
 	m := c.Measure
 	dir := filepath.Join(l.Dir, "references")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	path := filepath.Join(dir, key([]any{names, m.References, m.Openings, m.MaxPlies, m.Adjudicate, c.Corpus.Version})+".jsonl")
 	unlock, err := l.waitLock(ctx, path+".lock", "for the experts' games that another process plays")
@@ -275,7 +275,7 @@ func (l *Lab) references(ctx context.Context, c *Cell, s *Setup, proto protocol)
 	}
 	defer unlock()
 	if err := atomicfile.RemoveTemporaries(filepath.Dir(path), filepath.Base(path)); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("lab: %w", err)
 	}
 	return l.play(ctx, path, referenceSeed, proto, roundRobin(players, m.References))
 }
@@ -288,7 +288,7 @@ func (l *Lab) waitLock(ctx context.Context, path, why string) (func(), error) {
 	for {
 		ok, err := lock.TryLock()
 		if err != nil {
-			return nil, fmt.Errorf("experiment: locking %s: %w", path, err)
+			return nil, fmt.Errorf("lab: locking %s: %w", path, err)
 		}
 		if ok {
 			return func() { lock.Close() }, nil

@@ -151,9 +151,9 @@ func (l *Lab) openRun(path string, settings *runSettings) (*run.Dir, error) {
 	}
 	switch {
 	case settings.Fingerprint != want.Fingerprint:
-		err = cli.WithHint(fmt.Errorf("experiment: %s was begun with other games", path), "delete that directory to train again")
+		err = cli.WithHint(fmt.Errorf("lab: %s was begun with other games", path), "delete that directory to train again")
 	case settings.Precision != want.Precision:
-		err = cli.WithHint(fmt.Errorf("experiment: %s was begun with products in %s, here they are in %s", path, settings.Precision, want.Precision),
+		err = cli.WithHint(fmt.Errorf("lab: %s was begun with products in %s, here they are in %s", path, settings.Precision, want.Precision),
 			"go on where it was begun, or delete that directory to train again")
 	}
 	if err != nil {

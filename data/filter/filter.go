@@ -120,7 +120,7 @@ func ParseBand(s string) (Band, error) {
 			return band, nil
 		}
 	}
-	return Band{}, fmt.Errorf("data: %q is no rating band (want two ratings, the lower one first: 800-1000)", clip.Text(s, quoted))
+	return Band{}, fmt.Errorf("filter: %q is no rating band (want two ratings, the lower one first: 800-1000)", clip.Text(s, quoted))
 }
 
 func (b Band) valid() bool { return b.Min >= 1 && b.Min <= b.Max && b.Max <= pgn.MaxElo }
@@ -132,42 +132,42 @@ func (b Band) String() string { return fmt.Sprintf("%d-%d", b.Min, b.Max) }
 func (f *Filter) Validate() error {
 	switch {
 	case f.MaxElo < 0 || f.MinElo < 0 || f.MinPlies < 0:
-		return fmt.Errorf("data: filter: negative limit in %+v", *f)
+		return fmt.Errorf("filter: negative limit in %+v", *f)
 	case f.MaxElo > 0 && f.MinElo > f.MaxElo:
-		return fmt.Errorf("data: filter: the lowest rating %d is above the highest %d: no game can be kept", f.MinElo, f.MaxElo)
+		return fmt.Errorf("filter: the lowest rating %d is above the highest %d: no game can be kept", f.MinElo, f.MaxElo)
 	}
 	if band := f.RatingBand; band != (Band{}) {
 		switch {
 		case !band.valid():
-			return fmt.Errorf("data: filter: the rating band %v is none (want two ratings from 1 to %d, the lower one first)", band, pgn.MaxElo)
+			return fmt.Errorf("filter: the rating band %v is none (want two ratings from 1 to %d, the lower one first)", band, pgn.MaxElo)
 		case f.MaxElo > 0 && band.Min > f.MaxElo, band.Max < f.MinElo:
-			return fmt.Errorf("data: filter: the rating band %v lies outside the other limits (%d to %d): no game can be kept", band, f.MinElo, f.MaxElo)
+			return fmt.Errorf("filter: the rating band %v lies outside the other limits (%d to %d): no game can be kept", band, f.MinElo, f.MaxElo)
 		}
 	}
 	for _, s := range f.Speeds {
 		if known, err := ParseSpeed(string(s)); err != nil || known != s {
-			return fmt.Errorf("data: filter: %q is no speed (want ultrabullet, bullet, blitz, rapid, classical or correspondence)", clip.Text(string(s), quoted))
+			return fmt.Errorf("filter: %q is no speed (want ultrabullet, bullet, blitz, rapid, classical or correspondence)", clip.Text(string(s), quoted))
 		}
 	}
 	for _, t := range f.Terminations {
 		if strings.TrimSpace(t) == "" {
-			return fmt.Errorf("data: filter: an empty termination (Lichess has normal, time forfeit, abandoned, rules infraction and others)")
+			return fmt.Errorf("filter: an empty termination (Lichess has normal, time forfeit, abandoned, rules infraction and others)")
 		}
 	}
 	for _, s := range f.Results {
 		if r, err := bitboard.ParseResult(s); err != nil || r == bitboard.Unknown {
-			return fmt.Errorf("data: filter: %q is no result of a finished game (want 1-0, 0-1 or 1/2-1/2)", clip.Text(s, quoted))
+			return fmt.Errorf("filter: %q is no result of a finished game (want 1-0, 0-1 or 1/2-1/2)", clip.Text(s, quoted))
 		}
 	}
 	if f.Player != "" && strings.TrimSpace(f.Player) == "" {
-		return fmt.Errorf("data: filter: the name of the player is blank")
+		return fmt.Errorf("filter: the name of the player is blank")
 	}
 	since, until, err := f.days()
 	if err != nil {
 		return err
 	}
 	if since > until {
-		return fmt.Errorf("data: filter: %s comes after %s: no game can be kept", f.Since, f.Until)
+		return fmt.Errorf("filter: %s comes after %s: no game can be kept", f.Since, f.Until)
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ func (f *Filter) days() (since, until int, err error) {
 		}
 		a, b, ok := parseDate([]byte(s))
 		if !ok {
-			err = fmt.Errorf("data: filter: %s: %q is no date (want 2018, 2018.06 or 2018.06.12)", what, clip.Text(s, quoted))
+			err = fmt.Errorf("filter: %s: %q is no date (want 2018, 2018.06 or 2018.06.12)", what, clip.Text(s, quoted))
 			return
 		}
 		if first != nil {

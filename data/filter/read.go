@@ -58,7 +58,7 @@ func Read(ctx context.Context, r *pgn.Reader, f Filter, emit func(*pgn.Game) err
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		err = fmt.Errorf("data: reading games: %w", err)
+		err = fmt.Errorf("reading games: %w", err)
 	}
 	return c.report(), err
 }

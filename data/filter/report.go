@@ -93,7 +93,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 func (r *Report) UnmarshalJSON(b []byte) error {
 	var j reportJSON
 	if err := json.Unmarshal(b, &j); err != nil {
-		return fmt.Errorf("data: filter report: %w", err)
+		return fmt.Errorf("filter: report: %w", err)
 	}
 	*r = Report{Seen: j.Seen, Kept: j.Kept, Errors: j.Errors, Broken: j.Broken}
 	for _, rule := range j.Rules {

@@ -32,7 +32,7 @@ func ParseSpeed(s string) (Speed, error) {
 			return speed, nil
 		}
 	}
-	return "", fmt.Errorf("data: %q is no speed (want ultrabullet, bullet, blitz, rapid, classical or correspondence)", clip.Text(s, quoted))
+	return "", fmt.Errorf("filter: %q is no speed (want ultrabullet, bullet, blitz, rapid, classical or correspondence)", clip.Text(s, quoted))
 }
 
 // SpeedOf returns the speed of a PGN TimeControl tag by Lichess's rule: the

@@ -80,7 +80,7 @@ func rate(cells []*lab.Done) (*Ratings, error) {
 	}
 	fit, err := joint.Rate(r.players, r.games, joint.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("judge: %w", err)
 	}
 	table := league.Ratings()
 	var differences []float64
@@ -130,14 +130,14 @@ func (r *Ratings) Of(c *lab.Cell, name string) (joint.Rating, bool) {
 func (r *Ratings) simultaneous(c *lab.Cell, name string, k int) (elo.Interval, error) {
 	i, ok := r.index[fitName(c, name)]
 	if !ok {
-		return elo.Interval{}, fmt.Errorf("experiment: nobody is called %s", name)
+		return elo.Interval{}, fmt.Errorf("judge: nobody is called %s", name)
 	}
 	confidence := 1 - 0.05/float64(k)
 	fit := r.wide[confidence]
 	if fit == nil {
 		var err error
 		if fit, err = joint.Rate(r.players, r.games, joint.Options{Confidence: confidence}); err != nil {
-			return elo.Interval{}, fmt.Errorf("experiment: %w", err)
+			return elo.Interval{}, fmt.Errorf("judge: %w", err)
 		}
 		move(fit, r.shift)
 		r.wide[confidence] = fit

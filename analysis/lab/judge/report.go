@@ -77,7 +77,7 @@ func NewReport(e *Experiment, s lab.Settings, cells []*lab.Done) (*Report, error
 	}
 	if e.Conclude != nil {
 		if err := e.Conclude(r); err != nil {
-			return nil, fmt.Errorf("experiment: %s: %w", e.Name, err)
+			return nil, fmt.Errorf("judge: %s: %w", e.Name, err)
 		}
 	}
 	return r, nil
@@ -409,16 +409,16 @@ func (e Estimate) forJSON() Estimate {
 func (r *Report) Write(l *lab.Lab) ([]string, error) {
 	dir := filepath.Join(l.Dir, r.Experiment.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("judge: %w", err)
 	}
 	// Another process of the same experiment may have come to its report, too.
 	lock := flock.New(filepath.Join(dir, "report.lock"))
 	if err := lock.Lock(); err != nil {
-		return nil, fmt.Errorf("experiment: locking %s: %w", dir, err)
+		return nil, fmt.Errorf("judge: locking %s: %w", dir, err)
 	}
 	defer lock.Close()
 	if err := atomicfile.RemoveTemporaries(dir, ""); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("judge: %w", err)
 	}
 	var files []string
 	path := func(name string) string {
@@ -429,11 +429,11 @@ func (r *Report) Write(l *lab.Lab) ([]string, error) {
 		return nil, err
 	}
 	if err := atomicfile.WriteBytes(path("report.md"), 0o644, []byte(r.Markdown())); err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("judge: %w", err)
 	}
 	pictures, err := figure.WriteAll(dir, append(r.commonPictures(), r.Pictures...))
 	if err != nil {
-		return nil, fmt.Errorf("experiment: %w", err)
+		return nil, fmt.Errorf("judge: %w", err)
 	}
 	return append(files, pictures...), nil
 }

@@ -44,7 +44,7 @@ func (b *Belief) See(move bitboard.Move) error {
 	}
 	side := b.game.Position().SideToMove()
 	if err := b.game.Make(move); err != nil {
-		return fmt.Errorf("ideal: ply %d: %w", b.game.Ply()+1, err)
+		return fmt.Errorf("mixture: ply %d: %w", b.game.Ply()+1, err)
 	}
 	k, _ := slices.BinarySearch(at.Moves, move)
 	for i, l := range b.logs[side] {

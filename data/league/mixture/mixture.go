@@ -48,14 +48,14 @@ type Mixture struct {
 // New prepares a mixture; errors are those of the pool's Validate, and too many players.
 func New(pool *league.Pool, o Options) (*Mixture, error) {
 	if err := pool.Validate(); err != nil {
-		return nil, fmt.Errorf("ideal: %w", err)
+		return nil, fmt.Errorf("mixture: %w", err)
 	}
 	n := len(pool.Players)
 	if n > maxPlayers {
-		return nil, fmt.Errorf("ideal: pool %s has %d players: at most %d are possible", pool.Name, n, maxPlayers)
+		return nil, fmt.Errorf("mixture: pool %s has %d players: at most %d are possible", pool.Name, n, maxPlayers)
 	}
 	if err := (&league.Corpus{Pool: pool, MaxGap: o.MaxGap, Openings: league.OpeningRule{RandomPlies: o.RandomPlies}}).Validate(); err != nil {
-		return nil, fmt.Errorf("ideal: %w", err)
+		return nil, fmt.Errorf("mixture: %w", err)
 	}
 	m := &Mixture{pool: pool, options: o, kindOf: make([]int, n)}
 	m.movers.New = func() any { return league.NewMover(0) }
@@ -190,7 +190,7 @@ func (m *Mixture) At(g *bitboard.Game) (*Position, error) {
 		defer m.movers.Put(mover)
 		together, err := mover.Together(m.kinds, g)
 		if err != nil {
-			e.err = fmt.Errorf("ideal: pool %s: %w", m.pool.Name, err)
+			e.err = fmt.Errorf("mixture: pool %s: %w", m.pool.Name, err)
 			return
 		}
 		e.position = &Position{Moves: together.Moves, kindOf: m.kindOf, kinds: together}

@@ -12,7 +12,7 @@ import (
 // CheckTemperature refuses what is no temperature.
 func CheckTemperature(tau float64) error {
 	if !(tau >= 0) || math.IsInf(tau, 1) {
-		return fmt.Errorf("ideal: temperature %v: must be a number, 0 or more", tau)
+		return fmt.Errorf("mixture: temperature %v: must be a number, 0 or more", tau)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -39,7 +38,7 @@ of it they err as often, and more alike.`,
 			fs.IntVar(&o.Epochs, "epochs", o.Epochs, "passes over the points")
 			return func(ctx context.Context, a *analyzing) (analysis.Result, error) {
 				if err := o.Validate(); err != nil {
-					return nil, cli.Usagef("%s", strings.TrimPrefix(err.Error(), "ideal: "))
+					return nil, cli.Usagef("%w", err)
 				}
 				cells := o.Cells()
 				outcomes := make([]*toy.Outcome, len(cells))

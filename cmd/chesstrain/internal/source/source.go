@@ -165,7 +165,7 @@ func (o *Origin) Check() error {
 	}
 	filter := o.filter()
 	if err := filter.Validate(); err != nil {
-		return cli.Usagef("%s", strings.TrimPrefix(err.Error(), "data: filter: "))
+		return cli.Usagef("%w", trimPackage(err))
 	}
 	for _, k := range o.kinds() {
 		if err := k.check(); err != nil {
@@ -254,7 +254,7 @@ func trimPackage(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "data: "))
+	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "filter: "))
 }
 
 // given returns the flags among the names that were given, with their dashes.
