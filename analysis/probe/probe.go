@@ -158,67 +158,99 @@ func Run(ctx context.Context, m *model.Model, tok data.Tokenizer, corpus *data.C
 		return nil, err
 	}
 	r := &Report{Options: o, Games: len(s.games)}
-	boards, err := s.task(squares, pieceClasses, func(i int, dst []uint8) bool {
+	tasks, err := s.tasks(r)
+	if err != nil {
+		return nil, err
+	}
+	layers := m.Config().Layers + 1
+	f := fits{states: s, tok: tok, options: &o, tasks: tasks, work: work, progress: progress, total: layers * 2 * len(tasks)}
+	for layer := range layers {
+		trained, err := f.scores(ctx, m, "model", layer)
+		if err != nil {
+			return nil, err
+		}
+		untrained, err := f.scores(ctx, random, "random weights", layer)
+		if err != nil {
+			return nil, err
+		}
+		for i, t := range tasks {
+			t.result.Layers = append(t.result.Layers, Layer{layer, trained[i], untrained[i]})
+		}
+	}
+	r.Board = &tasks[0].result
+	if len(tasks) > 1 {
+		r.Rating = &tasks[1].result
+	}
+	return r, nil
+}
+
+// tasks are what is asked of the states: the board, and where enough is known the rating,
+// whose bounds are the report's.
+func (s *states) tasks(r *Report) ([]*task, error) {
+	boards, err := s.task("board", squares, pieceClasses, func(i int, dst []uint8) bool {
 		copy(dst, s.board[i*squares:(i+1)*squares])
 		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("probe: the board: %w; give more games", err)
 	}
-	tasks := []*task{boards}
-	names := []string{"board"}
-	if low, high, ok := s.thirds(); ok {
-		ratings, err := s.task(1, 2, func(i int, dst []uint8) bool {
-			if s.rating[i] >= high {
-				dst[0] = 1
+	low, high, ok := s.thirds()
+	if !ok {
+		return []*task{boards}, nil
+	}
+	ratings, err := s.task("rating", 1, 2, func(i int, dst []uint8) bool {
+		if s.rating[i] >= high {
+			dst[0] = 1
+		}
+		return s.rating[i] > 0 && (s.rating[i] <= low || s.rating[i] >= high)
+	})
+	if err != nil {
+		return []*task{boards}, nil
+	}
+	r.Low, r.High = low, high
+	return []*task{boards, ratings}, nil
+}
+
+// fits are those of all tasks to all layers of models.
+type fits struct {
+	*states
+	tok         data.Tokenizer
+	options     *Options
+	tasks       []*task
+	work        Work
+	progress    func(done float64, what string)
+	done, total int
+}
+
+// scores are the tasks' in a layer of a model. Those that work does not have are fitted.
+func (f *fits) scores(ctx context.Context, m *model.Model, name string, layer int) ([]Score, error) {
+	scores := make([]Score, len(f.tasks))
+	var x []float32 // read only when a fit needs it
+	for i, t := range f.tasks {
+		if f.progress != nil {
+			f.progress(float64(f.done)/float64(f.total), fmt.Sprintf("%s, layer %d of %s", t.name, layer, name))
+		}
+		f.done++
+		key := fmt.Sprintf("%s %s %d", t.name, name, layer)
+		if ok, err := f.work.Get(key, &scores[i]); err != nil {
+			return nil, err
+		} else if ok {
+			continue
+		}
+		var err error
+		if x == nil {
+			if x, err = f.layer(ctx, m, f.tok, layer); err != nil {
+				return nil, err
 			}
-			return s.rating[i] > 0 && (s.rating[i] <= low || s.rating[i] >= high)
-		})
-		if err == nil {
-			r.Low, r.High = low, high
-			tasks, names = append(tasks, ratings), append(names, "rating")
+		}
+		if scores[i], err = t.probe(ctx, x, m.Config().Width, f.options); err != nil {
+			return nil, err
+		}
+		if err := f.work.Put(key, scores[i]); err != nil {
+			return nil, err
 		}
 	}
-	layers, done := m.Config().Layers+1, 0
-	total := layers * 2 * len(tasks)
-	for layer := range layers {
-		scores := make([][2]Score, len(tasks))
-		for k, which := range []*model.Model{m, random} {
-			name := []string{"model", "random weights"}[k]
-			var x []float32 // read only when a fit needs it
-			for t, task := range tasks {
-				if progress != nil {
-					progress(float64(done)/float64(total), fmt.Sprintf("%s, layer %d of %s", names[t], layer, name))
-				}
-				done++
-				key := fmt.Sprintf("%s %s %d", names[t], name, layer)
-				if ok, err := work.Get(key, &scores[t][k]); err != nil {
-					return nil, err
-				} else if ok {
-					continue
-				}
-				if x == nil {
-					if x, err = s.layer(ctx, which, tok, layer); err != nil {
-						return nil, err
-					}
-				}
-				if scores[t][k], err = task.probe(ctx, x, which.Config().Width, &o); err != nil {
-					return nil, err
-				}
-				if err := work.Put(key, scores[t][k]); err != nil {
-					return nil, err
-				}
-			}
-		}
-		for t, task := range tasks {
-			task.result.Layers = append(task.result.Layers, Layer{layer, scores[t][0], scores[t][1]})
-		}
-	}
-	r.Board = &boards.result
-	if len(tasks) > 1 {
-		r.Rating = &tasks[1].result
-	}
-	return r, nil
+	return scores, nil
 }
 
 // choose draws games and half-moves. The last position of a game, from which nobody moves, is left out.
@@ -314,6 +346,7 @@ func (s *states) layer(ctx context.Context, m *model.Model, tok data.Tokenizer, 
 
 // task is a kind of question with its answers.
 type task struct {
+	name           string
 	s              *states
 	heads, classes int
 	rows           [2][]int   // states to learn from, and to test on
@@ -322,8 +355,8 @@ type task struct {
 }
 
 // task asks heads questions of the states for which answer says so.
-func (s *states) task(heads, classes int, answer func(i int, dst []uint8) bool) (*task, error) {
-	t := &task{s: s, heads: heads, classes: classes}
+func (s *states) task(name string, heads, classes int, answer func(i int, dst []uint8) bool) (*task, error) {
+	t := &task{name: name, s: s, heads: heads, classes: classes}
 	label := make([]uint8, heads)
 	for i, game := range s.game {
 		clear(label)

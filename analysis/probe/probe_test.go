@@ -127,7 +127,7 @@ func TestPlantedCode(t *testing.T) {
 	if err := s.read(context.Background(), m, tok, &o); err != nil {
 		t.Fatal(err)
 	}
-	boards, err := s.task(squares, pieceClasses, func(i int, dst []uint8) bool {
+	boards, err := s.task("board", squares, pieceClasses, func(i int, dst []uint8) bool {
 		copy(dst, s.board[i*squares:])
 		return true
 	})
