@@ -124,53 +124,33 @@ func (r *Report) WriteText(w io.Writer) error {
 
 // Pictures implements analysis.Result.
 func (r *Report) Pictures() []figure.Picture {
-	o, cold := &r.Options, r.coldest()
-	point := func(x float64, m Mean) figure.Mark {
-		p := figure.Mark{X: x, Y: 100 * m.Value, Low: 100 * m.Low, High: 100 * m.High}
-		if math.IsInf(m.Low, 0) {
-			p.Low, p.High = p.Y, p.Y
-		}
-		return p
+	o := &r.Options
+	panels := []figure.Panel{r.byTemperature(), r.byDisagreement(), r.byError()}
+	sameScale(panels)
+	for i := range panels {
+		panels[i].Lines = append(panels[i].Lines, figure.Series{Name: "as good as the best expert", Color: figure.Edge, Band: &[2]float64{}})
 	}
-	lo, hi := 0.0, 0.0
-	keep := func(p figure.Panel) figure.Panel {
-		for _, s := range p.Lines {
-			for _, m := range s.Points {
-				lo, hi = min(lo, m.Low), max(hi, m.High)
-			}
-		}
-		return p
-	}
-	temperature := figure.Panel{Title: fmt.Sprintf("noise of each expert its own (share %g)", o.Shares[0]), Plot: figure.NewPlot("temperature", "above the best expert, points")}
-	disagreement := figure.Panel{Title: "errors as often, more or less alike", Plot: figure.NewPlot("experts disagree, %", "above the best expert, points")}
-	errors := figure.Panel{Title: "errors more or less often, equally alike", Plot: figure.NewPlot("experts err, %", "above the best expert, points")}
+	return []figure.Picture{figure.Panels("toy", "Linear experts: who learns from all of them, against the best",
+		fmt.Sprintf("Accuracy of the model less that of the best expert, means over %d seeds with 95%% intervals. Middle and right: at temperature %g. Share: the part of the noise's variance that all experts have in common; with sigma it sets how often they disagree, without it how often they err.",
+			o.Seeds, o.Temperatures[r.coldest()]), 3, panels)}
+}
+
+func (r *Report) byTemperature() figure.Panel {
+	o := &r.Options
+	p := figure.Panel{Title: fmt.Sprintf("noise of each expert its own (share %g)", o.Shares[0]), Plot: figure.NewPlot("temperature", "above the best expert, points")}
 	for i, sigma := range o.Sigmas {
-		name := fmt.Sprintf("sigma %g", sigma)
-		byT, byD := figure.Look(i, name), figure.Look(i, name)
+		line := figure.Look(i, fmt.Sprintf("sigma %g", sigma))
 		for _, row := range r.Rows {
-			if row.Sigma != sigma {
+			if row.Sigma != sigma || row.Share != o.Shares[0] {
 				continue
 			}
-			byD.Points = append(byD.Points, point(100*row.Disagreement.Value, row.Above[cold]))
-			if row.Share == o.Shares[0] {
-				for t, tau := range o.Temperatures {
-					if tau > 0 {
-						byT.Points = append(byT.Points, point(math.Log10(tau), row.Above[t]))
-					}
+			for t, tau := range o.Temperatures {
+				if tau > 0 {
+					line.Points = append(line.Points, mark(math.Log10(tau), row.Above[t]))
 				}
 			}
 		}
-		temperature.Lines, disagreement.Lines = append(temperature.Lines, byT), append(disagreement.Lines, byD)
-	}
-	for i, share := range o.Shares {
-		s := figure.Look(i+2, fmt.Sprintf("share %g", share))
-		s.Dashes = nil
-		for _, row := range r.Rows {
-			if row.Share == share {
-				s.Points = append(s.Points, point(100*row.Error.Value, row.Above[cold]))
-			}
-		}
-		errors.Lines = append(errors.Lines, s)
+		p.Lines = append(p.Lines, line)
 	}
 	var positive []float64
 	for _, tau := range o.Temperatures {
@@ -179,25 +159,73 @@ func (r *Report) Pictures() []figure.Picture {
 		}
 	}
 	if len(positive) > 1 {
-		figure.LogAxis(temperature.Plot, positive)
+		figure.LogAxis(p.Plot, positive)
 	}
-	for _, p := range []figure.Panel{disagreement, errors} {
-		p.Plot.X.Min = 0
-		p.Plot.X.Max = 1
+	return p
+}
+
+func (r *Report) byDisagreement() figure.Panel {
+	p := figure.Panel{Title: "errors as often, more or less alike", Plot: figure.NewPlot("experts disagree, %", "above the best expert, points")}
+	for i, sigma := range r.Options.Sigmas {
+		line := figure.Look(i, fmt.Sprintf("sigma %g", sigma))
+		for _, row := range r.Rows {
+			if row.Sigma == sigma {
+				line.Points = append(line.Points, mark(100*row.Disagreement.Value, row.Above[r.coldest()]))
+			}
+		}
+		p.Lines = append(p.Lines, line)
+	}
+	fromZero(p)
+	return p
+}
+
+func (r *Report) byError() figure.Panel {
+	p := figure.Panel{Title: "errors more or less often, equally alike", Plot: figure.NewPlot("experts err, %", "above the best expert, points")}
+	for i, share := range r.Options.Shares {
+		line := figure.Look(i+2, fmt.Sprintf("share %g", share))
+		line.Dashes = nil
+		for _, row := range r.Rows {
+			if row.Share == share {
+				line.Points = append(line.Points, mark(100*row.Error.Value, row.Above[r.coldest()]))
+			}
+		}
+		p.Lines = append(p.Lines, line)
+	}
+	fromZero(p)
+	return p
+}
+
+// mark is a mean in percentage points.
+func mark(x float64, m Mean) figure.Mark {
+	p := figure.Mark{X: x, Y: 100 * m.Value, Low: 100 * m.Low, High: 100 * m.High}
+	if math.IsInf(m.Low, 0) {
+		p.Low, p.High = p.Y, p.Y
+	}
+	return p
+}
+
+// fromZero lets the axis of percentages go from 0 to a little beyond the last mark.
+func fromZero(p figure.Panel) {
+	p.Plot.X.Min, p.Plot.X.Max = 0, 1
+	for _, s := range p.Lines {
+		for _, m := range s.Points {
+			p.Plot.X.Max = max(p.Plot.X.Max, 1.03*m.X)
+		}
+	}
+}
+
+// sameScale gives panels the same axis upwards.
+func sameScale(panels []figure.Panel) {
+	lo, hi := 0.0, 0.0
+	for _, p := range panels {
 		for _, s := range p.Lines {
 			for _, m := range s.Points {
-				p.Plot.X.Max = max(p.Plot.X.Max, 1.03*m.X)
+				lo, hi = min(lo, m.Low), max(hi, m.High)
 			}
 		}
 	}
-	panels := []figure.Panel{keep(temperature), keep(disagreement), keep(errors)}
 	lo = max(lo, -40) // hot temperatures fall far; what matters is around 0
-	for i := range panels {
-		p := panels[i].Plot
-		p.Y.Min, p.Y.Max = lo-0.05*(hi-lo), hi+0.05*(hi-lo)
-		panels[i].Lines = append(panels[i].Lines, figure.Series{Name: "as good as the best expert", Color: figure.Edge, Band: &[2]float64{}})
+	for _, p := range panels {
+		p.Plot.Y.Min, p.Plot.Y.Max = lo-0.05*(hi-lo), hi+0.05*(hi-lo)
 	}
-	return []figure.Picture{figure.Panels("toy", "Linear experts: who learns from all of them, against the best",
-		fmt.Sprintf("Accuracy of the model less that of the best expert, means over %d seeds with 95%% intervals. Middle and right: at temperature %g. Share: the part of the noise's variance that all experts have in common; with sigma it sets how often they disagree, without it how often they err.",
-			o.Seeds, o.Temperatures[cold]), 3, panels)}
 }
