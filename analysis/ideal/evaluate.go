@@ -37,6 +37,24 @@ type EvaluateOptions struct {
 	Progress func(games, positions int)
 }
 
+func (o *EvaluateOptions) validate() error {
+	if err := o.Judge.Validate(); err != nil {
+		return err
+	}
+	if len(o.Games) == 0 || !(o.Share >= 0 && o.Share <= 1) {
+		return fmt.Errorf("ideal: %d games, share %v: need at least one game and a share of 0 to 1", len(o.Games), o.Share)
+	}
+	if o.Corpus.Openings.Named {
+		return errors.New("ideal: games must begin at the start or with random moves: where a named opening ends, nothing tells")
+	}
+	for _, tau := range o.Temperatures {
+		if err := mixture.CheckTemperature(tau); err != nil {
+			return err
+		}
+	}
+	return o.Corpus.Validate()
+}
+
 // Policy is what chooses moves beside the pool: a model at some temperatures.
 type Policy struct {
 	Names []string // of its distributions
@@ -174,21 +192,7 @@ type gameSums struct {
 // policies. Everything is an exact expectation: only the positions are a sample. The same options
 // give the same sums, for any number of threads.
 func Evaluate(ctx context.Context, o EvaluateOptions) (*Evaluation, error) {
-	if err := o.Judge.Validate(); err != nil {
-		return nil, err
-	}
-	if len(o.Games) == 0 || !(o.Share >= 0 && o.Share <= 1) {
-		return nil, fmt.Errorf("ideal: %d games, share %v: need at least one game and a share of 0 to 1", len(o.Games), o.Share)
-	}
-	if o.Corpus.Openings.Named {
-		return nil, errors.New("ideal: games must begin at the start or with random moves: where a named opening ends, nothing tells")
-	}
-	for _, tau := range o.Temperatures {
-		if err := mixture.CheckTemperature(tau); err != nil {
-			return nil, err
-		}
-	}
-	if err := o.Corpus.Validate(); err != nil {
+	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	m, err := mixture.New(o.Corpus.Pool, mixture.Options{MaxGap: o.Corpus.MaxGap, RandomPlies: o.Corpus.Openings.RandomPlies, Unseen: o.Unseen})
