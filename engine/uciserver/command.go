@@ -370,14 +370,26 @@ func (s *server) goCommand(rest string) {
 		s.timeUp()
 	}
 	sr := &search{game: s.game, unknown: s.unknown, began: now}
-	white := s.game.Position().SideToMove() == bitboard.White
-	words := strings.Fields(rest)
-	named := false // searchmoves was there
+	named := sr.read(strings.Fields(rest))
+	sr.hold = sr.hold && !s.eof // nobody can say stop any more
+	if named && len(sr.only) == 0 {
+		s.tell("error: none of searchmoves is legal; all moves are searched")
+	}
+	s.search, s.played = sr, true
+	if !sr.hold {
+		s.setDue()
+	}
+	s.see(sr)
+}
+
+// read takes the words after "go"; named is whether searchmoves was among them.
+func (sr *search) read(words []string) (named bool) {
+	white := sr.game.Position().SideToMove() == bitboard.White
 	for i := 0; i < len(words); i++ {
 		word := words[i]
 		switch word {
 		case "infinite", "ponder":
-			sr.hold = !s.eof // nobody can say stop any more
+			sr.hold = true
 			continue
 		case "searchmoves":
 			named = true
@@ -388,7 +400,7 @@ func (s *server) goCommand(rest string) {
 				}
 				i++
 				// Castling may be written in two ways; what is not legal is no choice.
-				if m, err = s.game.Position().ParseUCIMove(m.String()); err == nil && !slices.Contains(sr.only, m) {
+				if m, err = sr.game.Position().ParseUCIMove(m.String()); err == nil && !slices.Contains(sr.only, m) {
 					sr.only = append(sr.only, m)
 				}
 			}
@@ -425,12 +437,5 @@ func (s *server) goCommand(rest string) {
 			c.toGo = int(min(max(n, 0), 1000))
 		}
 	}
-	if named && len(sr.only) == 0 {
-		s.tell("error: none of searchmoves is legal; all moves are searched")
-	}
-	s.search, s.played = sr, true
-	if !sr.hold {
-		s.setDue()
-	}
-	s.see(sr)
+	return named
 }
