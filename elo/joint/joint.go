@@ -155,7 +155,8 @@ type Rating struct {
 
 // Compare is negative where a table has r below o: by their ratings, and who has a bound only, there,
 // but above all that it took points from, or below all that it gave points to. The bound from a few
-// games, all won, may be far below those that were beaten. Who is Unknown is at the end.
+// games, all won, may be far below those that were beaten. Who is Unknown, or has no games, is at the
+// end.
 func (r Rating) Compare(o Rating) int {
 	return cmp.Or(cmp.Compare(r.height, o.height), cmp.Compare(r.level, o.level))
 }
@@ -220,7 +221,7 @@ func Rate(players []Player, games []Game, opt Options) (*Fit, error) {
 	f := &Fit{Confidence: opt.Confidence, Model: opt.Model, Ratings: make([]Rating, len(players)),
 		z: distuv.UnitNormal.Quantile((1 + opt.Confidence) / 2)}
 	for i, p := range players {
-		f.Ratings[i] = Rating{Name: p.Name, Anchor: p.Anchor != nil}
+		f.Ratings[i] = Rating{Name: p.Name, Anchor: p.Anchor != nil, height: math.Inf(-1)}
 	}
 	for _, g := range games {
 		f.Ratings[g.White].Record.Add(g.Outcome)

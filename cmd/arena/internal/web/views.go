@@ -759,7 +759,7 @@ func (s *snapshot) viewGroup(g *crossGroup) crossView {
 	var ratings map[seat]joint.Rating
 	if equals {
 		ratings = rateEquals(g.subjects, g.black)
-		slices.SortStableFunc(g.subjects, func(a, b seat) int { return cmp.Compare(ratingOrder(ratings[b]), ratingOrder(ratings[a])) })
+		slices.SortStableFunc(g.subjects, func(a, b seat) int { return ratings[b].Compare(ratings[a]) })
 		columns = g.subjects
 	}
 	for _, p := range columns {
@@ -821,19 +821,6 @@ func rateEquals(players []seat, black map[[2]seat]elo.Record) map[seat]joint.Rat
 		ratings[p] = fit.Ratings[i]
 	}
 	return ratings
-}
-
-// ratingOrder is what a table of ratings and bounds is sorted by.
-func ratingOrder(r joint.Rating) float64 {
-	switch r.Side {
-	case elo.TwoSided:
-		return r.Rating
-	case elo.Above:
-		return r.Interval.Low
-	case elo.Below:
-		return r.Interval.High
-	}
-	return math.Inf(-1)
 }
 
 func relativeText(ratings map[seat]joint.Rating, p seat) (rating, interval string) {

@@ -610,6 +610,37 @@ func TestTournament(t *testing.T) {
 	}
 }
 
+// TestCrosstableWithBounds: who won both of its games is above those that it won against.
+func TestCrosstableWithBounds(t *testing.T) {
+	f := newFiller(t)
+	player := func(name string) leaderboard.Player {
+		return leaderboard.Player{Name: name, Spec: map[string]string{"kind": "uci", "name": name}}
+	}
+	play := func(a, b string, results ...string) {
+		m := f.match(player(a), player(b), leaderboard.Match{Openings: "startpos", Seed: 1})
+		for slot, result := range results {
+			g := leaderboard.Game{MatchID: m, Slot: slot, PlayerWhite: slot%2 == 0, Moves: codes(t, "", mate...), Result: result, Termination: "checkmate"}
+			if (result == "0-1") == g.PlayerWhite {
+				g.LossCause = leaderboard.LostBoard
+			}
+			f.game(g)
+		}
+	}
+	play("engine A", "engine B", "1-0", "1-0", "0-1", "0-1", "1-0", "1-0", "0-1", "0-1")
+	play("engine B", "engine A", "1-0", "1-0", "0-1", "0-1")
+	play("engine C", "engine A", "1-0", "0-1")
+	play("engine B", "engine C", "0-1")
+	body := get(t, readSite(t, f, Options{}), "/crosstable").Body.String()
+	row := regexp.MustCompile(`<th scope="row">.*?<bdi>(engine .)</bdi>`)
+	var order []string
+	for _, m := range row.FindAllStringSubmatch(body, -1) {
+		order = append(order, m[1])
+	}
+	if len(order) != 3 || order[0] != "engine C" {
+		t.Errorf("the order is %q", order)
+	}
+}
+
 // TestCauseNames: every cause of a loss has words.
 func TestCauseNames(t *testing.T) {
 	for _, c := range leaderboard.LossCauses() {
