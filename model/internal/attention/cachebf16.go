@@ -9,7 +9,7 @@ import (
 	"transcend/model/internal/bf16"
 )
 
-//go:generate go -C gen run ./cache -out ../cache_amd64.s -stubs ../cache_amd64.go -pkg attention
+//go:generate go -C gen run . -cache -out ../cache_amd64.s -stubs ../cache_amd64.go -pkg attention
 
 // A cache in bf16 takes half the memory of one in float32, which is what a query waits
 // for. Keys and values are rounded to nearest even when they are appended (subnormals

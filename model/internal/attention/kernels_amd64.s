@@ -2849,8 +2849,8 @@ fold:
 TEXT ·weightedSumAVX512(SB), NOSPLIT, $0-48
 	MOVQ panels+8(FP), DI
 	MOVQ rows+24(FP), SI
-	MOVQ row+32(FP), R8
 	MOVQ dst+40(FP), BX
+	MOVQ row+32(FP), R8
 	LEAQ (R8)(R8*2), R9
 
 pairs:
@@ -4024,8 +4024,8 @@ fold:
 TEXT ·weightedSumAVX2(SB), NOSPLIT, $0-48
 	MOVQ panels+8(FP), DI
 	MOVQ rows+24(FP), SI
-	MOVQ row+32(FP), R8
 	MOVQ dst+40(FP), BX
+	MOVQ row+32(FP), R8
 	LEAQ (R8)(R8*2), R9
 
 panel:

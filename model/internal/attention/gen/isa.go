@@ -257,9 +257,13 @@ func label(format string, args ...any) string { return fmt.Sprintf(format, args.
 
 // begin starts a kernel.
 func (k isa) begin(name, signature, doc string) {
-	TEXT(name+k.name(), NOSPLIT, signature)
+	begin(name+k.name(), signature, doc)
+}
+
+func begin(name, signature, doc string) {
+	TEXT(name, NOSPLIT, signature)
 	Pragma("noescape")
-	Doc(name + k.name() + " " + doc)
+	Doc(name + " " + doc)
 }
 
 func end() {

@@ -4,10 +4,25 @@
 // model/internal/attention.
 package main
 
-import "github.com/mmcloughlin/avo/build"
+import (
+	"flag"
+
+	"github.com/mmcloughlin/avo/build"
+)
 
 func main() {
+	cache := flag.Bool("cache", false, "write the kernels of the bf16 caches, and not the others")
+	flag.Parse()
 	build.ConstraintExpr("!noasm")
+	if *cache {
+		cacheKernels()
+	} else {
+		kernels()
+	}
+	build.Generate()
+}
+
+func kernels() {
 	for _, k := range []isa{avx512, avx2} {
 		product(k)
 		copyRows(k)
@@ -18,5 +33,4 @@ func main() {
 		rowDots(k)
 		weightedSum(k)
 	}
-	build.Generate()
 }

@@ -185,12 +185,25 @@ func rowDots(k isa) {
 // (j mod 4) that are added at the end.
 func weightedSum(k isa) {
 	k.begin("weightedSum", "func(n, panels int, weights *float32, rows *float32, row uintptr, dst *float32)", "sets dst to the sum of n rows of whole panels, each times its weight; see weightedSum in gen.")
+	k.sumStrands(4, func(_, row GPPhysical) {
+		Load(Param("row"), row)
+	}, func(from Mem, weight, sum VecPhysical) {
+		VFMADD231PS(from, weight, sum)
+	})
+	end()
+}
+
+// sumStrands emits dst[0:16·panels] = Σⱼ weight[j]·row[j] in four strands (j mod 4) of fused
+// multiply-adds, which are added at the end. A number of a row has size bytes; distance sets
+// row to those from one row to the next.
+func (k isa) sumStrands(size int, distance func(panels, row GPPhysical), multiplyAdd func(from Mem, weight, sum VecPhysical)) {
 	n, panels, weights, rows, row, row3, dst, at := RCX, RDI, RAX, RSI, R8, R9, RBX, R10
 	Load(Param("panels"), panels)
 	Load(Param("rows"), rows)
-	Load(Param("row"), row)
 	Load(Param("dst"), dst)
+	distance(panels, row)
 	LEAQ(Mem{Base: row, Index: row, Scale: 2}, row3)
+	vector := k.lanes() * size
 	block := func(vectors int, name string) {
 		Load(Param("n"), n)
 		Load(Param("weights"), weights)
@@ -198,20 +211,17 @@ func weightedSum(k isa) {
 		for i := range 4 * vectors {
 			k.zero(i)
 		}
-		in := func(strand, j int) Mem {
-			m := Mem{Base: at, Disp: j * k.bytes()}
-			switch strand {
-			case 3:
-				m.Index, m.Scale = row3, 1
-			case 1, 2:
-				m.Index, m.Scale = row, uint8(strand)
-			}
-			return m
-		}
 		add := func(strand int) {
 			VBROADCASTSS(Mem{Base: weights, Disp: 4 * strand}, k.v(8+strand))
 			for j := range vectors {
-				VFMADD231PS(in(strand, j), k.v(8+strand), k.v(strand*vectors+j))
+				m := Mem{Base: at, Disp: j * vector}
+				switch strand {
+				case 3:
+					m.Index, m.Scale = row3, 1
+				case 1, 2:
+					m.Index, m.Scale = row, uint8(strand)
+				}
+				multiplyAdd(m, k.v(8+strand), k.v(strand*vectors+j))
 			}
 		}
 		SUBQ(U8(4), n)
@@ -238,7 +248,7 @@ func weightedSum(k isa) {
 			VADDPS(k.v(2*vectors+j), k.v(j), k.v(j))
 			VMOVUPS(k.v(j), Mem{Base: dst, Disp: j * k.bytes()})
 		}
-		ADDQ(U32(vectors*k.bytes()), rows)
+		ADDQ(U32(vectors*vector), rows)
 		ADDQ(U32(vectors*k.bytes()), dst)
 	}
 	if k == avx512 {
@@ -261,5 +271,4 @@ func weightedSum(k isa) {
 		JMP(LabelRef("panel"))
 	}
 	Label("done")
-	end()
 }

@@ -1,5 +1,3 @@
-// Command cache writes the assembly of the bf16 caches of package attention (see
-// cachebf16.go there). Run it through go generate in model/internal/attention.
 package main
 
 import (
@@ -9,41 +7,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const panel = 16
-
-// isa is an instruction set with vectors of so many float32.
-type isa struct {
-	name  string
-	lanes int
-}
-
-var (
-	avx512 = isa{"AVX512", 16}
-	avx2   = isa{"AVX2", 8}
-)
-
-var (
-	zmm = [...]VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15}
-	ymm = [...]VecPhysical{Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15}
-	xmm = [...]VecPhysical{X0, X1, X2, X3, X4, X5, X6, X7, X8, X9, X10, X11, X12, X13, X14, X15}
-)
-
-func (k isa) bytes() int { return 4 * k.lanes }
-
-func (k isa) v(i int) VecPhysical {
-	if k == avx2 {
-		return ymm[i]
-	}
-	return zmm[i]
-}
-
-func (k isa) zero(i int) {
-	if k == avx2 {
-		VXORPS(ymm[i], ymm[i], ymm[i])
-		return
-	}
-	VPXORD(zmm[i], zmm[i], zmm[i])
-}
+// The kernels of the bf16 caches (cachebf16.go in package attention).
 
 // and keeps the bits of register mask in register i.
 func (k isa) and(mask, i int) {
@@ -54,26 +18,14 @@ func (k isa) and(mask, i int) {
 	VPANDD(zmm[mask], zmm[i], zmm[i])
 }
 
-// splat sets all lanes of register i to a word.
+// splat sets all lanes of register i (below 16) to a word.
 func (k isa) splat(word uint32, i int) {
 	MOVL(U32(word), EAX)
 	VMOVD(EAX, xmm[i])
 	VPBROADCASTD(xmm[i], k.v(i))
 }
 
-func (k isa) begin(name, signature, doc string) {
-	TEXT(name+k.name, NOSPLIT, signature)
-	Pragma("noescape")
-	Doc(name + k.name + " " + doc)
-}
-
-func end() {
-	VZEROUPPER()
-	RET()
-}
-
-func main() {
-	ConstraintExpr("!noasm")
+func cacheKernels() {
 	for _, k := range []isa{avx512, avx2} {
 		scores(k)
 		sum(k)
@@ -82,7 +34,6 @@ func main() {
 	}
 	narrowAVX512BF16()
 	narrowAVX2()
-	Generate()
 }
 
 // scores emits, for panels of 16 keys in pairs of components,
@@ -91,7 +42,7 @@ func main() {
 //
 // each sum a chain of fused multiply-adds.
 func scores(k isa) {
-	k.begin("scores", "func(panels, pairs int, q *float32, keys *uint16, s *float32)", "multiplies a query by panels of keys; see scores in gen/cache.")
+	k.begin("scores", "func(panels, pairs int, q *float32, keys *uint16, s *float32)", "multiplies a query by panels of keys; see scores in gen.")
 	panels, c, q, keys, s := RDI, RCX, RSI, RBX, R8
 	pairs, at, stride, stride3, qAt := R9, RDX, R10, R11, R12
 	Load(Param("panels"), panels)
@@ -106,7 +57,7 @@ func scores(k isa) {
 		even, odd, word, low, mask = 8, 9, 10, 11, 12
 	)
 	k.splat(0xffff0000, mask)
-	each := panel / k.lanes // vectors in a panel
+	each := panel / k.lanes() // vectors in a panel
 	block := func(name string, vectors int) {
 		for i := range vectors {
 			k.zero(i)
@@ -162,89 +113,20 @@ func scores(k isa) {
 	end()
 }
 
-// sum emits dst[0:16·panels] = Σⱼ weight[j]·row[j] in four strands (j mod 4) of fused
-// multiply-adds, which are added at the end.
+// sum emits sumStrands of rows in bf16, which follow each other.
 func sum(k isa) {
-	k.begin("sum", "func(n, panels int, weights *float32, rows *uint16, dst *float32)", "adds up rows of panels, each times its weight; see sum in gen/cache.")
-	n, panels, weights, rows, row, row3, dst, at := RCX, RDI, RAX, RSI, R8, R9, RBX, R10
-	Load(Param("panels"), panels)
-	Load(Param("rows"), rows)
-	Load(Param("dst"), dst)
-	MOVQ(panels, row)
-	SHLQ(U8(5), row)
-	LEAQ(Mem{Base: row, Index: row, Scale: 2}, row3)
-	block := func(vectors int, name string) {
-		Load(Param("n"), n)
-		Load(Param("weights"), weights)
-		MOVQ(rows, at)
-		for i := range 4 * vectors {
-			k.zero(i)
-		}
-		temp := 0
-		add := func(strand int) {
-			VBROADCASTSS(Mem{Base: weights, Disp: 4 * strand}, k.v(8+strand))
-			for j := range vectors {
-				m := Mem{Base: at, Disp: j * k.bytes() / 2}
-				switch strand {
-				case 3:
-					m.Index, m.Scale = row3, 1
-				case 1, 2:
-					m.Index, m.Scale = row, uint8(strand)
-				}
-				t := k.v(12 + temp%4)
-				temp++
-				VPMOVZXWD(m, t)
-				VPSLLD(U8(16), t, t)
-				VFMADD231PS(t, k.v(8+strand), k.v(strand*vectors+j))
-			}
-		}
-		SUBQ(U8(4), n)
-		JLT(LabelRef(name + "tail"))
-		Label(name + "four")
-		for s := range 4 {
-			add(s)
-		}
-		ADDQ(U8(16), weights)
-		LEAQ(Mem{Base: at, Index: row, Scale: 4}, at)
-		SUBQ(U8(4), n)
-		JGE(LabelRef(name + "four"))
-		Label(name + "tail")
-		ADDQ(U8(4), n)
-		for s := range 3 {
-			JZ(LabelRef(name + "sum"))
-			add(s)
-			DECQ(n)
-		}
-		Label(name + "sum")
-		for j := range vectors {
-			VADDPS(k.v(vectors+j), k.v(j), k.v(j))
-			VADDPS(k.v(3*vectors+j), k.v(2*vectors+j), k.v(2*vectors+j))
-			VADDPS(k.v(2*vectors+j), k.v(j), k.v(j))
-			VMOVUPS(k.v(j), Mem{Base: dst, Disp: j * k.bytes()})
-		}
-		ADDQ(U32(vectors*k.bytes()/2), rows)
-		ADDQ(U32(vectors*k.bytes()), dst)
-	}
-	if k == avx512 {
-		Label("two")
-		CMPQ(panels, U8(2))
-		JLT(LabelRef("single"))
-		block(2, "pair")
-		SUBQ(U8(2), panels)
-		JMP(LabelRef("two"))
-		Label("single")
-		TESTQ(panels, panels)
-		JZ(LabelRef("done"))
-		block(1, "one")
-	} else {
-		Label("panel")
-		TESTQ(panels, panels)
-		JZ(LabelRef("done"))
-		block(2, "one")
-		DECQ(panels)
-		JMP(LabelRef("panel"))
-	}
-	Label("done")
+	k.begin("sum", "func(n, panels int, weights *float32, rows *uint16, dst *float32)", "adds up rows of panels, each times its weight; see sum in gen.")
+	temp := 0
+	k.sumStrands(2, func(panels, row GPPhysical) {
+		MOVQ(panels, row)
+		SHLQ(U8(5), row)
+	}, func(from Mem, weight, sum VecPhysical) {
+		t := k.v(12 + temp%4)
+		temp++
+		VPMOVZXWD(from, t)
+		VPSLLD(U8(16), t, t)
+		VFMADD231PS(t, weight, sum)
+	})
 	end()
 }
 
@@ -258,7 +140,7 @@ func widenPairs(k isa) {
 	Load(Param("dst"), dst)
 	k.splat(0xffff0000, 2)
 	Label("loop")
-	for i := range panel / k.lanes {
+	for i := range panel / k.lanes() {
 		VMOVUPS(Mem{Base: src, Disp: i * k.bytes()}, k.v(0))
 		VPSLLD(U8(16), k.v(0), k.v(1))
 		k.and(2, 0)
@@ -280,7 +162,7 @@ func widen(k isa) {
 	Load(Param("src"), src)
 	Load(Param("dst"), dst)
 	Label("loop")
-	for i := range panel / k.lanes {
+	for i := range panel / k.lanes() {
 		VPMOVZXWD(Mem{Base: src, Disp: i * k.bytes() / 2}, k.v(i))
 		VPSLLD(U8(16), k.v(i), k.v(i))
 		VMOVUPS(k.v(i), Mem{Base: dst, Disp: i * k.bytes()})
@@ -295,7 +177,7 @@ func widen(k isa) {
 // narrowAVX512BF16 emits the rounding of n times sixteen numbers by VCVTNEPS2BF16,
 // which avo does not know (EVEX.512.F3.0F38.W0 72 /r; here Z0 to Y0).
 func narrowAVX512BF16() {
-	isa{"AVX512BF16", 16}.begin("narrow", "func(n int, src *float32, dst *uint16)", "rounds n times 16 numbers to bf16.")
+	begin("narrowAVX512BF16", "func(n int, src *float32, dst *uint16)", "rounds n times 16 numbers to bf16.")
 	n, src, dst := RCX, RSI, RDI
 	Load(Param("n"), n)
 	Load(Param("src"), src)
