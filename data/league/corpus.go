@@ -251,46 +251,10 @@ func (c *Corpus) Games(ctx context.Context, first, n, threads int) iter.Seq2[*Ga
 		defer workers.Wait()
 		defer cancel()
 
-		type job struct {
-			first, n int
-			games    chan []*Game // takes one list without waiting
-		}
-		jobs := make(chan job)
-		inOrder := make(chan job, 4*threads)
-		workers.Go(func() {
-			defer close(jobs)
-			defer close(inOrder)
-			for at := 0; n < 0 || at < n; at += batch {
-				j := job{first + at, batch, make(chan []*Game, 1)}
-				if n >= 0 {
-					j.n = min(batch, n-at)
-				}
-				select {
-				case inOrder <- j:
-				case <-ctx.Done():
-					return
-				}
-				select {
-				case jobs <- j:
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
+		jobs, inOrder := make(chan job), make(chan job, 4*threads)
+		workers.Go(func() { deal(ctx, first, n, jobs, inOrder) })
 		for range threads {
-			workers.Go(func() {
-				mover := NewMover(0)
-				for j := range jobs {
-					games := make([]*Game, 0, j.n)
-					for i := range j.n {
-						if ctx.Err() != nil {
-							return
-						}
-						games = append(games, c.Play(mover, j.first+i))
-					}
-					j.games <- games
-				}
-			})
+			workers.Go(func() { c.work(ctx, jobs) })
 		}
 		for j := range inOrder {
 			select {
@@ -310,6 +274,47 @@ func (c *Corpus) Games(ctx context.Context, first, n, threads int) iter.Seq2[*Ga
 		if err := outer.Err(); err != nil {
 			yield(nil, fmt.Errorf("league: playing: %w", err))
 		}
+	}
+}
+
+// job is a batch of games from number first on.
+type job struct {
+	first, n int
+	games    chan []*Game // takes one list without waiting
+}
+
+// deal gives every job of n games, or without end when n is negative, to whoever takes it and
+// to inOrder; then it closes both.
+func deal(ctx context.Context, first, n int, jobs, inOrder chan<- job) {
+	defer close(jobs)
+	defer close(inOrder)
+	for at := 0; n < 0 || at < n; at += batch {
+		j := job{first + at, batch, make(chan []*Game, 1)}
+		if n >= 0 {
+			j.n = min(batch, n-at)
+		}
+		for _, to := range []chan<- job{inOrder, jobs} {
+			select {
+			case to <- j:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// work plays the games of jobs until there are none left.
+func (c *Corpus) work(ctx context.Context, jobs <-chan job) {
+	mover := NewMover(0)
+	for j := range jobs {
+		games := make([]*Game, 0, j.n)
+		for i := range j.n {
+			if ctx.Err() != nil {
+				return
+			}
+			games = append(games, c.Play(mover, j.first+i))
+		}
+		j.games <- games
 	}
 }
 
