@@ -54,62 +54,14 @@ func (c *Corpus) Write(ctx context.Context, threads int, emit func(text []byte, 
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	type job struct {
-		expert, first, n int
-		text             []byte
-		err              error
-		done             chan struct{}
-	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	jobs, order := make(chan *job), make(chan *job, 2*threads)
 	free := make(chan []byte, 4*threads) // memory of pieces that were emitted
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer close(jobs)
-		defer close(order)
-		for i := range c.Team.Experts {
-			for first, n := 0, c.Team.Paragraphs(i, c.Paragraphs); first < n; first += chunk {
-				j := &job{expert: i, first: first, n: min(chunk, n-first), done: make(chan struct{})}
-				select {
-				case order <- j:
-				case <-ctx.Done():
-					return
-				}
-				select {
-				case jobs <- j:
-				case <-ctx.Done():
-					j.err = ctx.Err()
-					close(j.done)
-					return
-				}
-			}
-		}
-	})
+	wg.Go(func() { c.deal(ctx, jobs, order) })
 	for range threads {
-		wg.Go(func() {
-			var v expert.View
-			var m Memory
-			loaded := -1
-			for j := range jobs {
-				if loaded != j.expert {
-					if j.err = v.Load(c.Team, j.expert); j.err != nil {
-						close(j.done)
-						continue
-					}
-					loaded = j.expert
-				}
-				select {
-				case j.text = <-free:
-					j.text = j.text[:0]
-				default:
-				}
-				for k := range j.n {
-					j.text = append(c.Append(j.text, &v, j.first+k, &m), '\n')
-				}
-				close(j.done)
-			}
-		})
+		wg.Go(func() { c.work(jobs, free) })
 	}
 	defer wg.Wait()
 	defer stop()
@@ -127,4 +79,60 @@ func (c *Corpus) Write(ctx context.Context, threads int, emit func(text []byte, 
 		}
 	}
 	return ctx.Err()
+}
+
+// job is some paragraphs of an expert; text and err are there when done is closed.
+type job struct {
+	expert, first, n int
+	text             []byte
+	err              error
+	done             chan struct{}
+}
+
+// deal gives every job to whoever takes it and, before that, to order; then it closes both.
+func (c *Corpus) deal(ctx context.Context, jobs, order chan<- *job) {
+	defer close(jobs)
+	defer close(order)
+	for i := range c.Team.Experts {
+		for first, n := 0, c.Team.Paragraphs(i, c.Paragraphs); first < n; first += chunk {
+			j := &job{expert: i, first: first, n: min(chunk, n-first), done: make(chan struct{})}
+			select {
+			case order <- j:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case jobs <- j:
+			case <-ctx.Done():
+				j.err = ctx.Err()
+				close(j.done)
+				return
+			}
+		}
+	}
+}
+
+// work does jobs until there are none left, in memory from free when there is some.
+func (c *Corpus) work(jobs <-chan *job, free <-chan []byte) {
+	var v expert.View
+	var m Memory
+	loaded := -1
+	for j := range jobs {
+		if loaded != j.expert {
+			if j.err = v.Load(c.Team, j.expert); j.err != nil {
+				close(j.done)
+				continue
+			}
+			loaded = j.expert
+		}
+		select {
+		case j.text = <-free:
+			j.text = j.text[:0]
+		default:
+		}
+		for k := range j.n {
+			j.text = append(c.Append(j.text, &v, j.first+k, &m), '\n')
+		}
+		close(j.done)
+	}
 }
