@@ -81,39 +81,14 @@ func squared(a, b *Point) float64 { return (a.X-b.X)*(a.X-b.X) + (a.Y-b.Y)*(a.Y-
 // divide is k-means (Lloyd), begun as k-means++ (Arthur and Vassilvitskii 2007).
 func (r *Report) divide(k int, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0x656d626564))
-	centers := []Point{r.Points[rng.IntN(len(r.Points))]}
-	nearest := func(p *Point) (at int, d float64) {
-		d = math.Inf(1)
-		for i := range centers {
-			if e := squared(p, &centers[i]); e < d {
-				at, d = i, e
-			}
-		}
-		return at, d
-	}
-	for len(centers) < k {
-		total := 0.0
-		for i := range r.Points {
-			_, d := nearest(&r.Points[i])
-			total += d
-		}
-		left, pick := rng.Float64()*total, 0
-		for i := range r.Points {
-			_, d := nearest(&r.Points[i])
-			if pick = i; left < d {
-				break
-			}
-			left -= d
-		}
-		centers = append(centers, r.Points[pick])
-	}
+	centers := r.apart(k, rng)
 	for range 100 {
 		sums := make([]Point, k)
 		counts := make([]float64, k)
 		moved := false
 		for i := range r.Points {
 			p := &r.Points[i]
-			at, _ := nearest(p)
+			at, _ := nearest(centers, p)
 			moved = moved || at != p.Cluster
 			p.Cluster = at
 			sums[at].X += p.X
@@ -129,8 +104,46 @@ func (r *Report) divide(k int, seed uint64) {
 			break
 		}
 	}
-	r.Clusters = make([]Cluster, k)
-	best := make([]float64, k)
+	r.summarize(centers)
+}
+
+func nearest(centers []Point, p *Point) (at int, d float64) {
+	d = math.Inf(1)
+	for i := range centers {
+		if e := squared(p, &centers[i]); e < d {
+			at, d = i, e
+		}
+	}
+	return at, d
+}
+
+// apart draws k of the points, each after the first with a chance that is proportional to its squared distance
+// from those before it.
+func (r *Report) apart(k int, rng *rand.Rand) []Point {
+	centers := []Point{r.Points[rng.IntN(len(r.Points))]}
+	for len(centers) < k {
+		total := 0.0
+		for i := range r.Points {
+			_, d := nearest(centers, &r.Points[i])
+			total += d
+		}
+		left, pick := rng.Float64()*total, 0
+		for i := range r.Points {
+			_, d := nearest(centers, &r.Points[i])
+			if pick = i; left < d {
+				break
+			}
+			left -= d
+		}
+		centers = append(centers, r.Points[pick])
+	}
+	return centers
+}
+
+// summarize says what the points around each center are like.
+func (r *Report) summarize(centers []Point) {
+	r.Clusters = make([]Cluster, len(centers))
+	best := make([]float64, len(centers))
 	for i := range r.Points {
 		p := &r.Points[i]
 		c := &r.Clusters[p.Cluster]
@@ -151,7 +164,7 @@ func (r *Report) divide(k int, seed uint64) {
 
 // compare looks at the ten nearest points of each.
 func (r *Report) compare() {
-	const nearest = 10
+	const neighbors = 10
 	n := len(r.Points)
 	others := make([]pair, 0, n)
 	var near, all, pairs float64
@@ -180,7 +193,7 @@ func (r *Report) compare() {
 			}
 			return a.to - b.to
 		})
-		for _, q := range others[:min(nearest, len(others))] {
+		for _, q := range others[:min(neighbors, len(others))] {
 			add(i, q.to, func(a *Alike) *float64 { return &a.Neighbors })
 			pairs++
 		}
