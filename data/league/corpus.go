@@ -1,6 +1,7 @@
 package league
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,23 +174,8 @@ func (c *Corpus) Play(m *Mover, number int) *Game {
 		}
 	}
 
-	limit := c.MaxPlies
-	if limit == 0 {
-		limit = DefaultMaxPlies
-	}
 	for {
-		result, why := board.Outcome()
-		if result == bitboard.Ongoing {
-			if why = board.ClaimableDraw(); why != bitboard.NoTermination {
-				result = bitboard.Draw
-			}
-		}
-		if result != bitboard.Ongoing {
-			game.Result, game.Termination = result, why.String()
-			break
-		}
-		if board.Ply() >= limit {
-			game.Result, game.Termination = c.adjudicate(m, board)
+		if game.Result, game.Termination = c.outcome(m, board); game.Result != bitboard.Ongoing {
 			break
 		}
 		mover := game.White
@@ -208,6 +194,21 @@ func (c *Corpus) Play(m *Mover, number int) *Game {
 	}
 	game.Moves = board.Moves()
 	return game
+}
+
+// outcome is how a game has ended, Ongoing when it has not. A draw that can be claimed is.
+func (c *Corpus) outcome(m *Mover, board *bitboard.Game) (bitboard.Result, string) {
+	result, why := board.Outcome()
+	if result != bitboard.Ongoing {
+		return result, why.String()
+	}
+	if why = board.ClaimableDraw(); why != bitboard.NoTermination {
+		return bitboard.Draw, why.String()
+	}
+	if board.Ply() >= cmp.Or(c.MaxPlies, DefaultMaxPlies) {
+		return c.adjudicate(m, board)
+	}
+	return bitboard.Ongoing, ""
 }
 
 // adjudicate decides a game that is too long.
