@@ -137,7 +137,7 @@ func parseCalibration(ctx context.Context, stdout io.Writer, args []string) (*ca
 	}
 	switch {
 	case fs.NArg() > 0:
-		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return nil, cli.NoArguments(fs, "players")
 	case len(*list) == 0:
 		return nil, cli.WithHint(cli.Usagef("nobody to rate: --players is missing"), "--players random,stockfish:level=0..5:movetime=10ms")
 	case c.Games < 1 || c.Games > calibrate.MaxPairGames:

@@ -34,8 +34,8 @@ func showLeaderboard(ctx context.Context, stdout, _ io.Writer, args []string) er
 	if err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	if err := cli.NoArguments(fs, "db"); err != nil {
+		return err
 	}
 	by, err := players.Anchors(*anchors)
 	if err != nil {

@@ -44,7 +44,7 @@ func writeReport(ctx context.Context, stdout, stderr io.Writer, args []string) e
 	}
 	switch {
 	case fs.NArg() > 0:
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return cli.NoArguments(fs, "db")
 	case *games < 0 || *gallery < 0:
 		return cli.Usagef("--games and --gallery must not be negative")
 	}

@@ -94,8 +94,8 @@ func serve(ctx context.Context, stdout, stderr io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	if err := cli.NoArguments(fs, "db"); err != nil {
+		return err
 	}
 	if _, _, err := net.SplitHostPort(*listen); err != nil {
 		return cli.WithHint(cli.Usagef("--listen %s: %w", *listen, err), "an address is HOST:PORT, like localhost:8017 or 0.0.0.0:8017")

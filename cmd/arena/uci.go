@@ -73,8 +73,8 @@ func serveUCI(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, ar
 	if err := cli.Parse(fs, args, stdout, cli.Help(fs, uciHelp, uciHelpTail)); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	if err := cli.NoArguments(fs, "model"); err != nil {
+		return err
 	}
 	c := uciserver.Config{Sampling: sampling.Settings{Temperature: *temp, TopK: *topK, TopP: *topP}, ZeroScore: *score == "zero", Threads: *threads}
 	var err error

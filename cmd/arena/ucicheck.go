@@ -55,8 +55,10 @@ func uciCheck(ctx context.Context, stdout, _ io.Writer, args []string) error {
 		return err
 	}
 	switch {
+	case fs.NArg() > 0 && o.Path == "":
+		return cli.NoArguments(fs, "engine")
 	case fs.NArg() > 0:
-		return cli.WithHint(cli.Usagef("unexpected argument %q", fs.Arg(0)), "arguments for the engine are given with --arg")
+		return cli.WithHint(cli.NoArguments(fs, ""), "arguments for the engine are given with --arg")
 	case o.Path == "":
 		return cli.WithHint(cli.Usagef("no engine: --engine is missing"), program+" uci-check --engine stockfish")
 	case o.Timeout <= 0 || o.StartTimeout <= 0 || o.Margin < 0:

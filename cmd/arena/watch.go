@@ -47,7 +47,7 @@ func watchArenas(ctx context.Context, stdout, _ io.Writer, args []string) error 
 	}
 	switch {
 	case fs.NArg() > 0:
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return cli.NoArguments(fs, "db")
 	case *interval < 50*time.Millisecond:
 		return cli.Usagef("--interval %v: must be at least 50ms", *interval)
 	case *once && (*follow || *onlyNew):

@@ -33,7 +33,7 @@ func writeGames(ctx context.Context, stdout, _ io.Writer, args []string) error {
 	case err != nil:
 		return err
 	case fs.NArg() > 0:
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return cli.NoArguments(fs, "db")
 	case *tournament != 0 && len(*matches) > 0:
 		return cli.Usagef("--tournament and --match exclude each other")
 	}

@@ -71,8 +71,8 @@ func parseExport(args []string, stdout io.Writer) (*exportOptions, error) {
 	if err := cli.Parse(flags, args, stdout, cli.Help(flags, exportHelp, exportTail)); err != nil {
 		return nil, err
 	}
-	if flags.NArg() > 0 {
-		return nil, cli.WithHint(cli.Usagef("unexpected argument %q", flags.Arg(0)), "the run is named by --model")
+	if err := cli.NoArguments(flags, "model"); err != nil {
+		return nil, err
 	}
 	if o.out == "" {
 		return nil, cli.Usagef("--out names no directory")

@@ -59,8 +59,8 @@ func graphCommand(ctx context.Context, stdout, stderr io.Writer, args []string) 
 	if err := cli.Parse(flags, args, stdout, cli.Help(flags, graphHelp, graphTail)); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
-		return cli.WithHint(cli.Usagef("unexpected argument %q", flags.Arg(0)), "a graph's file is given as --in "+flags.Arg(0))
+	if err := cli.NoArguments(flags, "in"); err != nil {
+		return err
 	}
 	for _, path := range *out {
 		if err := cli.OneOf("out", strings.ToLower(filepath.Ext(path)), ".tsv", ".nt"); err != nil {

@@ -104,8 +104,8 @@ func reportCommand(ctx context.Context, stdout, stderr io.Writer, args []string)
 	if err := cli.Parse(flags, args, stdout, cli.Help(flags, reportHelp, reportTail)); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", flags.Arg(0))
+	if err := cli.NoArguments(flags, ""); err != nil {
+		return err
 	}
 	results, err := readResults(*dir)
 	if err != nil {

@@ -120,8 +120,8 @@ func textCommand(ctx context.Context, stdout, stderr io.Writer, args []string) e
 		_, err := io.WriteString(stdout, text.BuiltIn())
 		return err
 	}
-	if flags.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", flags.Arg(0))
+	if err := cli.NoArguments(flags, ""); err != nil {
+		return err
 	}
 	if err := o.check(); err != nil {
 		return err

@@ -147,8 +147,8 @@ func runExperiments(ctx context.Context, stdout, stderr io.Writer, args []string
 	if err := cli.Parse(fs, args, stdout, cli.Help(fs, trainHead(name, experiments), trainTail)); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	if err := cli.NoArguments(fs, ""); err != nil {
+		return err
 	}
 	for _, flag := range []string{"experts", "coverage", "alpha"} {
 		if fs.Changed(flag) && !slices.ContainsFunc(experiments, func(e lab.Experiment) bool { return slices.Contains(e.Varies, flag) }) {

@@ -235,6 +235,19 @@ func Parse(fs *pflag.FlagSet, args []string, stdout io.Writer, help func(io.Writ
 	return WithHint(Usagef("%w", err), fmt.Sprintf("%s --help shows examples", fs.Name()))
 }
 
+// NoArguments refuses words that belong to no flag. flag, if not empty, is the one that was
+// most probably forgotten before the first of them.
+func NoArguments(fs *pflag.FlagSet, flag string) error {
+	if fs.NArg() == 0 {
+		return nil
+	}
+	err := Usagef("unexpected argument %q", fs.Arg(0))
+	if flag == "" {
+		return err
+	}
+	return WithHint(err, CommandLine(append(strings.Fields(fs.Name()), "--"+flag, fs.Arg(0))...))
+}
+
 // OneOf checks a flag's value against the values that it may have.
 func OneOf(flag, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {

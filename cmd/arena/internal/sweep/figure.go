@@ -77,8 +77,8 @@ func showSweeps(ctx context.Context, stdout, stderr io.Writer, name, help string
 	if err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	if err := cli.NoArguments(fs, "db"); err != nil {
+		return err
 	}
 	if name == "figure" && len(plots) == 0 {
 		return cli.WithHint(cli.Usagef("no picture to draw: --plot is missing"), "arena figure --plot curves.svg")

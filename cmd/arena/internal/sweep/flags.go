@@ -158,11 +158,10 @@ func parseFlags(args []string, stdout io.Writer, of Program) (*settings, error) 
 		return nil, err
 	}
 	if fs.NArg() > 0 {
-		err := cli.Usagef("unexpected argument %q", fs.Arg(0))
 		if near := cli.Nearest(fs.Arg(0), of.Subcommands); near != "" {
-			return nil, cli.WithHint(err, "did you mean arena "+near+"?")
+			return nil, cli.WithHint(cli.NoArguments(fs, ""), "did you mean arena "+near+"?")
 		}
-		return nil, err
+		return nil, cli.NoArguments(fs, "engine")
 	}
 	if err := s.applyProtocol(fs); err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ func parseBench(args []string, stdout io.Writer) (*options, error) {
 	}
 	switch {
 	case fs.NArg() > 0:
-		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return nil, cli.NoArguments(fs, "")
 	case !(*seconds > 0 && *seconds < 1e6):
 		return nil, cli.Usagef("--seconds %v: must be positive", *seconds)
 	}

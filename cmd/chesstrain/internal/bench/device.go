@@ -116,7 +116,7 @@ func parseDevice(args []string, stdout io.Writer) (*deviceOptions, error) {
 	o.on = d.Options(nil)
 	switch {
 	case fs.NArg() > 0:
-		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
+		return nil, cli.NoArguments(fs, "")
 	case !d.Elsewhere():
 		return nil, cli.WithHint(cli.Usagef("--device %v: there is nothing to compare the CPU with", o.on.Device), "--device cuda, or "+xla.Go+"; chesstrain bench measures the CPU")
 	case o.matrix < 1 || o.matrix > 1<<16:

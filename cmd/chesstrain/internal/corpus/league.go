@@ -107,8 +107,8 @@ func League(ctx context.Context, _ io.Reader, stdout, stderr io.Writer, args []s
 	if err := cli.Parse(fs, args, stdout, cli.Help(fs, leagueHelp, leagueTail)); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return cli.Usagef("unexpected argument %q", fs.Arg(0))
+	if err := cli.NoArguments(fs, ""); err != nil {
+		return err
 	}
 	if o.list {
 		return listPools(stdout, o.json)
