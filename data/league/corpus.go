@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 
 	"transcend/data"
 	"transcend/data/league/search"
 	"transcend/internal/bitboard"
 	"transcend/internal/draw"
+	"transcend/internal/parallel"
 	"transcend/pgn"
 )
 
@@ -243,79 +242,52 @@ func (c *Corpus) Games(ctx context.Context, first, n, threads int) iter.Seq2[*Ga
 			yield(nil, err)
 			return
 		}
-		if threads <= 0 {
-			threads = runtime.GOMAXPROCS(0)
-		}
-		outer := ctx
-		ctx, cancel := context.WithCancel(outer)
-		var workers sync.WaitGroup
-		defer workers.Wait()
-		defer cancel()
-
-		jobs, inOrder := make(chan job), make(chan job, 4*threads)
-		workers.Go(func() { deal(ctx, first, n, jobs, inOrder) })
-		for range threads {
-			workers.Go(func() { c.work(ctx, jobs) })
-		}
-		for j := range inOrder {
-			select {
-			case games := <-j.games:
-				for _, g := range games {
-					if !yield(g, nil) {
-						return
-					}
+		next := first
+		for games, err := range parallel.Ordered(ctx, threads, batches(first, n), c.player) {
+			if err != nil {
+				yield(nil, fmt.Errorf("league: playing game %d: %w", next+1, err))
+				return
+			}
+			for _, g := range games {
+				if !yield(g, nil) {
+					return
 				}
-			case <-ctx.Done():
 			}
-			if err := outer.Err(); err != nil {
-				yield(nil, fmt.Errorf("league: playing game %d: %w", j.first+1, err))
-				return
-			}
-		}
-		if err := outer.Err(); err != nil {
-			yield(nil, fmt.Errorf("league: playing: %w", err))
+			next += len(games)
 		}
 	}
 }
 
-// job is a batch of games from number first on.
-type job struct {
-	first, n int
-	games    chan []*Game // takes one list without waiting
-}
+// span is so many games from number first on.
+type span struct{ first, n int }
 
-// deal gives every job of n games, or without end when n is negative, to whoever takes it and
-// to inOrder; then it closes both.
-func deal(ctx context.Context, first, n int, jobs, inOrder chan<- job) {
-	defer close(jobs)
-	defer close(inOrder)
-	for at := 0; n < 0 || at < n; at += batch {
-		j := job{first + at, batch, make(chan []*Game, 1)}
-		if n >= 0 {
-			j.n = min(batch, n-at)
-		}
-		for _, to := range []chan<- job{inOrder, jobs} {
-			select {
-			case to <- j:
-			case <-ctx.Done():
+// batches divides n games, or games without end when n is negative.
+func batches(first, n int) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		for at := 0; n < 0 || at < n; at += batch {
+			s := span{first + at, batch}
+			if n >= 0 {
+				s.n = min(batch, n-at)
+			}
+			if !yield(s) {
 				return
 			}
 		}
 	}
 }
 
-// work plays the games of jobs until there are none left.
-func (c *Corpus) work(ctx context.Context, jobs <-chan job) {
+// player returns what plays the games of spans on one goroutine.
+func (c *Corpus) player() func(context.Context, span) ([]*Game, error) {
 	mover := NewMover(0)
-	for j := range jobs {
-		games := make([]*Game, 0, j.n)
-		for i := range j.n {
-			if ctx.Err() != nil {
-				return
+	return func(ctx context.Context, s span) ([]*Game, error) {
+		games := make([]*Game, 0, s.n)
+		for i := range s.n {
+			if err := ctx.Err(); err != nil {
+				return nil, err
 			}
-			games = append(games, c.Play(mover, j.first+i))
+			games = append(games, c.Play(mover, s.first+i))
 		}
-		j.games <- games
+		return games, nil
 	}
 }
 

@@ -3,6 +3,8 @@ package parallel
 import (
 	"context"
 	"errors"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -79,5 +81,84 @@ func TestEachEndsWithItsContext(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOrdered: every result in order, the first error in its place and nothing after it, no
+// goroutine left however the loop ends, endless jobs too.
+func TestOrdered(t *testing.T) {
+	endless := func(yield func(int) bool) {
+		for i := 0; yield(i); i++ {
+		}
+	}
+	broken := errors.New("broken")
+	square := func(failing int, started *atomic.Int32) func() func(context.Context, int) (int, error) {
+		return func() func(context.Context, int) (int, error) {
+			started.Add(1)
+			return func(_ context.Context, i int) (int, error) {
+				for range (7 - i%7) * 300 { // later jobs are often done first
+					runtime.Gosched()
+				}
+				if i == failing {
+					return 0, broken
+				}
+				return i * i, nil
+			}
+		}
+	}
+	for _, goroutines := range []int{0, 1, 3, 8} {
+		var started atomic.Int32
+		n := 0
+		for got, err := range Ordered(t.Context(), goroutines, endless, square(-1, &started)) {
+			if err != nil || got != n*n {
+				t.Fatalf("%d goroutines: result %d is %d, %v", goroutines, n, got, err)
+			}
+			if n++; n == 100 {
+				break
+			}
+		}
+		want := goroutines
+		if want == 0 {
+			want = runtime.GOMAXPROCS(0)
+		}
+		if got := int(started.Load()); got != want {
+			t.Errorf("%d goroutines: %d were started", goroutines, got)
+		}
+
+		n = 0
+		for got, err := range Ordered(t.Context(), goroutines, endless, square(20, &started)) {
+			if n++; n <= 20 && err == nil && got == (n-1)*(n-1) {
+				continue
+			}
+			if n != 21 || !errors.Is(err, broken) {
+				t.Fatalf("%d goroutines: result %d is %d, %v", goroutines, n-1, got, err)
+			}
+		}
+		if n != 21 {
+			t.Errorf("%d goroutines: %d results before and with the error, want 21", goroutines, n)
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		n = 0
+		for _, err := range Ordered(ctx, goroutines, endless, square(-1, &started)) {
+			switch n++; {
+			case n == 5:
+				cancel()
+			case n > 5 && !errors.Is(err, context.Canceled):
+				t.Fatalf("%d goroutines: %v after the end", goroutines, err)
+			}
+		}
+		if n != 6 {
+			t.Errorf("%d goroutines: %d results, want 5 and the error", goroutines, n)
+		}
+		cancel()
+
+		n = 0
+		for range Ordered(t.Context(), goroutines, slices.Values([]int{1, 2, 3}), square(-1, &started)) {
+			n++
+		}
+		if n != 3 {
+			t.Errorf("%d goroutines: %d of 3 results", goroutines, n)
+		}
 	}
 }

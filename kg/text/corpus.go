@@ -2,9 +2,10 @@ package text
 
 import (
 	"context"
+	"iter"
 	"runtime"
-	"sync"
 
+	"transcend/internal/parallel"
 	"transcend/kg"
 	"transcend/kg/expert"
 )
@@ -51,88 +52,64 @@ const chunk = 2000
 // paragraphs in a piece. The text does not depend on the number of threads; 0 is all
 // cores.
 func (c *Corpus) Write(ctx context.Context, threads int, emit func(text []byte, n int) error) error {
-	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	jobs, order := make(chan *job), make(chan *job, 2*threads)
-	free := make(chan []byte, 4*threads) // memory of pieces that were emitted
-	var wg sync.WaitGroup
-	wg.Go(func() { c.deal(ctx, jobs, order) })
-	for range threads {
-		wg.Go(func() { c.work(jobs, free) })
-	}
-	defer wg.Wait()
-	defer stop()
-	for j := range order {
-		<-j.done
-		if j.err != nil {
-			return j.err
+	free := make(chan []byte, 4*max(threads, runtime.GOMAXPROCS(0))) // memory of pieces that were emitted
+	for p, err := range parallel.Ordered(ctx, threads, c.parts(), func() func(context.Context, part) (written, error) { return c.writer(free) }) {
+		if err != nil {
+			return err
 		}
-		if err := emit(j.text, j.n); err != nil {
+		if err := emit(p.text, p.n); err != nil {
 			return err
 		}
 		select {
-		case free <- j.text:
+		case free <- p.text:
 		default:
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
-// job is some paragraphs of an expert; text and err are there when done is closed.
-type job struct {
-	expert, first, n int
-	text             []byte
-	err              error
-	done             chan struct{}
-}
+// part is some paragraphs of an expert, written their text.
+type (
+	part    struct{ expert, first, n int }
+	written struct {
+		text []byte
+		n    int
+	}
+)
 
-// deal gives every job to whoever takes it and, before that, to order; then it closes both.
-func (c *Corpus) deal(ctx context.Context, jobs, order chan<- *job) {
-	defer close(jobs)
-	defer close(order)
-	for i := range c.Team.Experts {
-		for first, n := 0, c.Team.Paragraphs(i, c.Paragraphs); first < n; first += chunk {
-			j := &job{expert: i, first: first, n: min(chunk, n-first), done: make(chan struct{})}
-			select {
-			case order <- j:
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case jobs <- j:
-			case <-ctx.Done():
-				j.err = ctx.Err()
-				close(j.done)
-				return
+func (c *Corpus) parts() iter.Seq[part] {
+	return func(yield func(part) bool) {
+		for i := range c.Team.Experts {
+			for first, n := 0, c.Team.Paragraphs(i, c.Paragraphs); first < n; first += chunk {
+				if !yield(part{i, first, min(chunk, n-first)}) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// work does jobs until there are none left, in memory from free when there is some.
-func (c *Corpus) work(jobs <-chan *job, free <-chan []byte) {
+// writer returns what writes parts on one goroutine, in memory from free when there is some.
+func (c *Corpus) writer(free <-chan []byte) func(context.Context, part) (written, error) {
 	var v expert.View
 	var m Memory
 	loaded := -1
-	for j := range jobs {
-		if loaded != j.expert {
-			if j.err = v.Load(c.Team, j.expert); j.err != nil {
-				close(j.done)
-				continue
+	return func(_ context.Context, p part) (written, error) {
+		if loaded != p.expert {
+			if err := v.Load(c.Team, p.expert); err != nil {
+				return written{}, err
 			}
-			loaded = j.expert
+			loaded = p.expert
 		}
+		var text []byte
 		select {
-		case j.text = <-free:
-			j.text = j.text[:0]
+		case text = <-free:
+			text = text[:0]
 		default:
 		}
-		for k := range j.n {
-			j.text = append(c.Append(j.text, &v, j.first+k, &m), '\n')
+		for k := range p.n {
+			text = append(c.Append(text, &v, p.first+k, &m), '\n')
 		}
-		close(j.done)
+		return written{text, p.n}, nil
 	}
 }
