@@ -92,10 +92,13 @@ func TestOrdered(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
+	var running atomic.Int32
 	square := func(failing int, started *atomic.Int32) func() func(context.Context, int) (int, error) {
 		return func() func(context.Context, int) (int, error) {
 			started.Add(1)
 			return func(_ context.Context, i int) (int, error) {
+				running.Add(1)
+				defer running.Add(-1)
 				for range (7 - i%7) * 300 { // later jobs are often done first
 					runtime.Gosched()
 				}
@@ -108,6 +111,12 @@ func TestOrdered(t *testing.T) {
 	}
 	for _, goroutines := range []int{0, 1, 3, 8} {
 		var started atomic.Int32
+		ended := func() {
+			t.Helper()
+			if got := running.Load(); got != 0 {
+				t.Errorf("%d goroutines: %d still work", goroutines, got)
+			}
+		}
 		n := 0
 		for got, err := range Ordered(t.Context(), goroutines, endless, square(-1, &started)) {
 			if err != nil || got != n*n {
@@ -117,6 +126,7 @@ func TestOrdered(t *testing.T) {
 				break
 			}
 		}
+		ended()
 		want := goroutines
 		if want == 0 {
 			want = runtime.GOMAXPROCS(0)
@@ -134,6 +144,7 @@ func TestOrdered(t *testing.T) {
 				t.Fatalf("%d goroutines: result %d is %d, %v", goroutines, n-1, got, err)
 			}
 		}
+		ended()
 		if n != 21 {
 			t.Errorf("%d goroutines: %d results before and with the error, want 21", goroutines, n)
 		}
@@ -148,6 +159,7 @@ func TestOrdered(t *testing.T) {
 				t.Fatalf("%d goroutines: %v after the end", goroutines, err)
 			}
 		}
+		ended()
 		if n != 6 {
 			t.Errorf("%d goroutines: %d results, want 5 and the error", goroutines, n)
 		}
