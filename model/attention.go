@@ -1,8 +1,6 @@
 package model
 
 import (
-	"math"
-
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"transcend/model/internal/attention"
@@ -55,8 +53,4 @@ func (op *attentionOp) segment(w *attention.Workspace, lo, hi, head int, lse []f
 		return
 	}
 	w.Backward(qkv(op.dqkv, 0), qkv(op.dqkv, 1), qkv(op.dqkv, 2), out(op.dout), out(op.out), q, k, v, lse)
-}
-
-func attentionScale(headSize int) float32 {
-	return float32(1 / math.Sqrt(float64(headSize)))
 }

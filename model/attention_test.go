@@ -351,3 +351,7 @@ func colsOf(m blas32.General, lo, hi int) blas32.General {
 }
 
 func vector(x []float32) blas32.Vector { return blas32.Vector{N: len(x), Inc: 1, Data: x} }
+
+func attentionScale(headSize int) float32 {
+	return float32(1 / math.Sqrt(float64(headSize)))
+}

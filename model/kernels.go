@@ -30,11 +30,6 @@ func normStatistics(x []float32, sum float32) (mean, rstd float32) {
 	return mean, float32(1 / math.Sqrt(float64(variance)+layerNormEpsilon))
 }
 
-// softmaxRow replaces x, which is not empty, by its softmax and returns log Σ eˣ.
-func softmaxRow(x []float32) (logSum float32) {
-	return scaledSoftmax(x, vec.Max(x), 1)
-}
-
 // scaledSoftmax replaces x, whose largest element is m, by its softmax times
 // scale and returns log Σ eˣ.
 func scaledSoftmax(x []float32, m, scale float32) (logSum float32) {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"transcend/model/internal/vec"
 )
 
 func TestSoftmaxRow(t *testing.T) {
@@ -43,4 +45,9 @@ func TestIsFirstMaximum(t *testing.T) {
 	if !isFirstMaximum([]float32{2, 2}, 0, 2) {
 		t.Error("the first of equals is not the first maximum")
 	}
+}
+
+// softmaxRow replaces x, which is not empty, by its softmax and returns log Σ eˣ.
+func softmaxRow(x []float32) (logSum float32) {
+	return scaledSoftmax(x, vec.Max(x), 1)
 }

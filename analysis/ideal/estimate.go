@@ -138,21 +138,6 @@ func (e *Evaluation) AboveBest(row int, part Part) Estimate {
 	return est
 }
 
-// BestExpert returns the row of the expert with the highest reward in a part.
-func (e *Evaluation) BestExpert(part Part) int {
-	best, at := math.Inf(-1), 0
-	for _, row := range e.experts() {
-		total := 0.0
-		for i := range e.games {
-			total += e.games[i].rows[row][part][Reward]
-		}
-		if total > best {
-			best, at = total, row
-		}
-	}
-	return at
-}
-
 // experts are the rows of experts: the first ones.
 func (e *Evaluation) experts() (rows []int) {
 	for i, r := range e.Rows {
@@ -161,13 +146,6 @@ func (e *Evaluation) experts() (rows []int) {
 		}
 	}
 	return rows
-}
-
-// Find returns the row of a mixture, -1 when there is none.
-func (e *Evaluation) Find(tau float64, posterior, characters bool) int {
-	return slices.Index(e.Rows, Row{
-		Name: mixtureName(tau, posterior, characters), Kind: "mixture", Tau: tau, Posterior: posterior, Characters: characters,
-	})
 }
 
 // Theorem is the left side of Theorem 2.1 (Abreu et al. 2025), which must be above 0 when the

@@ -70,7 +70,7 @@ func TestEvaluate(t *testing.T) {
 	mover, searcher := league.NewMover(0), search.New(1<<20)
 	want := map[int]float64{}
 	count, opening := 0, 0
-	cold := e.Find(0.5, false, false)
+	cold := e.find(0.5, false, false)
 	for number := range 2 {
 		game := o.Games[number]
 		g := bitboard.NewGame(bitboard.Start())
@@ -135,8 +135,8 @@ func TestEvaluate(t *testing.T) {
 			t.Errorf("%s: reward %v, want %v", e.Rows[row].Name, got, x/float64(count))
 		}
 	}
-	if e.Rows[0].Experts != 2 || e.Rows[1].Experts != 1 || e.BestExpert(phasePart(league.Opening)) != 1 {
-		t.Errorf("experts %+v, best of the opening %d", e.Rows[:3], e.BestExpert(phasePart(league.Opening)))
+	if e.Rows[0].Experts != 2 || e.Rows[1].Experts != 1 || e.bestExpert(phasePart(league.Opening)) != 1 {
+		t.Errorf("experts %+v, best of the opening %d", e.Rows[:3], e.bestExpert(phasePart(league.Opening)))
 	}
 	total := 0
 	for _, b := range Bands() {
@@ -186,7 +186,7 @@ func TestEvaluateFinds(t *testing.T) {
 		return e
 	}
 	e := run("noise", 1)
-	argmax, sampled := e.Find(0, false, false), e.Find(1, false, false)
+	argmax, sampled := e.find(0, false, false), e.find(1, false, false)
 	if x := e.AboveBest(argmax, All); !x.Above(0) || x.Value < x.Low || x.Value > x.High {
 		t.Errorf("independent noise: argmax above the best expert by %+v", x)
 	}
@@ -206,7 +206,7 @@ func TestEvaluateFinds(t *testing.T) {
 		t.Error("three threads give other sums than one")
 	}
 	shared := run("shared", 2)
-	if x := shared.AboveBest(shared.Find(0, true, false), phasePart(league.Middlegame)); math.Abs(x.Value) > 1e-12 {
+	if x := shared.AboveBest(shared.find(0, true, false), phasePart(league.Middlegame)); math.Abs(x.Value) > 1e-12 {
 		t.Errorf("shared noise is transcended by %+v", x)
 	}
 }
@@ -238,4 +238,26 @@ func TestEvaluateRefuses(t *testing.T) {
 	if _, err := Evaluate(ctx, o); err == nil {
 		t.Error("a canceled evaluation ended well")
 	}
+}
+
+// bestExpert returns the row of the expert with the highest reward in a part.
+func (e *Evaluation) bestExpert(part Part) int {
+	best, at := math.Inf(-1), 0
+	for _, row := range e.experts() {
+		total := 0.0
+		for i := range e.games {
+			total += e.games[i].rows[row][part][Reward]
+		}
+		if total > best {
+			best, at = total, row
+		}
+	}
+	return at
+}
+
+// find returns the row of a mixture, -1 when there is none.
+func (e *Evaluation) find(tau float64, posterior, characters bool) int {
+	return slices.Index(e.Rows, Row{
+		Name: mixtureName(tau, posterior, characters), Kind: "mixture", Tau: tau, Posterior: posterior, Characters: characters,
+	})
 }

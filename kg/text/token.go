@@ -252,10 +252,3 @@ func (w *Writer) Vocabulary() []string {
 		}
 	})
 }
-
-// Pieces returns the number of words and marks of a text.
-func Pieces(text string) int {
-	n := 0
-	eachWord(text, func(string) { n++ })
-	return n
-}
